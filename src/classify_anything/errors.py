@@ -1,0 +1,121 @@
+"""The errors this package raises on purpose::
+
+    ClassifyAnythingError
+    ├── InputError                 what was given cannot be used
+    │   ├── ImageError             not an image, damaged, or too large
+    │   ├── LabelError             a class name that is empty, too long or taken
+    │   ├── EmbeddingError         zero, not finite, or of another dimension
+    │   ├── InvalidMessageError    a frame or request that does not follow the protocol
+    │   ├── TooLargeError          a request over the size limit
+    │   └── SettingError           an option with a value that cannot be
+    ├── NotFoundError              no such class, example, recording or page
+    ├── ConflictError              something else has changed since
+    ├── NothingToUndoError         the journal has nothing to undo or redo
+    ├── BackboneError              a backbone that is missing, damaged or not a backbone
+    ├── StoreError                 the project file cannot be read or written
+    │   ├── NotAProjectError       a file, but not a project
+    │   ├── StoreTooNewError       made by a newer version of this package
+    │   ├── StoreReadOnlyError     the file or its folder may not be written
+    │   └── StoreFullError         no space left on the disk
+    ├── AccessError                a foreign page or host, or a wrong token
+    ├── AddressError               the server cannot listen on that address
+    └── BuildError                 the page or the default backbone is not built
+
+Each class has a ``code``: the same word over the socket, over HTTP and in ``docs/errors.md``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ClassifyAnythingError(Exception):
+    """Base of all errors of this package; its text is one clear line for a person."""
+
+    code = "error"
+
+
+class InputError(ClassifyAnythingError, ValueError):
+    code = "bad_input"
+
+
+class ImageError(InputError):
+    code = "bad_image"
+
+
+class LabelError(InputError):
+    code = "bad_label"
+
+
+class EmbeddingError(InputError):
+    code = "bad_embedding"
+
+
+class InvalidMessageError(InputError):
+    code = "bad_message"
+
+
+class TooLargeError(InputError):
+    code = "too_large"
+
+
+class SettingError(InputError):
+    code = "bad_setting"
+
+
+class NotFoundError(ClassifyAnythingError, LookupError):
+    code = "not_found"
+
+
+class ConflictError(ClassifyAnythingError):
+    code = "conflict"
+
+
+class NothingToUndoError(ClassifyAnythingError):
+    code = "nothing_to_undo"
+
+
+class BackboneError(ClassifyAnythingError):
+    code = "bad_backbone"
+
+
+class StoreError(ClassifyAnythingError):
+    code = "store"
+
+
+class NotAProjectError(StoreError):
+    code = "not_a_project"
+
+
+class StoreTooNewError(StoreError):
+    code = "store_too_new"
+
+
+class StoreReadOnlyError(StoreError):
+    code = "store_read_only"
+
+
+class StoreFullError(StoreError):
+    code = "store_full"
+
+
+class AccessError(ClassifyAnythingError):
+    code = "access_denied"
+
+
+class AddressError(ClassifyAnythingError):
+    code = "address"
+
+
+class BuildError(ClassifyAnythingError):
+    code = "not_built"
+
+
+def no_such_class(name: str, names: Iterable[str]) -> NotFoundError:
+    """An error that says which classes there are and which was probably meant."""
+    names = list(names)
+    listed = ", ".join(repr(known) for known in names[:10]) + (", …" if len(names) > 10 else "")
+    message = f"No class named {name!r}. Classes: {listed or 'none yet'}."
+    close = difflib.get_close_matches(name, names, n=1)
+    return NotFoundError(f"{message} Did you mean {close[0]!r}?" if close else message)

@@ -1,0 +1,118 @@
+"""A matrix of unit vectors that grows and shrinks without being copied each time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from classify_anything.errors import EmbeddingError, NotFoundError
+from classify_anything.types import Float32Array
+
+_FIRST_CAPACITY = 64
+
+
+def unit_rows(X: npt.ArrayLike, dimension: int | None = None) -> Float32Array:
+    """Give float32 [n, d] rows of length 1.
+
+    Raises:
+        EmbeddingError: a row is zero or not finite, or d is not ``dimension``.
+    """
+    rows = np.asarray(X, dtype=np.float32)
+    if rows.ndim != 2:
+        raise EmbeddingError(f"Embeddings must have shape [n, d], not {list(rows.shape)}.")
+    if dimension is not None and rows.shape[1] != dimension:
+        raise EmbeddingError(
+            f"An embedding of {rows.shape[1]} numbers was given; the examples have {dimension}."
+        )
+    with np.errstate(over="ignore", invalid="ignore"):
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    if not np.all(np.isfinite(lengths)):
+        raise EmbeddingError("An embedding has numbers that are not finite, or too large.")
+    if np.any(lengths == 0):
+        raise EmbeddingError("An embedding is zero in every place, so it has no direction.")
+    units: Float32Array = rows / lengths
+    return units
+
+
+class Rows:
+    """Unit vectors with a key and a class code each; adding one costs amortised O(d).
+
+    Removal moves the last row into the gap, so the order of rows means nothing; age is told by
+    the key.
+    """
+
+    def __init__(self) -> None:
+        self._vectors = np.empty((0, 0), dtype=np.float32)
+        self._keys = np.empty(0, dtype=np.int64)
+        self._codes = np.empty(0, dtype=np.int64)
+        self._row_of_key: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._row_of_key)
+
+    def __contains__(self, key: int) -> bool:
+        return key in self._row_of_key
+
+    @property
+    def dimension(self) -> int | None:
+        """d, or None while there are no examples."""
+        return self._vectors.shape[1] if len(self) else None
+
+    @property
+    def vectors(self) -> Float32Array:
+        """float32 [n, d], a view."""
+        return self._vectors[: len(self)]
+
+    @property
+    def keys(self) -> npt.NDArray[np.int64]:
+        """int64 [n], a view."""
+        return self._keys[: len(self)]
+
+    @property
+    def codes(self) -> npt.NDArray[np.int64]:
+        """int64 [n], a view."""
+        return self._codes[: len(self)]
+
+    def append(
+        self, units: Float32Array, keys: npt.NDArray[np.int64], codes: npt.NDArray[np.int64]
+    ) -> None:
+        """Add unit vectors [m, d] with new keys [m] and class codes [m]."""
+        start, stop = len(self), len(self) + len(units)
+        if start == 0 and self._vectors.shape[1] != units.shape[1]:
+            self._vectors = np.empty((0, units.shape[1]), dtype=np.float32)
+            self._keys, self._codes = self._keys[:0], self._codes[:0]
+        if stop > len(self._vectors):
+            self._grow(max(stop, 2 * len(self._vectors), _FIRST_CAPACITY))
+        self._vectors[start:stop] = units
+        self._keys[start:stop] = keys
+        self._codes[start:stop] = codes
+        self._row_of_key.update(zip(keys.tolist(), range(start, stop), strict=True))
+
+    def remove(self, keys: Iterable[int]) -> None:
+        """Take out the rows with these keys. Raises NotFoundError, and then removes none."""
+        keys = list(dict.fromkeys(keys))
+        for key in keys:
+            if key not in self._row_of_key:
+                raise NotFoundError(f"No example with the key {key}.")
+        for key in keys:
+            gap = self._row_of_key.pop(key)
+            last = len(self)
+            if gap != last:
+                self._vectors[gap] = self._vectors[last]
+                self._keys[gap] = self._keys[last]
+                self._codes[gap] = self._codes[last]
+                self._row_of_key[int(self._keys[gap])] = gap
+
+    def recode(self, codes: npt.NDArray[np.int64]) -> None:
+        """Give every row a new class code: ``codes[old]``."""
+        self.codes[:] = codes[self.codes]
+
+    def _grow(self, capacity: int) -> None:
+        count = len(self)
+        for name in ("_vectors", "_keys", "_codes"):
+            old = getattr(self, name)
+            new = np.empty((capacity, *old.shape[1:]), dtype=old.dtype)
+            new[:count] = old[:count]
+            setattr(self, name, new)

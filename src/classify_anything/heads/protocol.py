@@ -1,0 +1,51 @@
+"""What every head can do. ``tests/contracts/test_heads.py`` holds each of them to it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from classify_anything.types import Float32Array
+
+Int64Array = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a head says of one embedding.
+
+    Attributes:
+        probabilities: float32 [classes], in the order of the head's ``classes_``; empty, not an
+            error, while nothing is learnt.
+        keys: int64 [k], the examples that decided, nearest first.
+        similarities: float32 [k], their cosine similarities.
+    """
+
+    probabilities: Float32Array
+    keys: Int64Array
+    similarities: Float32Array
+
+
+class Head(Protocol):
+    """A classifier over embeddings that learns and forgets one example at a time."""
+
+    @property
+    def classes_(self) -> npt.NDArray[Any]: ...
+
+    def __len__(self) -> int: ...
+
+    def partial_fit(
+        self,
+        X: npt.ArrayLike,
+        y: Sequence[Hashable],
+        keys: Iterable[int] | None = None,
+        classes: Sequence[Hashable] | None = None,
+    ) -> Self: ...
+
+    def remove(self, keys: Iterable[int]) -> None: ...
+
+    def decide(self, embedding: npt.ArrayLike) -> Decision: ...

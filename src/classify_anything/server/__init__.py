@@ -1,0 +1,1 @@
+"""The page, the live socket and the HTTP API, around one classifier."""

@@ -1,0 +1,155 @@
+"""Puts the parts of the server together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+from pydantic.json_schema import models_json_schema
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+from starlette.types import Lifespan
+
+from classify_anything import errors
+from classify_anything._version import __version__
+from classify_anything.server import api, live
+from classify_anything.server.access import Guard
+from classify_anything.server.messages import (
+    AddFrame,
+    Answer,
+    ErrorDetail,
+    ErrorReply,
+    PredictFrame,
+)
+from classify_anything.server.project import LiveProject
+
+STATIC = Path(__file__).parent.parent / "static"
+
+log = logging.getLogger(__name__)
+
+_STATUS = (
+    (errors.NotFoundError, HTTPStatus.NOT_FOUND),
+    (errors.ConflictError, HTTPStatus.CONFLICT),
+    (errors.NothingToUndoError, HTTPStatus.CONFLICT),
+    (errors.TooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (errors.InputError, HTTPStatus.BAD_REQUEST),
+    (errors.StoreFullError, HTTPStatus.INSUFFICIENT_STORAGE),
+)
+
+
+class _Assets(StaticFiles):
+    """Files with a hash in their name, so they never change."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Any:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
+
+
+def create_app(project: LiveProject, token: str | None = None) -> FastAPI:
+    """Make the application around an open project.
+
+    Raises:
+        BuildError: the package was installed without its page.
+    """
+    if not (STATIC / "index.html").is_file():
+        raise errors.BuildError("The page is not in this installation. Install the package again.")
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        following = asyncio.create_task(project.follow_other_processes())
+        yield
+        following.cancel()
+
+    app = _routes(lifespan)
+    app.state.project = project
+    app.add_middleware(Guard, token=token)
+
+    @app.get("/", include_in_schema=False)
+    async def page() -> FileResponse:
+        return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
+
+    app.mount("/assets", _Assets(directory=STATIC / "assets"))
+    app.mount("/", StaticFiles(directory=STATIC))
+    return app
+
+
+def describe() -> dict[str, Any]:
+    """The OpenAPI description, with the messages of the socket among its schemas."""
+    return _routes().openapi()
+
+
+def _routes(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+    app = FastAPI(
+        title="Classify Anything",
+        version=__version__,
+        docs_url=None,  # they load scripts from elsewhere; docs/http.md has it all
+        redoc_url=None,
+        lifespan=lifespan,
+        separate_input_output_schemas=False,
+    )
+    app.add_exception_handler(errors.ClassifyAnythingError, _known_error)
+    app.add_exception_handler(RequestValidationError, _invalid_request)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unknown_error)
+    app.include_router(api.router)
+    app.include_router(live.router)
+    _describe_socket(app)
+    return app
+
+
+def _reply(status: int, code: str, message: str) -> JSONResponse:
+    reply = ErrorReply(error=ErrorDetail(code=code, message=message))
+    return JSONResponse(reply.model_dump(), status)
+
+
+async def _known_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, errors.ClassifyAnythingError)
+    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+    return _reply(status, error.code, str(error))
+
+
+async def _invalid_request(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return _reply(HTTPStatus.BAD_REQUEST, errors.InputError.code, f"{where}: {first['msg']}.")
+
+
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    code = errors.InputError.code
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        code = errors.NotFoundError.code
+    return _reply(error.status_code, code, f"{request.method} {request.url.path}: {error.detail}.")
+
+
+async def _unknown_error(request: Request, error: Exception) -> JSONResponse:
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    message = "Something went wrong inside; the terminal says more."
+    return _reply(HTTPStatus.INTERNAL_SERVER_ERROR, errors.ClassifyAnythingError.code, message)
+
+
+def _describe_socket(app: FastAPI) -> None:
+    """Put the socket's messages into the OpenAPI schema, from which the page's types are made."""
+    models = [(PredictFrame, "validation"), (AddFrame, "validation"), (Answer, "serialization")]
+    _, definitions = models_json_schema(
+        models,  # type: ignore[arg-type] # the list's literals are widened
+        ref_template="#/components/schemas/{model}",
+    )
+    describe_routes = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        schema = describe_routes()
+        schema["components"]["schemas"].update(definitions["$defs"])
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign] # FastAPI's documented way

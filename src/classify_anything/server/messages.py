@@ -1,0 +1,227 @@
+"""What the page and the server say to each other.
+
+Every message is a Pydantic model tagged by ``type``. The page's TypeScript types are generated
+from these models (``make types``), so a change here that the page does not follow fails the build.
+
+A frame travels as one binary WebSocket message::
+
+    uint32, little-endian   length of the header in bytes
+    header                  UTF-8 JSON: PredictFrame or AddFrame
+    the rest                the picture: JPEG, PNG or WebP bytes
+
+All other messages are JSON text.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from classify_anything.errors import InvalidMessageError
+
+HEADER_LENGTH = struct.Struct("<I")
+MAX_HEADER_BYTES = 4096
+
+
+class Message(BaseModel):
+    """Base of all messages: immutable, and unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# --- from the page ------------------------------------------------------------------------------
+
+
+class PredictFrame(Message):
+    """Header of a frame that asks: what is this?"""
+
+    type: Literal["predict"]
+    seq: int = Field(ge=0, description="Chosen by the page, returned in the answer.")
+
+
+class AddFrame(Message):
+    """Header of a frame that says: this is an example of that class.
+
+    ``key`` names the example and ``recording`` the press it belongs to, both chosen by the page, so
+    that a frame sent again after a lost connection is added only once.
+    """
+
+    type: Literal["add"]
+    seq: int = Field(ge=0, description="Chosen by the page, returned in the answer.")
+    class_id: int
+    recording: str = Field(min_length=1, max_length=64)
+    key: str = Field(min_length=1, max_length=64)
+
+
+Frame = Annotated[PredictFrame | AddFrame, Field(discriminator="type")]
+_FRAME: TypeAdapter[PredictFrame | AddFrame] = TypeAdapter(Frame)
+
+
+# --- from the server ----------------------------------------------------------------------------
+
+
+class NeighborInfo(Message):
+    """One of the examples that decided a prediction."""
+
+    example_id: int
+    class_id: int
+    similarity: float = Field(description="Cosine similarity, at most 1.")
+
+
+class PredictionInfo(Message):
+    """What the classifier says of one picture.
+
+    ``class_id`` and ``label`` are null while nothing is learnt, and for "none of these".
+    """
+
+    class_id: int | None
+    label: str | None
+    probability: float = Field(ge=0, le=1)
+    probabilities: dict[int, float] = Field(description="Of each class that has examples, by id.")
+    neighbors: list[NeighborInfo]
+
+
+class Timings(Message):
+    """Where the time of one frame went, in milliseconds."""
+
+    queue: float
+    decode: float
+    backbone: float
+    head: float
+    store: float
+
+
+class Answer(Message):
+    """The reply to one frame. An added frame is predicted first, then added."""
+
+    type: Literal["answer"] = "answer"
+    seq: int
+    revision: int
+    prediction: PredictionInfo
+    example_id: int | None = Field(description="The example added, if the frame was to be added.")
+    change: int | None = Field(description="The change to undo to take the whole recording back.")
+    timings: Timings
+
+
+class ClassInfo(Message):
+    """A class as the page shows it."""
+
+    id: int
+    name: str
+    color: int = Field(ge=0, le=7, description="Index into the palette of eight class colours.")
+    examples: int
+    latest: list[int] = Field(description="Ids of its newest examples, newest first, at most 12.")
+
+
+class ChangeInfo(Message):
+    """A change that can be undone or redone, in words."""
+
+    id: int
+    text: str
+
+
+class State(Message):
+    """The whole project in short; sent on connecting and after every change."""
+
+    type: Literal["state"] = "state"
+    revision: int
+    project: str
+    backbone: str
+    version: str
+    classes: list[ClassInfo]
+    undo: ChangeInfo | None
+    redo: ChangeInfo | None
+
+
+class ErrorDetail(Message):
+    """What went wrong: ``code`` for programs, ``message`` for people."""
+
+    code: str
+    message: str
+
+
+class ErrorReply(Message):
+    """The one shape of every error, over the socket (with ``seq``) and over HTTP."""
+
+    type: Literal["error"] = "error"
+    seq: int | None = None
+    error: ErrorDetail
+
+
+# --- over HTTP ----------------------------------------------------------------------------------
+
+
+class NewClass(Message):
+    """Body of ``POST /api/classes``; without a name the next free "Class N" is taken."""
+
+    name: str | None = None
+
+
+class ClassEdit(Message):
+    """Body of ``PATCH /api/classes/{id}``; what is absent stays."""
+
+    name: str | None = None
+    color: int | None = Field(default=None, ge=0, le=7)
+
+
+class UndoRequest(Message):
+    """Body of ``POST /api/undo`` and ``/api/redo``.
+
+    With ``change`` it is done only if that is still the change in turn (else 409, ``conflict``).
+    """
+
+    change: int | None = None
+
+
+class ExampleInfo(Message):
+    """One example, without its picture (``GET /api/examples/{id}/image``)."""
+
+    id: int
+    class_id: int
+    recording_id: int
+    width: int
+    height: int
+    created_at: str = Field(description="ISO 8601, UTC.")
+    source: str
+
+
+class ExamplePage(Message):
+    """Some examples of one class, newest first; ``next`` is the id to pass as ``before``."""
+
+    examples: list[ExampleInfo]
+    next: int | None
+
+
+class Health(Message):
+    """``GET /healthz``."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+
+
+def parse_frame(data: bytes) -> tuple[PredictFrame | AddFrame, bytes]:
+    """Split a binary message into its header and its picture.
+
+    Raises:
+        InvalidMessageError: it is cut short, its header is too long, or not one of the frames.
+    """
+    if len(data) < HEADER_LENGTH.size:
+        raise InvalidMessageError("A frame must start with the 4-byte length of its header.")
+    (length,) = HEADER_LENGTH.unpack_from(data)
+    start = HEADER_LENGTH.size
+    if length > MAX_HEADER_BYTES or start + length > len(data):
+        raise InvalidMessageError(
+            f"The frame's header claims {length} bytes; it may have at most {MAX_HEADER_BYTES} "
+            f"and the message has {len(data) - start}."
+        )
+    try:
+        header = _FRAME.validate_json(data[start : start + length])
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "header"
+        raise InvalidMessageError(
+            f"The frame's header is not valid: {where}: {first['msg']}."
+        ) from error
+    return header, data[start + length :]

@@ -1,0 +1,98 @@
+"""The one classifier, its one thread, and the pages that watch it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from classify_anything.classifier import Classifier
+from classify_anything.server.messages import State
+from classify_anything.server.translate import to_state
+
+_POLL_SECONDS = 0.5
+
+T = TypeVar("T")
+
+
+class Watcher:
+    """A page's view of the state: always the newest, never a queue."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._changed = asyncio.Event()
+        self._changed.set()
+
+    def tell(self, state: State) -> None:
+        """Replace what the page has not seen yet."""
+        self._state = state
+        self._changed.set()
+
+    async def next(self) -> State:
+        """Wait for a state that the page has not seen."""
+        await self._changed.wait()
+        self._changed.clear()
+        return self._state
+
+
+class LiveProject:
+    """Runs jobs on the classifier one after the other, and tells every watcher what changed.
+
+    One thread owns the classifier, so nothing in it needs a lock; the event loop never waits for
+    it. Its queue is as long as the number of clients, since each waits for its answer.
+    """
+
+    def __init__(self, open_classifier: Callable[[], Classifier]) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="classifier")
+        try:
+            self._classifier = self._thread.submit(open_classifier).result()
+            self._state = self._thread.submit(to_state, self._classifier).result()
+        except BaseException:
+            self._thread.shutdown()
+            raise
+        self._watchers: set[Watcher] = set()
+
+    @property
+    def state(self) -> State:
+        """The newest state."""
+        return self._state
+
+    async def run(self, job: Callable[[Classifier], T]) -> T:
+        """Run a job on the classifier's thread; whoever watches hears of what it changed."""
+        loop = asyncio.get_running_loop()
+        result, state = await loop.run_in_executor(self._thread, self._run, job)
+        if state is not self._state and state.revision >= self._state.revision:
+            self._state = state
+            for watcher in self._watchers:
+                watcher.tell(state)
+        return result
+
+    @contextlib.contextmanager
+    def watch(self) -> Iterator[Watcher]:
+        """Watch the state, from the present one on."""
+        watcher = Watcher(self._state)
+        self._watchers.add(watcher)
+        try:
+            yield watcher
+        finally:
+            self._watchers.discard(watcher)
+
+    async def follow_other_processes(self) -> None:
+        """Look, while a page is open, whether another process has changed the project."""
+        while True:
+            await asyncio.sleep(_POLL_SECONDS)
+            if self._watchers:
+                await self.run(Classifier.refresh)
+
+    def close(self) -> None:
+        """Let the last job end, and close the project."""
+        self._thread.submit(self._classifier.close).result()
+        self._thread.shutdown()
+
+    def _run(self, job: Callable[[Classifier], T]) -> tuple[T, State]:
+        result = job(self._classifier)
+        if self._classifier.revision == self._state.revision:
+            return result, self._state
+        return result, to_state(self._classifier)

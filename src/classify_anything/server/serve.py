@@ -1,0 +1,77 @@
+"""Runs the server until Ctrl+C."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+from threadpoolctl import threadpool_limits
+
+from classify_anything.classifier import Classifier
+from classify_anything.server.address import Address
+from classify_anything.server.app import create_app
+from classify_anything.server.project import LiveProject
+from classify_anything.settings import STARTING_CLASSES
+
+_MAX_MESSAGE = 8 * 1024 * 1024
+
+
+def serve(
+    project: Path,
+    address: Address,
+    *,
+    backbone: str | None = None,
+    on_ready: Callable[[], None] = lambda: None,
+    open_browser: bool = False,
+) -> None:
+    """Serve a project until Ctrl+C; ``on_ready`` is called once the page answers.
+
+    Raises:
+        StoreError, BackboneError: the project or the backbone cannot be opened.
+    """
+
+    def open_classifier() -> Classifier:
+        # One row of numbers times a matrix is faster on one thread than waking a second.
+        threadpool_limits(1, "blas")
+        classifier = Classifier(project, backbone=backbone)
+        classifier.add_starting_classes(STARTING_CLASSES)
+        return classifier
+
+    live = LiveProject(open_classifier)
+    try:
+        config = uvicorn.Config(
+            create_app(live, address.token),
+            log_level="warning",
+            lifespan="on",
+            ws="websockets-sansio",
+            ws_max_size=_MAX_MESSAGE,
+            ws_per_message_deflate=False,  # frames are JPEG; deflate costs 4 ms and saves nothing
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+        server = _Server(config, on_ready, address.url if open_browser else None)
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[address.socket])
+    finally:
+        live.close()
+
+
+class _Server(uvicorn.Server):
+    """Tells when it is ready."""
+
+    def __init__(
+        self, config: uvicorn.Config, on_ready: Callable[[], None], open_url: str | None
+    ) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+        self._open_url = open_url
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_ready()
+        if self._open_url:
+            webbrowser.open(self._open_url)

@@ -1,0 +1,77 @@
+"""From the classifier's values to messages."""
+
+from __future__ import annotations
+
+from classify_anything._version import __version__
+from classify_anything.classifier import Classifier
+from classify_anything.server.messages import (
+    ChangeInfo,
+    ClassInfo,
+    ExampleInfo,
+    NeighborInfo,
+    PredictionInfo,
+    State,
+)
+from classify_anything.types import Change, Class, Example, Prediction
+
+_LATEST = 12
+
+
+def to_state(classifier: Classifier) -> State:
+    """The whole project in short."""
+    return State(
+        classes=[to_class(classifier, item) for item in classifier.classes()],
+        revision=classifier.revision,
+        project=classifier.path.stem,
+        backbone=classifier.backbone.name,
+        version=__version__,
+        undo=_to_change(classifier.next_undo()),
+        redo=_to_change(classifier.next_redo()),
+    )
+
+
+def to_class(classifier: Classifier, item: Class) -> ClassInfo:
+    """A class with its count and its newest examples."""
+    return ClassInfo(
+        id=item.id,
+        name=item.name,
+        color=item.color,
+        examples=classifier.count(item.id),
+        latest=classifier.latest(item.id, _LATEST),
+    )
+
+
+def to_prediction(classifier: Classifier, prediction: Prediction) -> PredictionInfo:
+    """A prediction, with the classes by their ids."""
+    ids = {item.name: item.id for item in classifier.classes()}
+    return PredictionInfo(
+        class_id=prediction.class_id,
+        label=prediction.label,
+        probability=prediction.probability,
+        probabilities={ids[label]: p for label, p in prediction.probabilities.items()},
+        neighbors=[
+            NeighborInfo(
+                example_id=neighbor.example_id,
+                class_id=neighbor.class_id,
+                similarity=neighbor.similarity,
+            )
+            for neighbor in prediction.neighbors
+        ],
+    )
+
+
+def to_example(example: Example) -> ExampleInfo:
+    """An example, without its picture."""
+    return ExampleInfo(
+        id=example.id,
+        class_id=example.class_id,
+        recording_id=example.recording_id,
+        width=example.width,
+        height=example.height,
+        created_at=example.created_at.isoformat(timespec="milliseconds"),
+        source=example.source,
+    )
+
+
+def _to_change(change: Change | None) -> ChangeInfo | None:
+    return None if change is None else ChangeInfo(id=change.id, text=change.text)

@@ -1,0 +1,162 @@
+"""Opening a project file: its checks, its migrations, and SQLite's errors in clear words."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from classify_anything.errors import (
+    NotAProjectError,
+    StoreError,
+    StoreFullError,
+    StoreReadOnlyError,
+    StoreTooNewError,
+)
+from classify_anything.store.tables import APPLICATION_ID, SCHEMA_VERSION
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_BUSY_SECONDS = 10
+_HEADER = struct.Struct(">16s44xI4xI28x")
+"""Of an SQLite file's first 100 bytes: the magic, ``user_version`` and ``application_id``."""
+
+
+def open_database(path: Path) -> sa.Engine:
+    """Open a project file, creating or upgrading it as needed.
+
+    A transaction on the engine with the execution option ``write`` locks the file from its start,
+    so that what it reads still holds when it writes.
+
+    Raises:
+        NotAProjectError: the file is something else. It is left as it was.
+        StoreTooNewError: a newer version of this package made it. It is left as it was.
+        StoreReadOnlyError: the file or its folder may not be written.
+        StoreFullError: the disk is full.
+        StoreError: anything else that SQLite reports.
+    """
+    _check_before_opening(path)
+    engine = sa.create_engine(
+        sa.URL.create("sqlite", database=str(path)),
+        connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
+        poolclass=sa.StaticPool,
+    )
+    sa.event.listen(engine, "connect", _leave_transactions_to_sqlalchemy)
+    sa.event.listen(engine, "begin", _begin)
+    try:
+        with clear_errors(path):
+            _upgrade(engine, path)
+            _configure(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+@contextlib.contextmanager
+def clear_errors(path: Path) -> Iterator[None]:
+    """Turn what SQLite reports into this package's errors."""
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        raise _clear_error(path, error.orig) from error
+    except sqlite3.Error as error:
+        raise _clear_error(path, error) from error
+
+
+def _clear_error(path: Path, error: BaseException | None) -> StoreError:
+    match getattr(error, "sqlite_errorname", "").split("_")[:2]:
+        case ["SQLITE", "FULL"]:
+            return StoreFullError(
+                f"{path}: the disk is full. Nothing was changed; free some space."
+            )
+        case ["SQLITE", "READONLY" | "CANTOPEN" | "PERM" | "AUTH"]:
+            return StoreReadOnlyError(f"{path}: the file or its folder cannot be written.")
+        case ["SQLITE", "NOTADB" | "CORRUPT"]:
+            return NotAProjectError(f"{path}: not a project, or damaged.")
+        case ["SQLITE", "BUSY" | "LOCKED"]:
+            return StoreError(f"{path}: another program has locked the file for {_BUSY_SECONDS} s.")
+    return StoreError(f"{path}: {error}.")
+
+
+def _check_before_opening(path: Path) -> None:
+    """Look at the file's own header, before SQLite touches anything."""
+    try:
+        if path.is_dir():
+            raise NotAProjectError(f"{path}: a folder, not a project file.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            with path.open("rb") as file:
+                start = file.read(_HEADER.size)
+            if start:
+                _check_header(path, start)
+    except OSError as error:
+        raise StoreReadOnlyError(f"{path}: {error.strerror or error}.") from error
+    for place in (path, path.parent):
+        if place.exists() and not os.access(place, os.W_OK):
+            kind = "folder" if place.is_dir() else "file"
+            raise StoreReadOnlyError(f"{place}: the {kind} cannot be written.")
+
+
+def _check_header(path: Path, start: bytes) -> None:
+    if len(start) < _HEADER.size or not start.startswith(b"SQLite format 3\0"):
+        raise NotAProjectError(f"{path}: not a project (not an SQLite file).")
+    _, version, application = _HEADER.unpack(start)
+    if application != APPLICATION_ID:
+        raise NotAProjectError(f"{path}: an SQLite file, but not a project.")
+    _check_version(path, version)
+
+
+def _check_version(path: Path, version: int) -> None:
+    if version > SCHEMA_VERSION:
+        raise StoreTooNewError(
+            f"{path}: made by a newer version of classify-anything "
+            f"(format {version}; this version knows {SCHEMA_VERSION}). Update it: "
+            "pip install -U classify-anything"
+        )
+
+
+def _leave_transactions_to_sqlalchemy(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+
+
+def _begin(connection: sa.Connection) -> None:
+    write = connection.get_execution_options().get("write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _upgrade(engine: sa.Engine, path: Path) -> None:
+    """Bring the tables to the newest version, in one transaction."""
+    with engine.execution_options(write=True).begin() as connection:
+        version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+        _check_version(path, version)
+        if version == SCHEMA_VERSION:
+            return
+        from alembic import command, config  # noqa: PLC0415 - takes 0.2 s, needed once a version
+
+        settings = config.Config()
+        settings.set_main_option("script_location", str(_MIGRATIONS))
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, "head")
+        connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _configure(engine: sa.Engine) -> None:
+    """The file's mode, set only now that the file is known to be a project."""
+    raw = engine.raw_connection()
+    try:
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            "journal_size_limit = 16777216",
+        ):
+            raw.driver_connection.execute(f"PRAGMA {pragma}")  # type: ignore[union-attr] # always open
+    finally:
+        raw.close()

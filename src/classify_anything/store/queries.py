@@ -1,0 +1,204 @@
+"""Small queries that the store's transactions are made of."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from classify_anything.errors import LabelError, NotFoundError
+from classify_anything.store import journal
+from classify_anything.store.labels import same_label
+from classify_anything.store.tables import classes, embeddings, examples, recordings
+from classify_anything.types import Class, Example, Float32Array
+
+COLORS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class NewExample:
+    """What the store needs of an example. ``key`` names it, so that it is added only once."""
+
+    class_id: int
+    image: bytes
+    media_type: str
+    width: int
+    height: int
+    source: str
+    embedding: Float32Array
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An example as a head needs it; ``embedding`` is None where the backbone has made none."""
+
+    example_id: int
+    class_id: int
+    removed: bool
+    embedding: Float32Array | None
+
+
+def all_classes(connection: sa.Connection) -> list[Class]:
+    """The classes that are not removed, in their order."""
+    select = sa.select(classes.c.id, classes.c.name, classes.c.color)
+    rows = connection.execute(select.where(sa.not_(classes.c.removed)).order_by(classes.c.id))
+    return [Class(row.id, row.name, row.color) for row in rows]
+
+
+def one_class(known: Iterable[Class], class_id: int) -> Class:
+    """The class with this id. Raises NotFoundError."""
+    for item in known:
+        if item.id == class_id:
+            return item
+    raise NotFoundError(f"No class {class_id}.")
+
+
+def check_free(known: Iterable[Class], name: str) -> None:
+    """Raises LabelError if a class has this name already."""
+    for item in known:
+        if same_label(item.name, name):
+            raise LabelError(f"There is a class named {item.name!r} already.")
+
+
+def insert_class(connection: sa.Connection, name: str) -> Class:
+    """Add a class in the colour that the fewest classes have."""
+    used = [item.color for item in all_classes(connection)]
+    color = min(range(COLORS), key=used.count)
+    insert = sa.insert(classes).values(name=name, color=color, removed=False)
+    class_id = connection.execute(insert.returning(classes.c.id)).scalar_one()
+    return Class(class_id, name, color)
+
+
+def select_examples() -> sa.Select[Any]:
+    """Examples with their labels, for ``to_example``."""
+    return sa.select(
+        examples.c.id,
+        examples.c.class_id,
+        classes.c.name,
+        examples.c.recording_id,
+        examples.c.width,
+        examples.c.height,
+        examples.c.sha256,
+        examples.c.created_at,
+        examples.c.source,
+    ).join(classes)
+
+
+def to_example(row: Any) -> Example:
+    """A row of ``select_examples`` as a value."""
+    return Example(
+        row.id,
+        row.class_id,
+        row.name,
+        row.recording_id,
+        row.width,
+        row.height,
+        row.sha256,
+        row.created_at.replace(tzinfo=UTC),
+        row.source,
+    )
+
+
+def get_example(connection: sa.Connection, example_id: int) -> Example:
+    """One example, removed or not. Raises NotFoundError."""
+    row = connection.execute(select_examples().where(examples.c.id == example_id)).first()
+    if row is None:
+        raise NotFoundError(f"No example {example_id}.")
+    return to_example(row)
+
+
+def rows_since(connection: sa.Connection, revision: int, backbone: str) -> list[Row]:
+    """The examples touched after a revision, oldest first; after -1, those not removed."""
+    of_backbone = sa.and_(
+        embeddings.c.example_id == examples.c.id, embeddings.c.backbone == backbone
+    )
+    select = (
+        sa.select(examples.c.id, examples.c.class_id, examples.c.removed, embeddings.c.vector)
+        .outerjoin(embeddings, of_backbone)
+        .where(examples.c.revision > revision)
+        .order_by(examples.c.id)
+    )
+    if revision < 0:
+        select = select.where(sa.not_(examples.c.removed))
+    return [
+        Row(id_, class_id, removed, None if vector is None else np.frombuffer(vector, "<f4"))
+        for id_, class_id, removed, vector in connection.execute(select)
+    ]
+
+
+def example_of_key(connection: sa.Connection, key: str | None) -> int | None:
+    """The example that a client named so, removed or not."""
+    if key is None:
+        return None
+    return connection.execute(sa.select(examples.c.id).where(examples.c.key == key)).scalar()
+
+
+def recording_of_key(connection: sa.Connection, key: str | None) -> int:
+    """The recording that a client named so, if it is not undone; else a new one."""
+    if key is not None:
+        select = sa.select(recordings).where(recordings.c.key == key)
+        known = connection.execute(select).first()
+        if known is not None:
+            if journal.is_done(connection, known.change_id):
+                return int(known.id)
+            key = None
+    change = journal.record(connection, "add", {})
+    insert = sa.insert(recordings).values(key=key, change_id=change, created_at=journal.now())
+    return int(connection.execute(insert.returning(recordings.c.id)).scalar_one())
+
+
+def insert_example(
+    connection: sa.Connection, new: NewExample, recording_id: int, revision: int, backbone: str
+) -> int:
+    """Write an example with its image and its embedding; gives its id."""
+    insert = sa.insert(examples).values(
+        class_id=new.class_id,
+        recording_id=recording_id,
+        key=new.key,
+        revision=revision,
+        removed=False,
+        width=new.width,
+        height=new.height,
+        media_type=new.media_type,
+        sha256=hashlib.sha256(new.image).hexdigest(),
+        created_at=journal.now(),
+        source=new.source,
+        image=new.image,
+    )
+    example_id: int = connection.execute(insert.returning(examples.c.id)).scalar_one()
+    insert_embeddings(connection, [(example_id, new.embedding)], backbone)
+    return example_id
+
+
+def insert_embeddings(
+    connection: sa.Connection, vectors: Sequence[tuple[int, Float32Array]], backbone: str
+) -> None:
+    """Write float32 [d] embeddings of examples, in place of those the backbone made before."""
+    values = [
+        {"example_id": id_, "backbone": backbone, "vector": np.asarray(vector, "<f4").tobytes()}
+        for id_, vector in vectors
+    ]
+    connection.execute(sa.insert(embeddings).prefix_with("OR REPLACE"), values)
+
+
+def count_examples(connection: sa.Connection, which: sa.ColumnElement[bool]) -> int:
+    """How many examples that are not removed."""
+    select = sa.select(sa.func.count()).where(which, sa.not_(examples.c.removed))
+    return connection.execute(select).scalar_one()
+
+
+def remove_examples(
+    connection: sa.Connection, which: sa.ColumnElement[bool], change: int, revision: int
+) -> None:
+    """Mark examples as removed by a change."""
+    connection.execute(
+        sa.update(examples)
+        .where(which, sa.not_(examples.c.removed))
+        .values(removed=True, removed_by=change, revision=revision)
+    )

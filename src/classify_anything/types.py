@@ -1,0 +1,73 @@
+"""The values that the classifier gives out. All are frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+
+UInt8Array = npt.NDArray[np.uint8]
+Float32Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """A thing the project knows: its id never changes, its name may.
+
+    ``color`` is an index from 0 to 7 into the palette of class colours.
+    """
+
+    id: int
+    name: str
+    color: int
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A labelled image. ``created_at`` is in UTC; ``width`` and ``height`` are in pixels."""
+
+    id: int
+    class_id: int
+    label: str
+    recording_id: int
+    width: int
+    height: int
+    sha256: str
+    created_at: datetime
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbor:
+    """An example that took part in a prediction, with its cosine similarity (at most 1)."""
+
+    example_id: int
+    class_id: int
+    label: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the classifier says of one image.
+
+    ``label`` is None while nothing is learnt, and for "none of these". ``probabilities`` has an
+    entry for each class that has examples, most probable first, and sums to 1. ``neighbors`` are
+    the examples that decided, nearest first.
+    """
+
+    label: str | None
+    probability: float
+    probabilities: dict[str, float]
+    neighbors: tuple[Neighbor, ...]
+    class_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An entry of the journal: something that was done, and can be undone or redone."""
+
+    id: int
+    text: str

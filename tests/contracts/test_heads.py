@@ -1,0 +1,127 @@
+"""What every head must do, whatever it decides by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from classify_anything.errors import EmbeddingError, InputError, NotFoundError
+from classify_anything.heads import Head, KNeighborsHead
+
+HEADS: dict[str, Callable[[], Head]] = {
+    "k-NN, uniform": KNeighborsHead,
+    "k-NN, distance": lambda: KNeighborsHead(weights="distance"),
+    "k-NN, k=1": lambda: KNeighborsHead(n_neighbors=1),
+}
+
+
+@pytest.fixture(params=HEADS.values(), ids=HEADS.keys())
+def make_head(request: pytest.FixtureRequest) -> Callable[[], Head]:
+    return request.param
+
+
+@pytest.fixture
+def head(make_head: Callable[[], Head]) -> Head:
+    return make_head()
+
+
+def clusters(count: int = 10, classes: int = 3, seed: int = 0) -> tuple[np.ndarray, list[str]]:
+    """Embeddings [count * classes, 8] around one axis a class, and their labels."""
+    random = np.random.default_rng(seed)
+    labels = [f"c{number}" for _ in range(count) for number in range(classes)]
+    centres = np.eye(8, dtype=np.float32)[[int(label[1:]) for label in labels]]
+    return centres + 0.1 * random.standard_normal(centres.shape).astype(np.float32), labels
+
+
+def test_it_knows_what_it_was_shown(head: Head) -> None:
+    X, y = clusters()
+    head.partial_fit(X, y)
+    fresh, expected = clusters(seed=1)
+    for embedding, label in zip(fresh, expected, strict=True):
+        decision = head.decide(embedding)
+        assert head.classes_[decision.probabilities.argmax()] == label
+        assert decision.probabilities.sum() == pytest.approx(1)
+        assert len(decision.keys) == len(decision.similarities)
+        assert (np.diff(decision.similarities) <= 1e-6).all()
+
+
+def test_without_examples_it_says_nothing_and_does_not_fail(head: Head) -> None:
+    assert head.decide([1, 0, 0]).probabilities.size == 0
+    head.partial_fit(np.empty((0, 3)), [], classes=["a", "b"])
+    decision = head.decide([1, 0, 0])
+    assert decision.probabilities.tolist() == [0, 0]
+    assert decision.keys.size == 0
+
+
+def test_one_by_one_is_as_good_as_all_at_once(head: Head, make_head: Callable[[], Head]) -> None:
+    X, y = clusters()
+    for key, (row, label) in enumerate(zip(X, y, strict=True)):
+        head.partial_fit(row[None], [label], keys=[key])
+    at_once = make_head().partial_fit(X, y)
+    for query in clusters(seed=2)[0]:
+        one, all_ = head.decide(query), at_once.decide(query)
+        np.testing.assert_allclose(one.probabilities, all_.probabilities, atol=1e-5)
+        np.testing.assert_array_equal(one.keys, all_.keys)
+
+
+def test_what_is_removed_is_as_if_it_never_was(head: Head, make_head: Callable[[], Head]) -> None:
+    X, y = clusters()
+    classes = sorted(set(y))
+    head.partial_fit(X, y, keys=range(len(X)), classes=classes)
+    gone = [0, 7, 8, 29, 15]
+    head.remove(gone)
+    kept = [key for key in range(len(X)) if key not in gone]
+    other = make_head()
+    other.partial_fit(X[kept], [y[key] for key in kept], keys=kept, classes=classes)
+    assert len(head) == len(kept)
+    for query in clusters(seed=3)[0]:
+        np.testing.assert_allclose(
+            head.decide(query).probabilities, other.decide(query).probabilities, atol=1e-5
+        )
+        np.testing.assert_array_equal(head.decide(query).keys, other.decide(query).keys)
+
+
+def test_what_is_removed_can_come_back_under_its_old_key(head: Head) -> None:
+    X, y = clusters()
+    head.partial_fit(X, y, keys=range(len(X)))
+    before = head.decide(X[4])
+    head.remove([4])
+    assert 4 not in head.decide(X[4]).keys
+    head.partial_fit(X[4:5], y[4:5], keys=[4])
+    np.testing.assert_array_equal(head.decide(X[4]).keys, before.keys)
+
+
+@pytest.mark.parametrize("bad", [[0.0, 0, 0], [np.nan, 1, 0], [np.inf, 1, 0], [1e38, 1e38, 1e38]])
+def test_an_embedding_without_direction_is_refused_and_nothing_is_learnt(
+    head: Head, bad: list[float]
+) -> None:
+    head.partial_fit([[1.0, 0, 0]], ["a"])
+    with pytest.raises(EmbeddingError):
+        head.partial_fit([[0.0, 1, 0], bad], ["b", "b"])
+    with pytest.raises(EmbeddingError):
+        head.decide(bad)
+    assert len(head) == 1
+    assert list(head.classes_) == ["a"]
+
+
+def test_an_embedding_of_another_dimension_is_refused(head: Head) -> None:
+    head.partial_fit([[1.0, 0, 0]], ["a"])
+    with pytest.raises(EmbeddingError, match="2 numbers"):
+        head.partial_fit([[1.0, 0]], ["a"])
+    with pytest.raises(EmbeddingError, match="2 numbers"):
+        head.decide([1.0, 0])
+    with pytest.raises(EmbeddingError, match="shape"):
+        head.partial_fit([1.0, 0, 0], ["a", "a", "a"])
+
+
+def test_a_key_means_one_example(head: Head) -> None:
+    head.partial_fit([[1.0, 0]], ["a"], keys=[5])
+    with pytest.raises(InputError, match="same key"):
+        head.partial_fit([[0.0, 1]], ["a"], keys=[5])
+    with pytest.raises(InputError, match="labels"):
+        head.partial_fit([[0.0, 1]], [], keys=[6])
+    with pytest.raises(NotFoundError):
+        head.remove([5, 6])
+    assert len(head) == 1

@@ -1,0 +1,177 @@
+"""The one object: what it was shown it knows, in this process and the next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from classify_anything import Classifier, Prediction
+from classify_anything.errors import ImageError, LabelError, NotFoundError, NothingToUndoError
+from classify_anything.store import NewExample
+from tests.photos import PHOTOS, encoded, photo, plain
+from tests.tiny import write_backbone
+
+
+def teach(clf: Classifier, *colors: str) -> None:
+    for color in colors:
+        clf.add(color, plain(color))
+
+
+def test_nothing_learnt_is_a_value(clf: Classifier) -> None:
+    assert clf.predict(plain("red")) == Prediction(None, 0.0, {}, ())
+    clf.add_class("empty")
+    assert clf.predict(plain("red")).label is None
+
+
+def test_one_example_a_class_is_enough(clf: Classifier) -> None:
+    teach(clf, "red", "lime", "blue")
+    prediction = clf.predict(plain("blue"))
+    assert prediction.label == "blue"
+    assert prediction.probability > 0.9
+    assert next(iter(prediction.probabilities)) == "blue"
+    assert sum(prediction.probabilities.values()) == pytest.approx(1)
+    assert prediction.neighbors[0].label == "blue"
+    assert prediction.neighbors[0].similarity == pytest.approx(1)
+
+
+def test_with_the_real_backbone_photographs_are_told_apart(tmp_path: Path) -> None:
+    with Classifier(tmp_path / "photos.db") as clf:
+        for name in PHOTOS:
+            clf.add(name, photo(name))
+        for name in PHOTOS:
+            height, width, _ = photo(name).shape
+            part = photo(name)[height // 8 : -height // 8, width // 8 : -width // 8]
+            assert clf.predict(encoded(part, quality=70)).label == name
+
+
+def test_everything_is_there_tomorrow(clf: Classifier, tmp_path: Path, tiny_backbone: Path) -> None:
+    teach(clf, "red", "lime", "blue")
+    clf.edit_class("lime", name="Green")
+    clf.remove(clf.examples("blue")[0])
+    before = clf.classes(), clf.examples(), clf.predict(plain("lime"))
+    clf.close()
+    with Classifier(tmp_path / "project.db", backbone=tiny_backbone) as again:
+        assert (again.classes(), again.examples(), again.predict(plain("lime"))) == before
+
+
+def test_two_processes_on_one_project_stay_in_step(
+    clf: Classifier, tmp_path: Path, tiny_backbone: Path
+) -> None:
+    with Classifier(tmp_path / "project.db", backbone=tiny_backbone) as other:
+        teach(other, "red")
+        assert clf.predict(plain("blue")).label == "red"
+        teach(clf, "blue")
+        assert other.predict(plain("blue")).label == "blue"
+        other.edit_class("blue", name="Sky")
+        assert clf.predict(plain("blue")).label == "Sky"
+        other.remove_class("Sky")
+        assert clf.predict(plain("blue")).label == "red"
+        clf.undo()
+        assert other.predict(plain("blue")).label == "Sky"
+        assert other.revision == clf.revision
+
+
+def test_predicting_without_changes_reads_nothing_from_the_database(clf: Classifier) -> None:
+    teach(clf, "red")
+    statements = []
+    clf._store._raw.driver_connection.set_trace_callback(statements.append)
+    clf.predict(plain("red"))
+    assert statements == ["PRAGMA data_version"]
+
+
+def test_another_backbone_embeds_the_stored_images(
+    clf: Classifier, tmp_path: Path, tiny_backbone: Path
+) -> None:
+    teach(clf, "red", "blue")
+    clf.close()
+    other = write_backbone(tmp_path / "other.onnx", "other")
+    with Classifier(tmp_path / "project.db", backbone=other) as with_other:
+        assert with_other.predict(plain("blue")).label == "blue"
+    with Classifier(tmp_path / "project.db", backbone=tiny_backbone) as back:
+        assert back.predict(plain("red")).label == "red"
+
+
+def test_undo_and_redo_reach_the_head(clf: Classifier) -> None:
+    teach(clf, "red", "blue")
+    clf.remove_class("blue")
+    assert clf.predict(plain("blue")).label == "red"
+    clf.undo()
+    assert clf.predict(plain("blue")).label == "blue"
+    clf.redo()
+    assert clf.predict(plain("blue")).label == "red"
+    clf.clear_class("red")
+    assert clf.predict(plain("blue")).label is None
+    clf.undo()
+    assert clf.predict(plain("blue")).label == "red"
+
+
+def test_a_recording_is_removed_and_undone_as_one(clf: Classifier) -> None:
+    teach(clf, "red")
+    for shade in ("blue", "navy"):
+        clf.add("blue", plain(shade), recording="press")
+    assert clf.next_undo() is not None
+    assert clf.next_undo().text == "2 examples added to blue"  # type: ignore[union-attr]
+    clf.remove_last_recording()
+    assert len(clf) == 1
+    clf.undo()
+    assert len(clf) == 3
+    clf.undo()
+    assert len(clf) == 1
+    clf.remove_last_recording()
+    with pytest.raises(NothingToUndoError):
+        clf.remove_last_recording()
+
+
+def test_labels_are_found_in_any_case_and_a_wrong_one_gets_a_hint(clf: Classifier) -> None:
+    clf.add("Mug", plain("red"))
+    clf.add("mug", plain("red"))
+    assert [(item.name, clf.count(item.id)) for item in clf.classes()] == [("Mug", 2)]
+    with pytest.raises(NotFoundError, match=r"No class named 'Mgu'\. Classes: 'Mug'\. Did"):
+        clf.remove_class("Mgu")
+    with pytest.raises(NotFoundError, match="No class 7"):
+        clf.add(7, plain("red"))
+
+
+def test_what_is_refused_changes_nothing(clf: Classifier) -> None:
+    teach(clf, "red")
+    before = clf.revision
+    with pytest.raises(ImageError):
+        clf.add("new", b"no image")
+    with pytest.raises(LabelError):
+        clf.add(" ", plain("red"))
+    with pytest.raises(NotFoundError):
+        clf.remove([clf.examples()[0], 99])
+    clf.refresh()
+    assert clf.revision == before
+    assert [item.name for item in clf.classes()] == ["red"]
+
+
+def test_the_newest_examples_come_first(clf: Classifier) -> None:
+    ids = [clf.add("red", plain("red")).id for _ in range(5)]
+    red = clf.find_class("red").id
+    assert clf.latest(red, 3) == ids[:1:-1]
+    clf.remove(ids[3])
+    clf.undo()
+    assert clf.latest(red, 99) == ids[::-1]
+
+
+def test_starting_classes_come_once(clf: Classifier) -> None:
+    clf.add_starting_classes(["A", "B"])
+    clf.remove_class("A")
+    clf.add_starting_classes(["A", "B"])
+    assert [item.name for item in clf.classes()] == ["B"]
+
+
+def test_reading_thousands_of_examples_is_one_query(tmp_path: Path, tiny_backbone: Path) -> None:
+    path = tmp_path / "many.db"
+    with Classifier(path, backbone=tiny_backbone) as clf:
+        red = clf.add_class("red")
+        picture = clf.read(plain("red"))
+        embedding = clf.embed(picture)
+        new = NewExample(red.id, picture.data, "image/png", 1, 1, "t", embedding)
+        clf._store.add([new] * 3000, clf.backbone.fingerprint)
+    with Classifier(path, backbone=tiny_backbone) as clf:
+        assert len(clf) == 3000
+        np.testing.assert_allclose(clf.predict(plain("red")).probability, 1)

@@ -1,0 +1,229 @@
+"""A file that cannot be opened is refused clearly, and left as it was."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from classify_anything.errors import (
+    NotAProjectError,
+    StoreError,
+    StoreFullError,
+    StoreTooNewError,
+)
+from classify_anything.store import NewExample, Store, database, journal, tables
+from tests.contracts.test_stores import contents, new
+
+
+def refused(path: Path, kind: type[StoreError], says: str) -> None:
+    before = {file.name: file.read_bytes() for file in path.parent.iterdir() if file.is_file()}
+    with pytest.raises(kind, match=says) as caught:
+        Store(path)
+    assert "\n" not in str(caught.value)
+    after = {file.name: file.read_bytes() for file in path.parent.iterdir() if file.is_file()}
+    assert after == before
+
+
+def test_a_file_of_a_newer_version(tmp_path: Path) -> None:
+    path = tmp_path / "project.db"
+    Store(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"PRAGMA user_version = {tables.SCHEMA_VERSION + 1}")
+    connection.close()
+    refused(path, StoreTooNewError, "newer version .* Update it")
+
+
+def test_a_file_that_is_not_sqlite(tmp_path: Path) -> None:
+    for name, data in {"a": b"hello", "b": b"\x89PNG" * 100, "c": b"SQLite format 3\0"}.items():
+        (tmp_path / name).write_bytes(data)
+        refused(tmp_path / name, NotAProjectError, "not a project")
+
+
+def test_a_database_of_another_program(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "other.db") as connection:
+        connection.execute("CREATE TABLE projects (id INTEGER)")
+    connection.close()
+    refused(tmp_path / "other.db", NotAProjectError, "not a project")
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(NotAProjectError, match="a folder"):
+        Store(tmp_path)
+
+
+def test_a_damaged_project(tmp_path: Path) -> None:
+    path = tmp_path / "project.db"
+    store = Store(path)
+    store.add_class("Mug")
+    store.close()
+    data = bytearray(path.read_bytes())
+    data[200:] = b"\x55" * (len(data) - 200)
+    path.write_bytes(data)
+    with pytest.raises(StoreError):
+        Store(path)
+
+
+def test_an_empty_file_becomes_a_project_and_folders_are_made(tmp_path: Path) -> None:
+    (tmp_path / "empty.db").touch()
+    Store(tmp_path / "empty.db").close()
+    Store(tmp_path / "a" / "b" / "c.db").close()
+    assert (tmp_path / "a" / "b" / "c.db").exists()
+
+
+_AS_NOBODY = """
+import os, sys
+from classify_anything.errors import ClassifyAnythingError
+from classify_anything.store import Store
+if os.getuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+try:
+    Store(__import__("pathlib").Path(sys.argv[1]))
+except ClassifyAnythingError as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.parametrize("what", ["the folder", "the file", "a new file", "a new folder"])
+def test_a_place_that_may_not_be_written(what: str) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path = folder / "project.db"
+        if not what.startswith("a new"):
+            Store(path).close()
+        if what == "a new folder":
+            path = folder / "sub" / "project.db"
+        folder.chmod(0o777 if what == "the file" else 0o555)
+        if path.exists():
+            path.chmod(0o444 if what == "the file" else 0o666)
+        before = path.exists() and path.read_bytes()
+        command = [sys.executable, "-c", _AS_NOBODY, str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        folder.chmod(0o777)
+        assert done.stdout.startswith("StoreReadOnlyError"), done.stdout + done.stderr
+        assert (path.exists() and path.read_bytes()) == before
+
+
+def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path / "project.db")
+    mug = store.add_class("Mug")
+    store.add([new(mug.id)], "b")
+    before = contents(store)
+    pages = store._raw.driver_connection.execute("PRAGMA page_count").fetchone()[0]
+    store._raw.driver_connection.execute(f"PRAGMA max_page_count = {pages + 8}")
+    with pytest.raises(StoreFullError, match="disk is full"):
+        store.add([new(mug.id, b"x" * 100_000)], "b")
+    assert contents(store) == before
+    store.add([new(mug.id, b"small")], "b")
+    store.close()
+
+
+def test_a_file_at_its_size_limit_loses_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path / "project.db")
+    mug = store.add_class("Mug")
+    before = contents(store)
+    old_limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    old_handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, old_limit[1]))
+    try:
+        with pytest.raises(StoreError):
+            store.add([new(mug.id, b"x" * 1_000_000)], "b")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old_limit)
+        signal.signal(signal.SIGXFSZ, old_handler)
+    assert contents(store) == before
+    store.close()
+    again = Store(tmp_path / "project.db")
+    assert contents(again) == before
+    again.close()
+
+
+def test_a_file_that_another_program_keeps_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_BUSY_SECONDS", 0.1)
+    store = Store(tmp_path / "project.db")
+    other = sqlite3.connect(tmp_path / "project.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match="locked"):
+        store.add_class("Mug")
+    other.execute("ROLLBACK")
+    other.close()
+    store.add_class("Mug")
+    store.close()
+
+
+def test_what_is_written_survives_the_death_of_the_process(tmp_path: Path) -> None:
+    script = (
+        "import os, sys, pathlib\n"
+        "from classify_anything.store import Store\n"
+        "store = Store(pathlib.Path(sys.argv[1]))\n"
+        "store.add_class('Mug')\n"
+        "os._exit(9)\n"
+    )
+    path = tmp_path / "project.db"
+    assert subprocess.run([sys.executable, "-c", script, str(path)], timeout=60).returncode == 9
+    store = Store(path)
+    assert [item.name for item in store.since(-1, "b").classes] == ["Mug"]
+    assert store._raw.driver_connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert store._raw.driver_connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    store.close()
+
+
+def test_the_migrations_make_the_tables_that_the_code_uses(tmp_path: Path) -> None:
+    store = Store(tmp_path / "project.db")
+    with store._engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), tables.metadata) == []
+    store.close()
+    config = Config()
+    config.set_main_option("script_location", str(database._MIGRATIONS))
+    assert int(ScriptDirectory.from_config(config).get_current_head() or 0) == tables.SCHEMA_VERSION
+
+
+def test_old_changes_are_forgotten_and_what_they_held_is_erased(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "project.db"
+    store = Store(path)
+    mug = store.add_class("Mug")
+    first, second = store.add([new(mug.id), new(mug.id)], "b")
+    store.remove_examples([first.id])
+    store.close()
+    watching = Store(path)
+    revision = watching.since(-1, "b").revision
+    monkeypatch.setattr(journal, "_KEEP", timedelta(0))
+    Store(path).close()
+    snapshot = watching.since(revision, "b")
+    assert snapshot.complete
+    assert [row.example_id for row in snapshot.rows] == [second.id]
+    assert watching.next_undo() is None
+    with watching._engine.connect() as connection:
+        for table in (tables.examples, tables.embeddings, tables.recordings):
+            assert connection.execute(table.select()).fetchall() != []
+    watching.close()
+
+
+def test_what_can_still_be_brought_back_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "project.db"
+    store = Store(path)
+    mug = store.add_class("Mug")
+    store.add([NewExample(mug.id, b"1", "image/png", 1, 1, "t", new(1).embedding)], "b")
+    store.undo()
+    store.close()
+    again = Store(path)
+    assert again.examples() == []
+    again.redo()
+    assert len(again.examples()) == 1
+    again.close()

@@ -1,0 +1,81 @@
+/** What can be wrong with the camera, in plain words, and what to do about it. */
+
+export type ProblemKind =
+  | "denied"
+  | "none"
+  | "busy"
+  | "unplugged"
+  | "insecure"
+  | "unsupported"
+  | "unknown";
+
+export interface Problem {
+  kind: ProblemKind;
+  title: string;
+  advice: string;
+  /** Whether "Try again" can help without reloading the page. */
+  retry: boolean;
+}
+
+const PROBLEMS: Record<ProblemKind, Omit<Problem, "kind">> = {
+  denied: {
+    title: "The camera is blocked for this page.",
+    advice: "Allow it at the left end of the browser's address bar, then press Try again.",
+    retry: true,
+  },
+  none: {
+    title: "No camera found.",
+    advice: "Plug one in: it starts by itself.",
+    retry: true,
+  },
+  busy: {
+    title: "Another program is using the camera.",
+    advice: "Close it, then press Try again.",
+    retry: true,
+  },
+  unplugged: {
+    title: "The camera was unplugged.",
+    advice: "Plug it in again: it starts by itself. Nothing is lost.",
+    retry: true,
+  },
+  insecure: {
+    title: "The browser gives no camera to this address.",
+    advice: "Open the page through https, or on the machine it runs on through http://localhost.",
+    retry: false,
+  },
+  unsupported: {
+    title: "This browser cannot use a camera.",
+    advice: "Open this page in a current Chrome, Edge, Firefox or Safari.",
+    retry: false,
+  },
+  unknown: {
+    title: "The camera did not start.",
+    advice: "Plug it out and in again, then press Try again.",
+    retry: true,
+  },
+};
+
+const BY_ERROR_NAME: Record<string, ProblemKind> = {
+  NotAllowedError: "denied",
+  SecurityError: "denied",
+  NotFoundError: "none",
+  OverconstrainedError: "none",
+  NotReadableError: "busy",
+  AbortError: "busy",
+};
+
+export function problem(kind: ProblemKind): Problem {
+  return { kind, ...PROBLEMS[kind] };
+}
+
+/** The problem behind an error of getUserMedia. */
+export function problemOf(error: unknown): Problem {
+  const name = error instanceof Error || error instanceof DOMException ? error.name : "";
+  return problem(BY_ERROR_NAME[name] ?? "unknown");
+}
+
+/** What stands in the way before the camera is even asked for, if anything does. */
+export function obstacle(secure: boolean, mediaDevices: MediaDevices | undefined): Problem | null {
+  if (!secure) return problem("insecure");
+  return mediaDevices?.getUserMedia ? null : problem("unsupported");
+}

@@ -1,0 +1,24 @@
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import { defineConfig } from "vitest/config";
+
+const server = "http://127.0.0.1:8000";
+
+export default defineConfig({
+  plugins: [svelte()],
+  build: {
+    outDir: "../src/classify_anything/static",
+    emptyOutDir: true,
+    // The server's Content-Security-Policy is 'self' only: nothing inline, nothing as data:.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    target: "es2022",
+  },
+  server: {
+    proxy: {
+      "/api": { target: server, changeOrigin: true },
+      "/healthz": { target: server, changeOrigin: true },
+      "/ws": { target: server, changeOrigin: true, rewriteWsOrigin: true, ws: true },
+    },
+  },
+  test: { include: ["src/**/*.test.ts"] },
+});
