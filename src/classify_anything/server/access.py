@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from classify_anything.errors import AccessError, ClassifyAnythingError, TooLargeError
 from classify_anything.images import MAX_BYTES
-from classify_anything.server.messages import ErrorDetail, ErrorReply
+from classify_anything.server.messages import ErrorReply
 from classify_anything.settings import LOCAL_HOSTS
 
 COOKIE = "classify_anything_token"
@@ -141,5 +141,5 @@ async def _refuse(error: ClassifyAnythingError, scope: Scope, receive: Receive, 
     status = HTTPStatus.FORBIDDEN
     if isinstance(error, TooLargeError):
         status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    reply = ErrorReply(error=ErrorDetail(code=error.code, message=str(error)))
+    reply = ErrorReply.of(error.code, str(error))
     await JSONResponse(reply.model_dump(), status)(scope, receive, send)

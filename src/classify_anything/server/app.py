@@ -25,7 +25,6 @@ from classify_anything.server.access import Guard
 from classify_anything.server.messages import (
     AddFrame,
     Answer,
-    ErrorDetail,
     ErrorReply,
     PredictFrame,
 )
@@ -94,7 +93,6 @@ def _routes(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
         docs_url=None,  # they load scripts from elsewhere; docs/http.md has it all
         redoc_url=None,
         lifespan=lifespan,
-        separate_input_output_schemas=False,
     )
     app.add_exception_handler(errors.ClassifyAnythingError, _known_error)
     app.add_exception_handler(RequestValidationError, _invalid_request)
@@ -107,8 +105,7 @@ def _routes(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
 
 
 def _reply(status: int, code: str, message: str) -> JSONResponse:
-    reply = ErrorReply(error=ErrorDetail(code=code, message=message))
-    return JSONResponse(reply.model_dump(), status)
+    return JSONResponse(ErrorReply.of(code, message).model_dump(), status)
 
 
 async def _known_error(_request: Request, error: Exception) -> JSONResponse:

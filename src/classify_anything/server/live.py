@@ -15,7 +15,6 @@ from classify_anything.errors import ClassifyAnythingError, InvalidMessageError
 from classify_anything.server.messages import (
     AddFrame,
     Answer,
-    ErrorDetail,
     ErrorReply,
     PredictFrame,
     Timings,
@@ -105,11 +104,11 @@ async def _reply(project: LiveProject, data: bytes | None) -> Answer | ErrorRepl
         seq = header.seq
         return await project.run(FrameJob(header, image, received))
     except ClassifyAnythingError as error:
-        return ErrorReply(seq=seq, error=ErrorDetail(code=error.code, message=str(error)))
+        return ErrorReply.of(error.code, str(error), seq)
     except Exception:
         log.exception("A frame could not be answered")
         message = "Something went wrong inside; the terminal says more."
-        return ErrorReply(seq=seq, error=ErrorDetail(code="error", message=message))
+        return ErrorReply.of(ClassifyAnythingError.code, message, seq)
 
 
 async def _tell(socket: WebSocket, watcher: Watcher) -> None:

@@ -15,7 +15,7 @@ All other messages are JSON text.
 from __future__ import annotations
 
 import struct
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -146,8 +146,13 @@ class ErrorReply(Message):
     """The one shape of every error, over the socket (with ``seq``) and over HTTP."""
 
     type: Literal["error"] = "error"
-    seq: int | None = None
+    seq: int | None
     error: ErrorDetail
+
+    @classmethod
+    def of(cls, code: str, message: str, seq: int | None = None) -> Self:
+        """Make one."""
+        return cls(seq=seq, error=ErrorDetail(code=code, message=message))
 
 
 # --- over HTTP ----------------------------------------------------------------------------------

@@ -15,8 +15,11 @@ export const api = {
   editClass: (id: number, edit: ClassEdit) => call<ClassInfo>("PATCH", `/api/classes/${id}`, edit),
   deleteClass: (id: number) => call<State>("DELETE", `/api/classes/${id}`),
   clearClass: (id: number) => call<State>("DELETE", `/api/classes/${id}/examples`),
-  examples: (id: number, limit: number, before?: number) =>
-    call<ExamplePage>("GET", `/api/classes/${id}/examples?limit=${limit}${before === undefined ? "" : `&before=${before}`}`),
+  examples: (id: number, limit: number, before: number | null) => {
+    const query = new URLSearchParams({ limit: String(limit) });
+    if (before !== null) query.set("before", String(before));
+    return call<ExamplePage>("GET", `/api/classes/${id}/examples?${query}`);
+  },
   deleteExample: (id: number) => call<State>("DELETE", `/api/examples/${id}`),
   deleteLastRecording: () => call<State>("DELETE", "/api/recordings/last"),
   undo: (change?: number) => call<State>("POST", "/api/undo", { change }),

@@ -15,10 +15,9 @@ export class Devices {
   #attempt = 0;
 
   constructor() {
-    const media: MediaDevices | undefined = navigator.mediaDevices;
-    this.problem = obstacle(window.isSecureContext, media);
+    this.problem = obstacle(window);
     if (this.problem) return;
-    media.addEventListener("devicechange", () => void this.#changed());
+    navigator.mediaDevices.addEventListener("devicechange", () => void this.#changed());
     void this.#watchPermission();
     void this.open();
   }

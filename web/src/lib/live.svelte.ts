@@ -1,11 +1,13 @@
 import { tick } from "svelte";
-import { eachFrame, Grabber } from "./camera";
+import { Grabber, type Picture } from "./grabber";
 import { Recording } from "./holding";
 import { leaveMeasure, Meter, type Summary } from "./meter";
 import { createPredictor, type Connection, type Listener, type Predictor, type Reply } from "./predictor";
 import type { Project } from "./project.svelte";
+import { eachFrame, present, type Sight } from "./sight";
 import type { Toasts } from "./toasts.svelte";
 import type { PredictionInfo } from "./types";
+import { examples } from "./words";
 
 const SUMMARY_MS = 500;
 
@@ -39,8 +41,8 @@ export class Live {
   #video: HTMLVideoElement | null = null;
   #recording: Recording | null = null;
   #tally: Tally | null = null;
-  /** Capture time of the newest frame not yet looked at. */
-  #fresh: number | null = null;
+  /** The newest frame, not yet looked at. */
+  #fresh: Sight | null = null;
   #grabbing = false;
 
   constructor(project: Project, toasts: Toasts) {
@@ -51,16 +53,18 @@ export class Live {
   }
 
   /** Look through this video from now on; returns a stop. */
-  watch(video: HTMLVideoElement): () => void {
+  watch(video: HTMLVideoElement, stream: MediaStream): () => void {
     this.#video = video;
-    const stop = eachFrame(video, (capturedAt) => {
-      this.#fresh = capturedAt;
+    const stop = eachFrame(video, stream, (sight) => {
+      this.#drop();
+      this.#fresh = sight;
       this.#look();
     });
     return () => {
       stop();
       this.release();
-      this.#video = this.#fresh = this.prediction = null;
+      this.#drop();
+      this.#video = this.prediction = null;
     };
   }
 
@@ -75,7 +79,7 @@ export class Live {
     this.taken = 0;
     this.#recording = new Recording(classId, performance.now());
     this.#tally = { taken: 0, added: 0, settled: 0, released: false, change: null };
-    void this.#add(this.#video, this.#recording, this.#tally);
+    void this.#add(present(this.#video), this.#recording, this.#tally);
   }
 
   release(): void {
@@ -91,31 +95,35 @@ export class Live {
 
   /** Do with the newest frame what is to be done now, if there is one and the way is free. */
   #look(): void {
-    const video = this.#video;
-    if (!video || this.#fresh === null || this.#grabbing) return;
+    const sight = this.#fresh;
+    if (!sight || this.#grabbing) return;
     if (this.#recording && this.#tally) {
       const ready = this.#predictor.free || !this.#predictor.online;
-      if (!ready || !this.#recording.due(performance.now())) return;
-      void this.#add(video, this.#recording, this.#tally, this.#fresh);
+      if (ready && this.#recording.due(performance.now())) {
+        void this.#add(sight, this.#recording, this.#tally);
+      }
     } else if (this.#predictor.free) {
-      void this.#ask(video, this.#fresh);
+      void this.#ask(sight);
     }
   }
 
-  async #ask(video: HTMLVideoElement, capturedAt: number): Promise<void> {
-    const picture = await this.#grab(video, capturedAt);
-    if (this.#recording || !this.#predictor.free) return; // A press came first.
-    const reply = await this.#predictor.predict(picture).catch(() => null);
-    if (reply) await this.#show(reply, picture);
+  #drop(): void {
+    this.#fresh?.drop();
+    this.#fresh = null;
+  }
+
+  async #ask(sight: Sight): Promise<void> {
+    try {
+      const picture = await this.#grab(sight);
+      if (this.#recording || !this.#predictor.free) return; // A press came first.
+      await this.#show(await this.#predictor.predict(picture), picture);
+    } catch {
+      return; // One frame less; the next one is on its way.
+    }
     this.#look();
   }
 
-  async #add(
-    video: HTMLVideoElement,
-    { id, classId }: Recording,
-    tally: Tally,
-    capturedAt?: number,
-  ): Promise<void> {
+  async #add(sight: Sight, { id, classId }: Recording, tally: Tally): Promise<void> {
     if (this.#predictor.full) {
       this.release();
       this.#toasts.show("No more examples can wait. Go on when the server is back.");
@@ -123,8 +131,8 @@ export class Live {
     }
     tally.taken += 1;
     this.taken += 1;
-    const picture = await this.#grab(video, capturedAt);
     try {
+      const picture = await this.#grab(sight);
       const reply = await this.#predictor.add(picture, { classId, recording: id });
       tally.added += 1;
       tally.change = reply.answer.change;
@@ -138,24 +146,25 @@ export class Live {
     this.#look();
   }
 
-  async #grab(video: HTMLVideoElement, capturedAt?: number) {
-    this.#fresh = null;
+  async #grab(sight: Sight): Promise<Picture> {
+    if (sight === this.#fresh) this.#fresh = null;
     this.#grabbing = true;
     try {
-      return await this.#grabber.grab(video, capturedAt);
+      return await this.#grabber.grab(sight);
     } finally {
       this.#grabbing = false;
     }
   }
 
-  async #show(reply: Reply, { capturedAt, encode }: { capturedAt: number; encode: number }): Promise<void> {
+  async #show(reply: Reply, { capturedAt, wait, encode }: Picture): Promise<void> {
     if (!this.#video) return;
     const { answer, wire, receivedAt } = reply;
     this.prediction = answer.prediction;
     await tick();
     const shownAt = performance.now();
     const show = shownAt - receivedAt;
-    const sample = { seq: answer.seq, capturedAt, shownAt, encode, wire, show, timings: answer.timings };
+    const { seq, timings } = answer;
+    const sample = { seq, capturedAt, shownAt, wait, encode, wire, show, timings };
     this.#meter.record(sample);
     if (this.#measuring) leaveMeasure(sample);
   }
@@ -177,8 +186,4 @@ export class Live {
       error: (message) => this.#toasts.show(message),
     };
   }
-}
-
-export function examples(count: number): string {
-  return `${count} ${count === 1 ? "example" : "examples"}`;
 }

@@ -3,10 +3,451 @@
  * Do not make direct changes to the file.
  */
 
-export type paths = Record<string, never>;
+export interface paths {
+    "/healthz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Health
+         * @description Whether the server runs.
+         */
+        get: operations["health_healthz_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * State
+         * @description The project in short: its classes, their counts, and what can be undone.
+         */
+        get: operations["state_api_state_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/predict": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Predict
+         * @description Say what an image shows. The body is the image itself: JPEG, PNG, WebP, …
+         */
+        post: operations["predict_api_predict_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/classes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add Class
+         * @description Add a class; without a name, the first free "Class N".
+         */
+        post: operations["add_class_api_classes_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/classes/{class_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove Class
+         * @description Delete a class and its examples.
+         */
+        delete: operations["remove_class_api_classes__class_id__delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Edit Class
+         * @description Rename a class, or give it another colour.
+         */
+        patch: operations["edit_class_api_classes__class_id__patch"];
+        trace?: never;
+    };
+    "/api/classes/{class_id}/examples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Examples
+         * @description The examples of a class, newest first, a page at a time.
+         */
+        get: operations["list_examples_api_classes__class_id__examples_get"];
+        put?: never;
+        post?: never;
+        /**
+         * Clear Class
+         * @description Delete all examples of a class; the class stays.
+         */
+        delete: operations["clear_class_api_classes__class_id__examples_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/examples/{example_id}/image": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Image
+         * @description The picture of an example, byte for byte as it was captured.
+         */
+        get: operations["image_api_examples__example_id__image_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/examples/{example_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove Example
+         * @description Delete one example.
+         */
+        delete: operations["remove_example_api_examples__example_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/recordings/last": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove Last Recording
+         * @description Delete the examples of the newest recording.
+         */
+        delete: operations["remove_last_recording_api_recordings_last_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undo
+         * @description Undo the newest change.
+         */
+        post: operations["undo_api_undo_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/redo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Redo
+         * @description Do the change again that was undone last.
+         */
+        post: operations["redo_api_redo_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * ChangeInfo
+         * @description A change that can be undone or redone, in words.
+         */
+        ChangeInfo: {
+            /** Id */
+            id: number;
+            /** Text */
+            text: string;
+        };
+        /**
+         * ClassEdit
+         * @description Body of ``PATCH /api/classes/{id}``; what is absent stays.
+         */
+        ClassEdit: {
+            /** Name */
+            name?: string | null;
+            /** Color */
+            color?: number | null;
+        };
+        /**
+         * ClassInfo
+         * @description A class as the page shows it.
+         */
+        ClassInfo: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /**
+             * Color
+             * @description Index into the palette of eight class colours.
+             */
+            color: number;
+            /** Examples */
+            examples: number;
+            /**
+             * Latest
+             * @description Ids of its newest examples, newest first, at most 12.
+             */
+            latest: number[];
+        };
+        /**
+         * ErrorDetail
+         * @description What went wrong: ``code`` for programs, ``message`` for people.
+         */
+        ErrorDetail: {
+            /** Code */
+            code: string;
+            /** Message */
+            message: string;
+        };
+        /**
+         * ErrorReply
+         * @description The one shape of every error, over the socket (with ``seq``) and over HTTP.
+         */
+        ErrorReply: {
+            /**
+             * Type
+             * @default error
+             * @constant
+             */
+            type: "error";
+            /** Seq */
+            seq: number | null;
+            error: components["schemas"]["ErrorDetail"];
+        };
+        /**
+         * ExampleInfo
+         * @description One example, without its picture (``GET /api/examples/{id}/image``).
+         */
+        ExampleInfo: {
+            /** Id */
+            id: number;
+            /** Class Id */
+            class_id: number;
+            /** Recording Id */
+            recording_id: number;
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
+            /**
+             * Created At
+             * @description ISO 8601, UTC.
+             */
+            created_at: string;
+            /** Source */
+            source: string;
+        };
+        /**
+         * ExamplePage
+         * @description Some examples of one class, newest first; ``next`` is the id to pass as ``before``.
+         */
+        ExamplePage: {
+            /** Examples */
+            examples: components["schemas"]["ExampleInfo"][];
+            /** Next */
+            next: number | null;
+        };
+        /** HTTPValidationError */
+        HTTPValidationError: {
+            /** Detail */
+            detail?: components["schemas"]["ValidationError"][];
+        };
+        /**
+         * Health
+         * @description ``GET /healthz``.
+         */
+        Health: {
+            /**
+             * Status
+             * @default ok
+             * @constant
+             */
+            status: "ok";
+            /** Version */
+            version: string;
+        };
+        /**
+         * NeighborInfo
+         * @description One of the examples that decided a prediction.
+         */
+        NeighborInfo: {
+            /** Example Id */
+            example_id: number;
+            /** Class Id */
+            class_id: number;
+            /**
+             * Similarity
+             * @description Cosine similarity, at most 1.
+             */
+            similarity: number;
+        };
+        /**
+         * NewClass
+         * @description Body of ``POST /api/classes``; without a name the next free "Class N" is taken.
+         */
+        NewClass: {
+            /** Name */
+            name?: string | null;
+        };
+        /**
+         * PredictionInfo
+         * @description What the classifier says of one picture.
+         *
+         *     ``class_id`` and ``label`` are null while nothing is learnt, and for "none of these".
+         */
+        PredictionInfo: {
+            /** Class Id */
+            class_id: number | null;
+            /** Label */
+            label: string | null;
+            /** Probability */
+            probability: number;
+            /**
+             * Probabilities
+             * @description Of each class that has examples, by id.
+             */
+            probabilities: {
+                [key: string]: number;
+            };
+            /** Neighbors */
+            neighbors: components["schemas"]["NeighborInfo"][];
+        };
+        /**
+         * State
+         * @description The whole project in short; sent on connecting and after every change.
+         */
+        State: {
+            /**
+             * Type
+             * @default state
+             * @constant
+             */
+            type: "state";
+            /** Revision */
+            revision: number;
+            /** Project */
+            project: string;
+            /** Backbone */
+            backbone: string;
+            /** Version */
+            version: string;
+            /** Classes */
+            classes: components["schemas"]["ClassInfo"][];
+            undo: components["schemas"]["ChangeInfo"] | null;
+            redo: components["schemas"]["ChangeInfo"] | null;
+        };
+        /**
+         * UndoRequest
+         * @description Body of ``POST /api/undo`` and ``/api/redo``.
+         *
+         *     With ``change`` it is done only if that is still the change in turn (else 409, ``conflict``).
+         */
+        UndoRequest: {
+            /** Change */
+            change?: number | null;
+        };
+        /** ValidationError */
+        ValidationError: {
+            /** Location */
+            loc: (string | number)[];
+            /** Message */
+            msg: string;
+            /** Error Type */
+            type: string;
+            /** Input */
+            input?: unknown;
+            /** Context */
+            ctx?: Record<string, never>;
+        };
         /**
          * AddFrame
          * @description Header of a frame that says: this is an example of that class.
@@ -61,155 +502,6 @@ export interface components {
             timings: components["schemas"]["Timings"];
         };
         /**
-         * ChangeInfo
-         * @description A change that can be undone or redone, in words.
-         */
-        ChangeInfo: {
-            /** Id */
-            id: number;
-            /** Text */
-            text: string;
-        };
-        /**
-         * ClassEdit
-         * @description Body of ``PATCH /api/classes/{id}``; what is absent stays.
-         */
-        ClassEdit: {
-            /**
-             * Name
-             * @default null
-             */
-            name: string | null;
-            /**
-             * Color
-             * @default null
-             */
-            color: number | null;
-        };
-        /**
-         * ClassInfo
-         * @description A class as the page shows it.
-         */
-        ClassInfo: {
-            /** Id */
-            id: number;
-            /** Name */
-            name: string;
-            /**
-             * Color
-             * @description Index into the palette of eight class colours.
-             */
-            color: number;
-            /** Examples */
-            examples: number;
-            /**
-             * Latest
-             * @description Ids of its newest examples, newest first, at most 12.
-             */
-            latest: number[];
-        };
-        /**
-         * ErrorDetail
-         * @description What went wrong: ``code`` for programs, ``message`` for people.
-         */
-        ErrorDetail: {
-            /** Code */
-            code: string;
-            /** Message */
-            message: string;
-        };
-        /**
-         * ErrorReply
-         * @description The one shape of every error, over the socket (with ``seq``) and over HTTP.
-         */
-        ErrorReply: {
-            /**
-             * Type
-             * @default error
-             * @constant
-             */
-            type: "error";
-            /**
-             * Seq
-             * @default null
-             */
-            seq: number | null;
-            error: components["schemas"]["ErrorDetail"];
-        };
-        /**
-         * ExampleInfo
-         * @description One example, without its picture (``GET /api/examples/{id}/image``).
-         */
-        ExampleInfo: {
-            /** Id */
-            id: number;
-            /** Class Id */
-            class_id: number;
-            /** Recording Id */
-            recording_id: number;
-            /** Width */
-            width: number;
-            /** Height */
-            height: number;
-            /**
-             * Created At
-             * @description ISO 8601, UTC.
-             */
-            created_at: string;
-            /** Source */
-            source: string;
-        };
-        /**
-         * ExamplePage
-         * @description Some examples of one class, newest first; ``next`` is the id to pass as ``before``.
-         */
-        ExamplePage: {
-            /** Examples */
-            examples: components["schemas"]["ExampleInfo"][];
-            /** Next */
-            next: number | null;
-        };
-        /**
-         * Health
-         * @description ``GET /healthz``.
-         */
-        Health: {
-            /**
-             * Status
-             * @default ok
-             * @constant
-             */
-            status: "ok";
-            /** Version */
-            version: string;
-        };
-        /**
-         * NeighborInfo
-         * @description One of the examples that decided a prediction.
-         */
-        NeighborInfo: {
-            /** Example Id */
-            example_id: number;
-            /** Class Id */
-            class_id: number;
-            /**
-             * Similarity
-             * @description Cosine similarity, at most 1.
-             */
-            similarity: number;
-        };
-        /**
-         * NewClass
-         * @description Body of ``POST /api/classes``; without a name the next free "Class N" is taken.
-         */
-        NewClass: {
-            /**
-             * Name
-             * @default null
-             */
-            name: string | null;
-        };
-        /**
          * PredictFrame
          * @description Header of a frame that asks: what is this?
          */
@@ -224,53 +516,6 @@ export interface components {
              * @description Chosen by the page, returned in the answer.
              */
             seq: number;
-        };
-        /**
-         * PredictionInfo
-         * @description What the classifier says of one picture.
-         *
-         *     ``class_id`` and ``label`` are null while nothing is learnt, and for "none of these".
-         */
-        PredictionInfo: {
-            /** Class Id */
-            class_id: number | null;
-            /** Label */
-            label: string | null;
-            /** Probability */
-            probability: number;
-            /**
-             * Probabilities
-             * @description Of each class that has examples, by id.
-             */
-            probabilities: {
-                [key: string]: number;
-            };
-            /** Neighbors */
-            neighbors: components["schemas"]["NeighborInfo"][];
-        };
-        /**
-         * State
-         * @description The whole project in short; sent on connecting and after every change.
-         */
-        State: {
-            /**
-             * Type
-             * @default state
-             * @constant
-             */
-            type: "state";
-            /** Revision */
-            revision: number;
-            /** Project */
-            project: string;
-            /** Backbone */
-            backbone: string;
-            /** Version */
-            version: string;
-            /** Classes */
-            classes: components["schemas"]["ClassInfo"][];
-            undo: components["schemas"]["ChangeInfo"] | null;
-            redo: components["schemas"]["ChangeInfo"] | null;
         };
         /**
          * Timings
@@ -288,19 +533,6 @@ export interface components {
             /** Store */
             store: number;
         };
-        /**
-         * UndoRequest
-         * @description Body of ``POST /api/undo`` and ``/api/redo``.
-         *
-         *     With ``change`` it is done only if that is still the change in turn (else 409, ``conflict``).
-         */
-        UndoRequest: {
-            /**
-             * Change
-             * @default null
-             */
-            change: number | null;
-        };
     };
     responses: never;
     parameters: never;
@@ -309,4 +541,809 @@ export interface components {
     pathItems: never;
 }
 export type $defs = Record<string, never>;
-export type operations = Record<string, never>;
+export interface operations {
+    health_healthz_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    state_api_state_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["State"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    predict_api_predict_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PredictionInfo"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    add_class_api_classes_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewClass"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClassInfo"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    remove_class_api_classes__class_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                class_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["State"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    edit_class_api_classes__class_id__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                class_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClassEdit"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClassInfo"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    list_examples_api_classes__class_id__examples_get: {
+        parameters: {
+            query?: {
+                before?: number | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                class_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExamplePage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    clear_class_api_classes__class_id__examples_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                class_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["State"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    image_api_examples__example_id__image_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                example_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/*": unknown;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    remove_example_api_examples__example_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                example_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["State"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    remove_last_recording_api_recordings_last_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["State"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    undo_api_undo_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UndoRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["State"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    redo_api_redo_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UndoRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["State"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+}

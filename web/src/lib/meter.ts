@@ -5,6 +5,7 @@ export interface Sample {
   seq: number;
   capturedAt: number;
   shownAt: number;
+  wait: number;
   encode: number;
   wire: number;
   show: number;
@@ -37,6 +38,7 @@ export class Meter {
       rate: this.#samples.length,
       latency: typical(({ shownAt, capturedAt }) => shownAt - capturedAt),
       stages: [
+        ["Wait for the page", typical(({ wait }) => wait)],
         ["Compress the picture", typical(({ encode }) => encode)],
         ["Send and wait", typical(({ wire, timings }) => wire + timings.queue)],
         ["Read the picture", typical(({ timings }) => timings.decode)],
@@ -49,11 +51,11 @@ export class Meter {
 }
 
 /** Leave the sample on the browser's own timeline, for benchmarks/latency.py. */
-export function leaveMeasure({ seq, capturedAt, shownAt, encode, wire, timings, show }: Sample): void {
+export function leaveMeasure({ seq, capturedAt, shownAt, wait, encode, wire, timings, show }: Sample): void {
   performance.measure("frame", {
     start: capturedAt,
     end: shownAt,
-    detail: { seq, encode, wire, timings, show },
+    detail: { seq, wait, encode, wire, timings, show },
   });
 }
 

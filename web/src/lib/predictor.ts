@@ -1,4 +1,4 @@
-import type { Picture } from "./camera";
+import type { Picture } from "./grabber";
 import { RemotePredictor, socketAddress } from "./remote";
 import type { Answer, State } from "./types";
 

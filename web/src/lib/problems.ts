@@ -75,7 +75,8 @@ export function problemOf(error: unknown): Problem {
 }
 
 /** What stands in the way before the camera is even asked for, if anything does. */
-export function obstacle(secure: boolean, mediaDevices: MediaDevices | undefined): Problem | null {
-  if (!secure) return problem("insecure");
-  return mediaDevices?.getUserMedia ? null : problem("unsupported");
+export function obstacle(page: { isSecureContext: boolean; navigator: Navigator }): Problem | null {
+  if (!page.isSecureContext) return problem("insecure");
+  const media: MediaDevices | undefined = page.navigator.mediaDevices;
+  return media && "OffscreenCanvas" in page ? null : problem("unsupported");
 }

@@ -10,6 +10,8 @@ export class Project {
 
   readonly classes: readonly ClassInfo[] = $derived(this.state?.classes ?? []);
   readonly learnt = $derived(this.classes.some(({ examples }) => examples > 0));
+  /** In the first minute: the class to hold next. */
+  readonly guided = $derived(firstMinute(this.classes));
   readonly #byId = $derived(new Map(this.classes.map((info) => [info.id, info])));
   readonly #toasts: Toasts;
 
@@ -32,7 +34,8 @@ export class Project {
     });
   }
 
-  edit(classId: number, edit: ClassEdit): Promise<void> {
+  /** Whether it was done. */
+  edit(classId: number, edit: ClassEdit): Promise<boolean> {
     return this.#try(async () => void (await api.editClass(classId, edit)));
   }
 
@@ -80,11 +83,18 @@ export class Project {
     return state[then];
   }
 
-  async #try(act: () => Promise<void>): Promise<void> {
+  async #try(act: () => Promise<void>): Promise<boolean> {
     try {
       await act();
+      return true;
     } catch (error) {
       this.#toasts.show(error instanceof Error ? error.message : String(error));
+      return false;
     }
   }
+}
+
+function firstMinute(classes: readonly ClassInfo[]): ClassInfo | undefined {
+  const learnt = classes.filter(({ examples }) => examples > 0).length;
+  return learnt < 2 ? classes.find(({ examples }) => examples === 0) : undefined;
 }

@@ -1,4 +1,4 @@
-import type { Picture } from "./camera";
+import type { Picture } from "./grabber";
 import { encodeFrame } from "./frames";
 import { Outbox, type Parcel } from "./outbox";
 import type { Connection, Listener, NewExample, Predictor, Reply } from "./predictor";
@@ -111,8 +111,8 @@ export class RemotePredictor implements Predictor {
   #receive(message: ServerMessage): void {
     this.#retry = FIRST_RETRY_MS;
     if (message.type === "state") this.#listener.state(message);
-    else if (message.seq === null) this.#listener.error(message.error.message);
-    else this.#settle(message.seq, message);
+    else if (message.seq !== null) this.#settle(message.seq, message);
+    else if (message.type === "error") this.#listener.error(message.error.message);
   }
 
   #settle(seq: number, message: Answer | ErrorReply): void {

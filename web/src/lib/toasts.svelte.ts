@@ -1,7 +1,6 @@
-/** Short notes about what just happened, each with at most one thing to do about it. */
+/** A short note about what just happened, with at most one thing to do about it. */
 
 export interface Toast {
-  id: number;
   text: string;
   action?: ToastAction | undefined;
 }
@@ -11,17 +10,15 @@ export interface ToastAction {
   run(): void;
 }
 
-const LIMIT = 3;
-
+/** One at a time, the newest: more would cover the buttons. */
 export class Toasts {
-  list = $state.raw<readonly Toast[]>([]);
-  #count = 0;
+  current = $state.raw<Toast | null>(null);
 
   show(text: string, action?: ToastAction): void {
-    this.list = [...this.list, { id: this.#count++, text, action }].slice(-LIMIT);
+    this.current = { text, action };
   }
 
-  dismiss(id: number): void {
-    this.list = this.list.filter((toast) => toast.id !== id);
+  dismiss(): void {
+    this.current = null;
   }
 }

@@ -1,0 +1,92 @@
+"""A real Chromium whose camera plays a clip."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Playwright
+
+from tests.photos import encoded, photo
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+RATE = 30
+
+QUIET = (
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+)
+
+
+def find_chromium() -> str:
+    """The browser's path; ``tests/browser/install-chromium`` puts one there."""
+    for name in (os.environ.get("CHROMIUM", ""), *NAMES, MAC):
+        if name and (path := shutil.which(name)):
+            return path
+    raise FileNotFoundError("Chromium is not installed: run tests/browser/install-chromium.")
+
+
+def camera_flags(clip: Path | None, permission: bool = True) -> list[str]:
+    """Flags that make a clip the camera; without a clip there is no camera."""
+    flags = list(QUIET)
+    if os.geteuid() == 0:
+        flags.append("--no-sandbox")
+    if permission:
+        flags.append("--use-fake-ui-for-media-stream")
+    if clip is not None:
+        flags += ["--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={clip}"]
+    return flags
+
+
+@contextlib.contextmanager
+def launched(
+    playwright: Playwright, clip: Path | None, *, permission: bool = True
+) -> Iterator[Browser]:
+    """A fresh headless Chromium."""
+    browser = playwright.chromium.launch(
+        executable_path=find_chromium(), args=camera_flags(clip, permission)
+    )
+    try:
+        yield browser
+    finally:
+        browser.close()
+
+
+def context(browser: Browser, width: int = 1280, height: int = 800) -> BrowserContext:
+    """A new profile in it."""
+    made = browser.new_context(viewport={"width": width, "height": height})
+    made.set_default_timeout(20_000)
+    return made
+
+
+def frame(name: str, size: tuple[int, int] = (640, 480)) -> bytes:
+    """A camera's picture of a photo: cut to the camera's shape, as JPEG."""
+    image = Image.fromarray(photo(name))
+    scale = max(size[0] / image.width, size[1] / image.height)
+    image = image.resize((round(image.width * scale), round(image.height * scale)))
+    left, top = (image.width - size[0]) // 2, (image.height - size[1]) // 2
+    return encoded(image.crop((left, top, left + size[0], top + size[1])), quality=85)
+
+
+def write_clip(path: Path, scenes: Sequence[str], seconds: float) -> Path:
+    """A clip, 640×480 at 30 frames a second, that shows photos in turn and then repeats."""
+    with path.open("wb") as file:
+        for name in scenes:
+            file.write(frame(name) * round(seconds * RATE))
+    return path
+
+
+def mean_color(image: bytes) -> np.ndarray:
+    """Of the bytes of an image, float [3]."""
+    with Image.open(io.BytesIO(image)) as opened:
+        return np.asarray(opened.convert("RGB")).reshape(-1, 3).mean(axis=0)

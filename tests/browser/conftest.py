@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Playwright, sync_playwright
+
+from tests.browser.chromium import context, launched, write_clip
+from tests.browser.pages import ProjectPage
+from tests.server import RunningServer
+
+SCENES = ("cat", "coffee", "rocket", "astronaut", "retina")
+"""What the camera of these tests sees, one after the other."""
+
+SCENE_SECONDS = 3.0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker("browser")
+
+
+@pytest.fixture(scope="session")
+def scenes_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("clip") / "scenes.mjpeg", SCENES, SCENE_SECONDS)
+
+
+@pytest.fixture(scope="session")
+def still_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A camera that always sees the same."""
+    return write_clip(tmp_path_factory.mktemp("clip") / "still.mjpeg", ["coffee"], 1)
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def watching(playwright: Playwright, still_clip: Path) -> Iterator[Browser]:
+    """A browser whose camera sees a still picture."""
+    with launched(playwright, still_clip) as browser:
+        yield browser
+
+
+@pytest.fixture
+def open_page(watching: Browser, server: RunningServer) -> Iterator[Callable[..., ProjectPage]]:
+    """Opens pages of the server; afterwards, nothing may have gone wrong on any of them."""
+    opened: list[ProjectPage] = []
+
+    def open_(url: str = server.url, width: int = 1280, height: int = 800) -> ProjectPage:
+        opened.append(ProjectPage(context(watching, width, height), url))
+        opened[-1].wait_until_live()
+        return opened[-1]
+
+    yield open_
+    for page in opened:
+        page.page.context.close()
+        assert page.faults == []
+
+
+@pytest.fixture
+def page(open_page: Callable[..., ProjectPage]) -> ProjectPage:
+    return open_page()

@@ -1,0 +1,108 @@
+"""What a person does on the page."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from tests.browser.chromium import frame, mean_color
+
+SEES = """([colors, wanted]) => {
+  const video = document.querySelector("video");
+  if (!video || video.readyState < 2) return false;
+  const canvas = new OffscreenCanvas(32, 24);
+  const context = canvas.getContext("2d");
+  context.drawImage(video, 0, 0, 32, 24);
+  const pixels = context.getImageData(0, 0, 32, 24).data;
+  const mean = [0, 0, 0];
+  for (let i = 0; i < pixels.length; i += 4)
+    for (let c = 0; c < 3; c++) mean[c] += pixels[i + c] / (pixels.length / 4);
+  const distance = (color) => color.reduce((sum, v, c) => sum + (v - mean[c]) ** 2, 0);
+  const nearest = colors.map(distance).indexOf(Math.min(...colors.map(distance)));
+  return wanted < 0 ? nearest + 1 : nearest === wanted;
+}"""
+
+
+class ProjectPage:
+    """A page of the product in a real browser; remembers everything that went wrong on it."""
+
+    def __init__(self, browser_context: BrowserContext, url: str) -> None:
+        self.page: Page = browser_context.new_page()
+        self.faults: list[str] = []
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("console", self._console)
+        self.page.on("request", self._request)
+        self.url = url
+        self.page.goto(url)
+
+    def _console(self, message: Any) -> None:
+        expected = ("WebSocket", "ERR_CONNECTION_REFUSED", "status of 400")
+        if message.type in ("error", "warning") and not any(x in message.text for x in expected):
+            self.faults.append(message.text)
+
+    def _request(self, request: Any) -> None:
+        if not request.url.startswith((self.url.split("?")[0], "blob:", "data:")):
+            self.faults.append(f"a request to {request.url}")
+
+    @property
+    def label(self) -> Locator:
+        return self.page.get_by_test_id("answer-label")
+
+    def card(self, name: str) -> Locator:
+        return self.page.get_by_role("article", name=name, exact=True)
+
+    def count(self, name: str) -> int:
+        return int(self.card(name).get_by_test_id("class-count").inner_text())
+
+    def hold_button(self, name: str) -> Locator:
+        return self.page.get_by_role("button", name=f"Hold to add to {name}", exact=True)
+
+    def wait_until_live(self) -> None:
+        """Until frames are answered."""
+        expect(self.page.get_by_test_id("rate")).to_contain_text("/s", timeout=30_000)
+
+    def click(self, name: str) -> None:
+        """One short press, and wait until it is counted."""
+        before = self.count(name)
+        self.hold_button(name).click()
+        expect(self.card(name).get_by_test_id("class-count")).to_have_text(str(before + 1))
+
+    def hold(self, name: str, seconds: float) -> None:
+        """Hold a class button with the mouse, and wait for the count to settle."""
+        self.hold_button(name).hover()
+        self.page.mouse.down()
+        self.page.wait_for_timeout(1000 * seconds)
+        self.page.mouse.up()
+        settled(lambda: self.count(name))
+
+    def menu(self, name: str, item: str) -> None:
+        self.page.get_by_role("button", name=f"More for {name}", exact=True).click()
+        self.page.get_by_role("button", name=item, exact=True).click()
+
+    def toast(self, text: str) -> Locator:
+        return self.page.get_by_test_id("toast").filter(has_text=text)
+
+    def wait_for_scene(self, scenes: Sequence[str], wanted: str) -> None:
+        """Until the camera has just begun to show a scene of its clip."""
+        colors = [mean_color(frame(name)).tolist() for name in scenes]
+        index = scenes.index(wanted)
+        deadline = time.monotonic() + 60
+        seen = [self.page.evaluate(SEES, [colors, index])]
+        while not (seen[-1] and not all(seen)) and time.monotonic() < deadline:
+            self.page.wait_for_timeout(30)
+            seen = [*seen[-50:], self.page.evaluate(SEES, [colors, index])]
+        assert seen[-1], f"the camera never showed {wanted}"
+
+
+def settled(value: Callable[[], int]) -> int:
+    """The value once it has stopped changing for 300 ms."""
+    last, since = value(), time.monotonic()
+    while time.monotonic() - since < 0.3:
+        time.sleep(0.05)
+        now = value()
+        if now != last:
+            last, since = now, time.monotonic()
+    return last

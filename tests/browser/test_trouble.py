@@ -1,0 +1,130 @@
+"""When something is wrong the page says what, and what to do; and nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Playwright, expect
+
+from tests.browser.chromium import context, launched
+from tests.browser.pages import ProjectPage
+from tests.server import RunningServer, run_server
+
+
+def test_a_reload_and_a_restart_keep_everything(
+    tmp_path: Path, tiny_backbone: Path, watching: Browser
+) -> None:
+    project, options = tmp_path / "kept.db", ("--backbone", str(tiny_backbone))
+    with run_server(project, *options) as server:
+        page = ProjectPage(context(watching), server.url)
+        page.wait_until_live()
+        page.hold("Class 2", 0.6)
+        count = page.count("Class 2")
+        page.page.reload()
+        page.wait_until_live()
+        assert page.count("Class 2") == count
+        expect(page.label).to_have_text("Class 2")
+        page.page.context.close()
+    with run_server(project, *options) as server:
+        page = ProjectPage(context(watching), server.url)
+        page.wait_until_live()
+        assert page.count("Class 2") == count
+        expect(page.label).to_have_text("Class 2")
+        page.page.context.close()
+
+
+def test_the_server_dies_and_comes_back_and_what_was_held_meanwhile_is_kept(
+    tmp_path: Path, tiny_backbone: Path, watching: Browser
+) -> None:
+    project, options = tmp_path / "kept.db", ("--backbone", str(tiny_backbone))
+    with run_server(project, *options) as server:
+        port = server.port
+        page = ProjectPage(context(watching), server.url)
+        page.wait_until_live()
+        page.click("Class 1")
+        os.kill(server.process.pid, signal.SIGKILL)
+        server.process.wait(20)
+        connection = page.page.get_by_test_id("connection")
+        expect(connection).to_contain_text("The server is gone. Connecting again")
+        page.hold_button("Class 2").hover()
+        page.page.mouse.down()
+        page.page.wait_for_timeout(700)
+        page.page.mouse.up()
+        expect(connection).to_contain_text("will be added when it is back")
+    with run_server(project, *options, port=port) as server:
+        expect(connection).not_to_contain_text("gone", timeout=10_000)
+        expect(page.card("Class 2").get_by_test_id("class-count")).not_to_have_text("0")
+        page.wait_until_live()
+        assert page.count("Class 1") == 1
+        taught = page.count("Class 2")
+        assert 5 <= taught <= 14
+        listed = server.http.get("/api/classes/2/examples").json()["examples"]
+        assert len(listed) == taught
+        assert len({example["recording_id"] for example in listed}) == 1
+        page.page.context.close()
+        assert page.faults == []
+
+
+def test_without_a_camera_it_says_so(playwright: Playwright, server: RunningServer) -> None:
+    with launched(playwright, None) as browser:
+        page = ProjectPage(context(browser), server.url)
+        expect(page.page.get_by_test_id("problem")).to_contain_text("No camera found.")
+        expect(page.page.get_by_role("button", name="Try again")).to_be_visible()
+        page.hold_button("Class 1").click()
+        expect(page.toast("the camera is not running")).to_be_visible()
+
+
+def test_without_permission_it_says_where_to_give_it(
+    playwright: Playwright, server: RunningServer, still_clip: Path
+) -> None:
+    with launched(playwright, still_clip, permission=False) as browser:
+        profile = context(browser)
+        profile.grant_permissions([], origin=server.url.rstrip("/"))  # and so none is asked for
+        page = ProjectPage(profile, server.url)
+        expect(page.page.get_by_test_id("problem")).to_contain_text("blocked for this page")
+        expect(page.page.get_by_role("button", name="Try again")).to_be_visible()
+        profile.grant_permissions(["camera"], origin=server.url.rstrip("/"))
+        page.wait_until_live()  # it need not even be pressed
+
+
+def test_a_camera_that_stops_is_told(page: ProjectPage) -> None:
+    page.click("Class 1")
+    page.page.evaluate(
+        """() => {
+          const track = document.querySelector("video").srcObject.getVideoTracks()[0];
+          track.stop();
+          track.dispatchEvent(new Event("ended"));
+        }"""
+    )
+    problem = page.page.get_by_test_id("problem")
+    expect(problem).to_contain_text("The camera was unplugged.")
+    page.page.get_by_role("button", name="Try again").click()
+    expect(problem).to_have_count(0)
+    page.wait_until_live()
+    assert page.count("Class 1") == 1
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(360, 640), (390, 844), (640, 400), (1280, 800), (2560, 1440)]
+)
+def test_the_page_fits_every_size(
+    open_page: Callable[..., ProjectPage], width: int, height: int
+) -> None:
+    page = open_page(width=width, height=height)
+    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.page.evaluate(overflow) <= 0
+    for name in ("Class 1", "Class 2"):
+        button = page.hold_button(name)
+        button.scroll_into_view_if_needed()
+        box = button.bounding_box()
+        assert box is not None
+        assert box["height"] >= 44
+        assert box["width"] >= 44
+    page.click("Class 1")
+    before = page.hold_button("Class 1").bounding_box()
+    page.hold("Class 1", 0.6)
+    assert page.hold_button("Class 1").bounding_box() == before
