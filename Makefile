@@ -39,8 +39,8 @@ types: .venv/developing
 
 bench: .venv/developing
 	tests/browser/install-chromium
-	$(BIN)/python benchmarks/latency.py
-	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python -m benchmarks.latency
+	$(BIN)/python -m benchmarks.startup
 
 pins: .venv/developing
 	echo "# The versions everything is tested with. Written by: make pins" > constraints.txt

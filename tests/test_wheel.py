@@ -1,0 +1,92 @@
+"""What people install works: the wheel, in an empty environment, makes a real prediction."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PIP = ("-m", "pip", "--quiet", "--disable-pip-version-check")
+PINS = ("--constraint", str(ROOT / "constraints.txt"))
+
+PREDICT = """
+import sys
+from PIL import Image
+from classify_anything import Classifier
+from classify_anything.server.app import STATIC, describe
+with Classifier(sys.argv[1]) as clf:
+    clf.add("red", Image.new("RGB", (64, 64), "red"))
+    clf.add("blue", Image.new("RGB", (64, 64), "blue"))
+    print(clf.predict(Image.new("RGB", (80, 60), "navy")).label, clf.backbone.name)
+print((STATIC / "index.html").exists(), len(describe()["paths"]) > 5)
+"""
+
+
+def run(*command: object, **options: object) -> str:
+    done = subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, timeout=600, **options
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    build_pins = ("--build-constraint", ROOT / "constraints.txt")
+    run(sys.executable, *PIP, "wheel", "--no-deps", *build_pins, "--wheel-dir", folder, ROOT)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.mark.timeout(900)
+def test_the_wheel_holds_the_page_and_the_backbone_and_nothing_to_build_them(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert "classify_anything/static/index.html" in names
+    assert "classify_anything/backbones/data/efficientnet_lite0.onnx" in names
+    assert "classify_anything/store/migrations/versions/0001_first_tables.py" in names
+    assert any(name.endswith("licenses/NOTICE") for name in names)
+    assert not [name for name in names if name.startswith(("web/", "tests/"))]
+    assert not [name for name in names if name.endswith((".ts", ".svelte", ".pth", ".stamp"))]
+    assert wheel.stat().st_size < 20_000_000
+
+
+@pytest.mark.timeout(900)
+def test_installed_in_an_empty_environment_it_predicts(wheel: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "env", with_pip=True)
+    python = tmp_path / "env" / "bin" / "python"
+    run(python, *PIP, "install", *PINS, wheel)
+    said = run(python, "-c", PREDICT, tmp_path / "project.db", cwd=tmp_path).split()
+    assert said == ["blue", "efficientnet-lite0", "True", "True"]
+    shown = run(tmp_path / "env" / "bin" / "classify-anything", "--version", cwd=tmp_path)
+    assert shown.startswith("classify-anything 0.")
+
+
+def test_a_second_build_with_nothing_changed_builds_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    hook = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hook)
+    monkeypatch.setattr(hook, "STAMPS", tmp_path / "stamps")
+    source, product, built = tmp_path / "source", tmp_path / "product", []
+
+    def build() -> None:
+        built.append(source.read_text())
+        product.write_text(source.read_text())
+
+    for text in ("one", "one", "two"):
+        source.write_text(text)
+        hook.build_if_stale(product, [source], build)
+    product.unlink()
+    hook.build_if_stale(product, [source], build)
+    assert built == ["one", "two", "two"]
