@@ -9,7 +9,7 @@ PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 SOURCES := pyproject.toml hatch_build.py constraints.txt \
 	$(shell find web -type f -not -path '*/node_modules/*') \
-	$(shell find src/classify_anything/backbones/compiler -name '*.py')
+	$(shell find src/classify_anything/compiler -name '*.py')
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--constraint constraints.txt --build-constraint constraints.txt
 # Node comes from a Python package, like everything else.

@@ -21,7 +21,7 @@ WEB = ROOT / "web"
 PACKAGE = ROOT / "src" / "classify_anything"
 STATIC = PACKAGE / "static"
 BACKBONE = PACKAGE / "backbones" / "data" / "efficientnet_lite0.onnx"
-COMPILER = PACKAGE / "backbones" / "compiler"
+COMPILER = PACKAGE / "compiler"
 STAMPS = ROOT / "build" / "stamps"
 
 
@@ -73,7 +73,7 @@ def build_page() -> None:
 def build_backbone() -> None:
     """Compile the weights to an ONNX graph."""
     sys.path.insert(0, str(PACKAGE.parent))
-    from classify_anything.backbones.compiler.efficientnet_lite import (  # noqa: PLC0415
+    from classify_anything.compiler.efficientnet_lite import (  # noqa: PLC0415
         compile_efficientnet_lite0,
     )
 

@@ -11,11 +11,11 @@ import pytest
 from onnx import numpy_helper
 
 from classify_anything import Backbone, load_backbone
-from classify_anything.backbones.compiler.efficientnet_lite import (
+from classify_anything.backbones.descriptions import EFFICIENTNET_LITE0
+from classify_anything.compiler.efficientnet_lite import (
     compile_efficientnet_lite0,
     same_padding,
 )
-from classify_anything.backbones.descriptions import EFFICIENTNET_LITE0
 from classify_anything.errors import BackboneError
 from classify_anything.images import to_square
 from tests.photos import PHOTOS, photo

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from classify_anything.backbones.compiler.torch_file import read_state_dict
+from classify_anything.compiler.torch_file import read_state_dict
 from classify_anything.errors import BackboneError
 
 MAGIC = 0x1950A86A20F9469CFC6C

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from classify_anything.backbones.compiler.torch_file import read_state_dict
+from classify_anything.compiler.torch_file import read_state_dict
 from classify_anything.errors import BackboneError
 
 IMAGE_SIZE = 224
