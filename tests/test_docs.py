@@ -1,0 +1,267 @@
+"""The documentation is a contract: what exists is in it, and what it shows works."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from pathlib import Path
+
+import httpx
+import pytest
+
+import classify_anything
+from classify_anything import Classifier, errors, settings
+from classify_anything.server import messages
+from classify_anything.server.app import _STATUS, describe
+from classify_anything.store import tables
+from tests.photos import encoded, photo, plain
+from tests.server import RunningServer
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+ADDRESS = "127.0.0.1:7654"
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def sections(text: str, level: str) -> dict[str, str]:
+    """The text under each heading of a level that is a `name`, up to the next heading."""
+    found = re.split(rf"^{level} `(.+)`\n", text, flags=re.MULTILINE)[1:]
+    bodies = [re.split(r"^#", body, flags=re.MULTILINE)[0] for body in found[1::2]]
+    return dict(zip(found[::2], bodies, strict=True))
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of all table rows whose first cell has a `name`."""
+    lines = re.findall(r"^\| `.*\|$", text, flags=re.MULTILINE)
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+
+
+def first_names(text: str) -> set[str]:
+    """The names in the first cells, without the calls' parameters."""
+    return {name for row in rows(text) for name in re.findall(r"`(\w+)", row[0])}
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+
+
+# --- what exists is documented ------------------------------------------------------------------
+
+
+def test_every_option_stands_in_the_command_line_page_word_for_word() -> None:
+    text = page("docs/command-line.md")
+    expected = [[f"`{option.flag}`", f"`{option.env}`", option.help] for option in settings.OPTIONS]
+    assert [row for row in rows(text) if row[0].startswith("`--")] == expected
+    assert f"`{settings.DEFAULT_HOST}` by default" in text
+    assert f"`{settings.DEFAULT_PORT}` by default" in text
+    known = {option.env for option in settings.OPTIONS}
+    for path in PAGES:
+        assert set(re.findall(r"CLASSIFY_ANYTHING_\w+", path.read_text())) <= known, path.name
+
+
+def test_every_route_is_documented_with_its_status_and_its_errors() -> None:
+    routes = {
+        f"{method.upper()} {path}": route["responses"]
+        for path, methods in describe()["paths"].items()
+        for method, route in methods.items()
+    }
+    documented = sections(page("docs/http.md"), "###")
+    assert set(documented) == set(routes)
+    for name, responses in routes.items():
+        for status in ("404", "409"):
+            assert (status in documented[name]) == (status in responses), (name, status)
+        (shown,) = blocks(documented[name], "sh")
+        assert shown.rstrip()[-3:] in responses, name
+
+
+WIRE = [
+    kind
+    for kind in vars(messages).values()
+    if inspect.isclass(kind) and issubclass(kind, messages.Message) and kind is not messages.Message
+]
+
+
+@pytest.mark.parametrize("kind", WIRE, ids=lambda kind: kind.__name__)
+def test_every_message_is_documented_with_its_fields(kind: type[messages.Message]) -> None:
+    assert first_names(sections(page("docs/http.md"), "####")[kind.__name__]) == set(
+        kind.model_fields
+    )
+
+
+def test_every_error_is_documented_with_its_status() -> None:
+    def kinds(base: type[errors.ClassifyAnythingError]) -> Iterator[type]:
+        yield base
+        for child in base.__subclasses__():
+            if child.__module__ == errors.__name__:
+                yield from kinds(child)
+
+    def status(kind: type) -> int:
+        if issubclass(kind, errors.AccessError):  # answered by the guard, before the application
+            return HTTPStatus.FORBIDDEN
+        return next((status for known, status in _STATUS if issubclass(kind, known)), 500)
+
+    expected = {
+        f"`{kind.code}`": (f"`{kind.__name__}`", int(status(kind)))
+        for kind in kinds(errors.ClassifyAnythingError)
+    }
+    documented = {
+        row[0]: (row[2], int(row[1].removesuffix(" (start)")))
+        for row in rows(page("docs/errors.md"))
+    }
+    assert documented == expected
+
+
+def test_every_table_and_column_is_documented() -> None:
+    text = page("docs/file-format.md")
+    documented = {name: first_names(body) for name, body in sections(text, "###").items()}
+    assert documented == {
+        table.name: {column.name for column in table.columns}
+        for table in tables.metadata.sorted_tables
+    }
+    pragmas = {row[0]: row[1] for row in rows(text)}
+    assert pragmas["`application_id`"].startswith(f"`0x{tables.APPLICATION_ID:X}`")
+    assert pragmas["`user_version`"] == f"`{tables.SCHEMA_VERSION}`"
+
+
+@pytest.mark.parametrize("name", classify_anything.__all__)
+def test_every_public_name_is_documented_with_its_members(name: str) -> None:
+    text = page("docs/python-api.md")
+    assert f"\n## `{name}`\n" in text
+    section = text.partition(f"\n## `{name}`\n")[2].partition("\n## ")[0]
+    kind = getattr(classify_anything, name)
+    if dataclasses.is_dataclass(kind):
+        assert first_names(section) == {field.name for field in dataclasses.fields(kind)}
+    elif inspect.isclass(kind) and not issubclass(kind, Exception):
+        assert {key for key in vars(kind) if not key.startswith("_")} <= first_names(section)
+
+
+# --- what is documented works -------------------------------------------------------------------
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_link_leads_somewhere(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        assert not link.startswith(("http:", "https:")), f"{link}: the docs need no internet"
+        target, _, anchor = link.partition("#")
+        file = (path.parent / target).resolve() if target else path
+        assert file.exists(), link
+        assert not anchor or anchor in anchors(file.read_text(encoding="utf-8")), link
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_make_target_that_is_named_exists(path: Path) -> None:
+    targets = re.search(r"^\.PHONY: (.+)$", page("Makefile"), flags=re.MULTILINE)
+    assert targets is not None
+    named = re.findall(r"(?:^|`)make ([a-z]+)$|`make ([a-z]+)`", path.read_text(), re.MULTILINE)
+    assert {one or other for one, other in named} <= set(targets[1].split())
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the pictures that the examples name, and two other views of the mug."""
+    coffee = photo("coffee")
+    pictures = {
+        "mug.jpg": coffee,
+        "mug-2.jpg": coffee[:, 50:],
+        "what.jpg": coffee[20:, :-40],
+        "plant.jpg": photo("rocket"),
+    }
+    for name, picture in pictures.items():
+        (tmp_path / name).write_bytes(encoded(picture, quality=95))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run_examples(capsys: pytest.CaptureFixture[str]) -> Callable[..., None]:
+    """Runs a page's Python blocks one after the other; `print(...)  # x` must print x."""
+
+    def run(name: str, address: str = ADDRESS) -> None:
+        names: dict[str, object] = {}
+        found = blocks(page(name), "python")
+        assert found, name
+        for code in found:
+            exec(compile(code.replace(ADDRESS, address), name, "exec"), names)
+            printed = capsys.readouterr().out.splitlines()
+            for expected in re.findall(r"^ *print\(.*\)  # (.+)$", code, flags=re.MULTILINE):
+                assert expected in printed
+                del printed[: printed.index(expected) + 1]
+            assert printed == []
+
+    return run
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/python-api.md"])
+def test_the_python_examples_do_what_they_say(
+    name: str, desk: Path, run_examples: Callable[..., None]
+) -> None:
+    run_examples(name)
+
+
+def test_a_project_is_read_without_this_program_as_the_file_format_says(
+    desk: Path, run_examples: Callable[..., None]
+) -> None:
+    with Classifier("desk.db") as clf:
+        for name in ("mug", "plant"):
+            clf.add(name, f"{name}.jpg")
+    run_examples("docs/file-format.md")
+
+
+def test_the_socket_is_spoken_to_as_the_page_shows(
+    server: RunningServer, desk: Path, run_examples: Callable[..., None]
+) -> None:
+    run_examples("docs/http.md", f"127.0.0.1:{server.port}")
+
+
+def as_curl(http: httpx.Client, line: str) -> httpx.Response:
+    """Do what curl would do, where there may be none; an option not known here fails."""
+    method, content, headers = "GET", None, {}
+    address = ""
+    words = iter(shlex.split(line)[1:])
+    for word in words:
+        match word:
+            case "-X":
+                method = next(words)
+            case "-H":
+                name, _, value = next(words).partition(": ")
+                headers[name] = value
+            case "-d":
+                content = next(words).encode()
+            case "--data-binary":
+                content = Path(next(words).removeprefix("@")).read_bytes()
+            case "-o":
+                next(words)
+            case _ if not word.startswith("-"):
+                address = word
+            case _:
+                raise ValueError(f"{word}: not an option of curl that this test knows")
+    assert address.startswith(f"http://{ADDRESS}/"), line
+    path = address.removeprefix(f"http://{ADDRESS}")
+    return http.request(method, path, content=content, headers=headers)
+
+
+def test_the_curl_lines_are_answered_as_the_page_says(server: RunningServer, desk: Path) -> None:
+    with server.socket() as client:
+        first = client.receive("state")["classes"][0]["id"]
+        for number, color in enumerate(("red", "lime", "blue")):
+            client.add(first, plain(color), str(number), recording=f"r{number // 2}")
+    shown = [line for block in blocks(page("docs/http.md"), "sh") for line in block.splitlines()]
+    assert len(shown) > 10
+    for line in shown:
+        command, _, status = line.rpartition("  # ")
+        reply = as_curl(server.http, command)
+        assert reply.status_code == int(status), (command, reply.text)
