@@ -25,7 +25,7 @@ def write_project(path: Path, examples: int) -> Path:
                 picture = clf.read(encoded(_crop(photos[number % len(photos)], random), quality=95))
                 batch.append(
                     NewExample(
-                        class_id=classes[number % len(classes)],
+                        label=classes[number % len(classes)],
                         image=picture.data,
                         media_type=picture.media_type,
                         width=picture.width,

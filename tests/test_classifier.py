@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from classify_anything import Classifier, Prediction
-from classify_anything.errors import ImageError, LabelError, NotFoundError, NothingToUndoError
+from classify_anything.errors import (
+    EmbeddingError,
+    ImageError,
+    LabelError,
+    NotFoundError,
+    NothingToUndoError,
+    SettingError,
+    StoreError,
+)
 from classify_anything.store import NewExample
 from tests.photos import PHOTOS, encoded, photo, plain
 from tests.tiny import write_backbone
@@ -146,6 +154,51 @@ def test_what_is_refused_changes_nothing(clf: Classifier) -> None:
     clf.refresh()
     assert clf.revision == before
     assert [item.name for item in clf.classes()] == ["red"]
+
+
+@pytest.mark.parametrize("bad", [[0.0] * 48, [np.nan] * 48, [1.0] * 47])
+def test_an_embedding_that_cannot_be_is_refused_before_it_is_kept(
+    clf: Classifier, tmp_path: Path, tiny_backbone: Path, bad: list[float]
+) -> None:
+    with pytest.raises(EmbeddingError):
+        clf.add("a", plain("red"), embedding=np.array(bad, np.float32))
+    clf.close()
+    with Classifier(tmp_path / "project.db", backbone=tiny_backbone) as again:
+        assert len(again) == 0
+
+
+def test_a_new_class_and_its_first_example_are_one_change(clf: Classifier) -> None:
+    clf.add("red", plain("red"))
+    clf.undo()
+    assert clf.classes() == []
+    assert clf.next_undo() is None
+    clf.redo()
+    assert clf.predict(plain("red")).label == "red"
+
+
+def test_every_reading_call_sees_what_another_process_did(
+    clf: Classifier, tmp_path: Path, tiny_backbone: Path
+) -> None:
+    with Classifier(tmp_path / "project.db", backbone=tiny_backbone) as other:
+        example = other.add("red", plain("red"))
+    assert clf.examples("red") == [example]
+    assert (len(clf), clf.count(example.class_id)) == (1, 1)
+    assert clf.latest(example.class_id, 5) == [example.id]
+
+
+def test_a_closed_classifier_says_so(clf: Classifier) -> None:
+    clf.close()
+    with pytest.raises(StoreError, match="closed"):
+        clf.predict(plain("red"))
+
+
+def test_numbers_may_come_from_numpy_and_colours_do_not_wrap(clf: Classifier) -> None:
+    example = clf.add("red", plain("red"))
+    assert clf.find_class(np.int64(example.class_id)).name == "red"
+    with pytest.raises(SettingError, match="from 0 to 7, not 9"):
+        clf.edit_class("red", color=9)
+    clf.remove(np.int64(example.id))
+    assert len(clf) == 0
 
 
 def test_the_newest_examples_come_first(clf: Classifier) -> None:

@@ -180,6 +180,8 @@ def test_errors_have_one_shape(server: RunningServer) -> None:
         http.get("/nothing/here"),
         http.get("/api/examples/99/image"),
         http.get("/api/examples/text/image"),
+        http.get(f"/api/examples/{2**70}/image"),
+        http.get("/api/classes/1/examples", params={"before": 2**70}),
         http.put("/api/state"),
         http.post("/api/classes", content=b"{"),
         http.post("/api/classes", json={"name": 5}),

@@ -12,11 +12,24 @@ import numpy as np
 import numpy.typing as npt
 
 from classify_anything.backbones import Backbone, load_backbone
-from classify_anything.errors import NotFoundError, NothingToUndoError, no_such_class
-from classify_anything.heads import Decision, Head, KNeighborsHead
+from classify_anything.errors import (
+    NotFoundError,
+    NothingToUndoError,
+    SettingError,
+    no_such_class,
+)
+from classify_anything.heads import Decision, Head, KNeighborsHead, unit_rows
 from classify_anything.images import ImageInput, Picture, read_picture, to_square
 from classify_anything.members import Members
-from classify_anything.store import NewExample, Row, Snapshot, Store, clean_label, same_label
+from classify_anything.store import (
+    COLORS,
+    NewExample,
+    Row,
+    Snapshot,
+    Store,
+    clean_label,
+    same_label,
+)
 from classify_anything.types import Change, Class, Example, Float32Array, Neighbor, Prediction
 
 _EMBED_BATCH = 64
@@ -79,6 +92,7 @@ class Classifier:
 
     def __len__(self) -> int:
         """The number of examples."""
+        self.refresh()
         return len(self._members)
 
     def close(self) -> None:
@@ -93,7 +107,13 @@ class Classifier:
     @property
     def revision(self) -> int:
         """Counts the changes of the project; equal revisions show the same project."""
+        self.refresh()
         return self._revision
+
+    @property
+    def labels(self) -> dict[int, str]:
+        """The name of each class by its id, as of the last call that could change them."""
+        return {item.id: item.name for item in self._classes.values()}
 
     # --- predicting
 
@@ -146,23 +166,23 @@ class Classifier:
             source: where it came from, such as "camera".
 
         Raises:
-            ImageError, LabelError: the image or the name cannot be used.
+            ImageError, LabelError, EmbeddingError: the image, the name or the embedding cannot be
+                used.
             NotFoundError: there is no class with this id.
             StoreError: it could not be written; nothing has changed.
         """
         picture = self.read(image)
         if embedding is None:
             embedding = self.embed(picture)
-        self.refresh()
-        known = self.find_class(label) if isinstance(label, int) else self._find_or_add(label)
+        (unit,) = unit_rows(np.asarray(embedding, np.float32)[None], self.backbone.dimension)
         new = NewExample(
-            class_id=known.id,
+            label=int(label) if isinstance(label, int | np.integer) else label,
             image=picture.data,
             media_type=picture.media_type,
             width=picture.width,
             height=picture.height,
             source=source,
-            embedding=embedding,
+            embedding=unit,
             key=key,
         )
         (example,) = self._store.add([new], self.backbone.fingerprint, recording)
@@ -171,9 +191,9 @@ class Classifier:
 
     def remove(self, examples: int | Example | Sequence[int | Example]) -> None:
         """Remove one or more examples, given as values or ids. Raises NotFoundError."""
-        if isinstance(examples, int | Example):
+        if isinstance(examples, int | np.integer | Example):
             examples = [examples]
-        ids = [item.id if isinstance(item, Example) else item for item in examples]
+        ids = [item.id if isinstance(item, Example) else int(item) for item in examples]
         if ids:
             self._store.remove_examples(list(dict.fromkeys(ids)))
             self.refresh(own_write=True)
@@ -195,18 +215,21 @@ class Classifier:
 
     def count(self, class_id: int) -> int:
         """How many examples a class has."""
+        self.refresh()
         return self._members.count(class_id)
 
     def latest(self, class_id: int, limit: int) -> list[int]:
         """The ids of the newest examples of a class, newest first."""
+        self.refresh()
         return self._members.latest(class_id, limit)
 
     def find_class(self, label: str | int) -> Class:
         """The class with this name (in any case) or id. Raises NotFoundError."""
-        if isinstance(label, int):
-            if label not in self._classes:
+        self.refresh()
+        if isinstance(label, int | np.integer):
+            if int(label) not in self._classes:
                 raise NotFoundError(f"No class {label}.")
-            return self._classes[label]
+            return self._classes[int(label)]
         for known in self._classes.values():
             if same_label(known.name, clean_label(label)):
                 return known
@@ -227,21 +250,25 @@ class Classifier:
     def edit_class(
         self, label: str | int, *, name: str | None = None, color: int | None = None
     ) -> Class:
-        """Rename a class, or give it a colour from 0 to 7. Raises LabelError or NotFoundError."""
-        self.refresh()
+        """Rename a class, or give it a colour from 0 to 7.
+
+        Raises:
+            NotFoundError: there is no such class.
+            LabelError, SettingError: the name or the colour cannot be.
+        """
+        if color is not None and not 0 <= color < COLORS:
+            raise SettingError(f"A colour is a number from 0 to {COLORS - 1}, not {color}.")
         edited = self._store.edit_class(self.find_class(label).id, name, color)
         self.refresh(own_write=True)
         return edited
 
     def clear_class(self, label: str | int) -> None:
         """Remove all examples of a class. Raises NotFoundError."""
-        self.refresh()
         self._store.clear_class(self.find_class(label).id)
         self.refresh(own_write=True)
 
     def remove_class(self, label: str | int) -> None:
         """Remove a class and its examples. Raises NotFoundError."""
-        self.refresh()
         self._store.remove_class(self.find_class(label).id)
         self.refresh(own_write=True)
 
@@ -318,23 +345,20 @@ class Classifier:
 
     def _embeddings(self, rows: Sequence[Row]) -> Float32Array:
         """float32 [n, d]; what this backbone has not embedded yet is embedded and kept."""
-        missing = [row.example_id for row in rows if row.embedding is None]
-        made: dict[int, Float32Array] = {}
+        form = (self.backbone.dimension,)
+        kept = {
+            row.example_id: row.embedding
+            for row in rows
+            if row.embedding is not None and row.embedding.shape == form
+        }
+        missing = [row.example_id for row in rows if row.example_id not in kept]
         for start in range(0, len(missing), _EMBED_BATCH):
             batch = missing[start : start + _EMBED_BATCH]
             squares = [to_square(self.image(id_)[0], self.backbone.size) for id_ in batch]
-            made.update(zip(batch, self.backbone.embed(np.stack(squares)), strict=True))
-            embedded = [(id_, made[id_]) for id_ in batch]
-            self._store.put_embeddings(embedded, self.backbone.fingerprint)
-        vectors = [made[row.example_id] if row.embedding is None else row.embedding for row in rows]
-        return np.stack(vectors) if vectors else np.empty((0, self.backbone.dimension), np.float32)
-
-    def _find_or_add(self, label: str) -> Class:
-        cleaned = clean_label(label)
-        for known in self._classes.values():
-            if same_label(known.name, cleaned):
-                return known
-        return self.add_class(cleaned)
+            made = list(zip(batch, self.backbone.embed(np.stack(squares)), strict=True))
+            self._store.put_embeddings(made, self.backbone.fingerprint)
+            kept.update(made)
+        return np.reshape([kept[row.example_id] for row in rows], (-1, *form))
 
     def _prediction(self, decision: Decision) -> Prediction:
         pairs = zip(self._head.classes_.tolist(), decision.probabilities.tolist(), strict=True)

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from classify_anything.errors import InputError
-from classify_anything.heads._rows import Rows, unit_rows
 from classify_anything.heads.protocol import Decision, Int64Array
+from classify_anything.heads.rows import Rows, unit_rows
 from classify_anything.types import Float32Array
 
 _TIE = 1e-6

@@ -16,6 +16,7 @@ from classify_anything.server.messages import (
     ErrorReply,
     ExamplePage,
     Health,
+    Id,
     NewClass,
     PredictionInfo,
     State,
@@ -83,7 +84,7 @@ async def add_class(project: Project, body: NewClass) -> ClassInfo:
 
 
 @router.patch("/api/classes/{class_id}", responses=_NOT_FOUND)
-async def edit_class(project: Project, class_id: int, body: ClassEdit) -> ClassInfo:
+async def edit_class(project: Project, class_id: Id, body: ClassEdit) -> ClassInfo:
     """Rename a class, or give it another colour."""
     return await project.run(
         lambda clf: to_class(clf, clf.edit_class(class_id, name=body.name, color=body.color))
@@ -91,13 +92,13 @@ async def edit_class(project: Project, class_id: int, body: ClassEdit) -> ClassI
 
 
 @router.delete("/api/classes/{class_id}", responses=_NOT_FOUND)
-async def remove_class(project: Project, class_id: int) -> State:
+async def remove_class(project: Project, class_id: Id) -> State:
     """Delete a class and its examples."""
     return await _change(project, lambda clf: clf.remove_class(class_id))
 
 
 @router.delete("/api/classes/{class_id}/examples", responses=_NOT_FOUND)
-async def clear_class(project: Project, class_id: int) -> State:
+async def clear_class(project: Project, class_id: Id) -> State:
     """Delete all examples of a class; the class stays."""
     return await _change(project, lambda clf: clf.clear_class(class_id))
 
@@ -105,8 +106,8 @@ async def clear_class(project: Project, class_id: int) -> State:
 @router.get("/api/classes/{class_id}/examples", responses=_NOT_FOUND)
 async def list_examples(
     project: Project,
-    class_id: int,
-    before: int | None = None,
+    class_id: Id,
+    before: Id | None = None,
     limit: Annotated[int, Query(ge=1, le=_MAX_PAGE)] = 100,
 ) -> ExamplePage:
     """The examples of a class, newest first, a page at a time."""
@@ -123,14 +124,14 @@ async def list_examples(
     response_class=Response,
     responses={200: {"content": {"image/*": {}}}, **_NOT_FOUND},
 )
-async def image(project: Project, example_id: int) -> Response:
+async def image(project: Project, example_id: Id) -> Response:
     """The picture of an example, byte for byte as it was captured."""
     data, media_type = await project.run(lambda clf: clf.image(example_id))
     return Response(data, media_type=media_type, headers={"Cache-Control": _FOREVER})
 
 
 @router.delete("/api/examples/{example_id}", responses=_NOT_FOUND)
-async def remove_example(project: Project, example_id: int) -> State:
+async def remove_example(project: Project, example_id: Id) -> State:
     """Delete one example."""
     return await _change(project, lambda clf: clf.remove(example_id))
 

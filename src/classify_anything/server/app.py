@@ -72,7 +72,7 @@ def create_app(project: LiveProject, token: str | None = None) -> FastAPI:
     app.state.project = project
     app.add_middleware(Guard, token=token)
 
-    @app.get("/", include_in_schema=False)
+    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def page() -> FileResponse:
         return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
 
@@ -100,7 +100,7 @@ def _routes(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
     app.add_exception_handler(Exception, _unknown_error)
     app.include_router(api.router)
     app.include_router(live.router)
-    _describe_socket(app)
+    _describe_what_fastapi_cannot_see(app)
     return app
 
 
@@ -135,8 +135,8 @@ async def _unknown_error(request: Request, error: Exception) -> JSONResponse:
     return _reply(HTTPStatus.INTERNAL_SERVER_ERROR, errors.ClassifyAnythingError.code, message)
 
 
-def _describe_socket(app: FastAPI) -> None:
-    """Put the socket's messages into the OpenAPI schema, from which the page's types are made."""
+def _describe_what_fastapi_cannot_see(app: FastAPI) -> None:
+    """Put the socket's messages into the OpenAPI schema, and take FastAPI's own errors out."""
     models = [(PredictFrame, "validation"), (AddFrame, "validation"), (Answer, "serialization")]
     _, definitions = models_json_schema(
         models,  # type: ignore[arg-type] # the list's literals are widened
@@ -146,7 +146,13 @@ def _describe_socket(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         schema = describe_routes()
-        schema["components"]["schemas"].update(definitions["$defs"])
+        schemas = schema["components"]["schemas"]
+        schemas.update(definitions["$defs"])
+        for name in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(name, None)
+        for operations in schema["paths"].values():
+            for operation in operations.values():
+                operation["responses"].pop("422", None)  # it is a 400 here, see _invalid_request
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign] # FastAPI's documented way

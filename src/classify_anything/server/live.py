@@ -60,7 +60,7 @@ class FrameJob:
         embedding = classifier.embed(picture)
         times.append(perf_counter())
         classifier.refresh()
-        prediction = classifier.predict_embedding(embedding)
+        prediction = to_prediction(classifier, classifier.predict_embedding(embedding))
         times.append(perf_counter())
         example_id = change = None
         if isinstance(self.header, AddFrame):
@@ -78,7 +78,7 @@ class FrameJob:
         return Answer(
             seq=self.header.seq,
             revision=classifier.revision,
-            prediction=to_prediction(classifier, prediction),
+            prediction=prediction,
             example_id=example_id,
             change=change,
             timings=_timings(times),

@@ -25,6 +25,9 @@ HEADER_LENGTH = struct.Struct("<I")
 MAX_HEADER_BYTES = 4096
 
 
+Id = Annotated[int, Field(ge=0, lt=2**63)]
+
+
 class Message(BaseModel):
     """Base of all messages: immutable, and unknown fields are refused."""
 
@@ -38,7 +41,7 @@ class PredictFrame(Message):
     """Header of a frame that asks: what is this?"""
 
     type: Literal["predict"]
-    seq: int = Field(ge=0, description="Chosen by the page, returned in the answer.")
+    seq: Id = Field(description="Chosen by the page, returned in the answer.")
 
 
 class AddFrame(Message):
@@ -49,8 +52,8 @@ class AddFrame(Message):
     """
 
     type: Literal["add"]
-    seq: int = Field(ge=0, description="Chosen by the page, returned in the answer.")
-    class_id: int
+    seq: Id = Field(description="Chosen by the page, returned in the answer.")
+    class_id: Id
     recording: str = Field(min_length=1, max_length=64)
     key: str = Field(min_length=1, max_length=64)
 
@@ -177,7 +180,7 @@ class UndoRequest(Message):
     With ``change`` it is done only if that is still the change in turn (else 409, ``conflict``).
     """
 
-    change: int | None = None
+    change: Id | None = None
 
 
 class ExampleInfo(Message):

@@ -42,8 +42,8 @@ def to_class(classifier: Classifier, item: Class) -> ClassInfo:
 
 
 def to_prediction(classifier: Classifier, prediction: Prediction) -> PredictionInfo:
-    """A prediction, with the classes by their ids."""
-    ids = {item.name: item.id for item in classifier.classes()}
+    """A prediction that was just made, with the classes by their ids."""
+    ids = {name: class_id for class_id, name in classifier.labels.items()}
     return PredictionInfo(
         class_id=prediction.class_id,
         label=prediction.label,

@@ -6,7 +6,7 @@ just as it did right after (or before) it. A new change ends the chance to redo.
 =============  ===================================  ===============================================
 kind           data                                 undone by
 =============  ===================================  ===============================================
-``add``        nothing                              removing the examples of its recordings
+``add``        ``classes``: ids that came with it   removing its recordings' examples and classes
 ``remove``     ``text``: what was removed           bringing back the rows with this ``removed_by``
 ``add_class``  ``class``: id                        removing the class
 ``edit``       ``class``: id, ``before``, ``after``  giving the class its former name and colour
@@ -136,6 +136,7 @@ def _set_done(connection: sa.Connection, change: Any, revision: int, *, done: bo
     match change.kind:
         case "add":
             _mark(connection, _added_by(change.id), revision, not done)
+            _mark_classes(connection, classes.c.id.in_(data["classes"]), not done)
         case "remove":
             _mark(connection, examples.c.removed_by == change.id, revision, done)
             _mark_classes(connection, classes.c.removed_by == change.id, done)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from classify_anything.errors import LabelError, NotFoundError
 from classify_anything.store import journal
-from classify_anything.store.labels import same_label
+from classify_anything.store.labels import clean_label, same_label
 from classify_anything.store.tables import classes, embeddings, examples, recordings
 from classify_anything.types import Class, Example, Float32Array
 
@@ -22,9 +22,13 @@ COLORS = 8
 
 @dataclass(frozen=True, slots=True)
 class NewExample:
-    """What the store needs of an example. ``key`` names it, so that it is added only once."""
+    """What the store needs of an example.
 
-    class_id: int
+    ``label`` is the id of a class, or the name of one that is added if it is new; ``key`` names the
+    example, so that it is added only once.
+    """
+
+    label: int | str
     image: bytes
     media_type: str
     width: int
@@ -57,6 +61,18 @@ def one_class(known: Iterable[Class], class_id: int) -> Class:
         if item.id == class_id:
             return item
     raise NotFoundError(f"No class {class_id}.")
+
+
+def find_or_insert_class(connection: sa.Connection, label: int | str) -> tuple[int, bool]:
+    """The id of a class, and whether it was added. Raises NotFoundError or LabelError."""
+    known = all_classes(connection)
+    if isinstance(label, int):
+        return one_class(known, label).id, False
+    name = clean_label(label)
+    for item in known:
+        if same_label(item.name, name):
+            return item.id, False
+    return insert_class(connection, name).id, True
 
 
 def check_free(known: Iterable[Class], name: str) -> None:
@@ -139,8 +155,11 @@ def example_of_key(connection: sa.Connection, key: str | None) -> int | None:
     return connection.execute(sa.select(examples.c.id).where(examples.c.key == key)).scalar()
 
 
-def recording_of_key(connection: sa.Connection, key: str | None) -> int:
-    """The recording that a client named so, if it is not undone; else a new one."""
+def recording_of_key(connection: sa.Connection, key: str | None, added: list[int]) -> int:
+    """The recording that a client named so, if it is not undone; else a new one.
+
+    ``added`` are the classes that came with it, and go with it when it is undone.
+    """
     if key is not None:
         select = sa.select(recordings).where(recordings.c.key == key)
         known = connection.execute(select).first()
@@ -148,17 +167,22 @@ def recording_of_key(connection: sa.Connection, key: str | None) -> int:
             if journal.is_done(connection, known.change_id):
                 return int(known.id)
             key = None
-    change = journal.record(connection, "add", {})
+    change = journal.record(connection, "add", {"classes": added})
     insert = sa.insert(recordings).values(key=key, change_id=change, created_at=journal.now())
     return int(connection.execute(insert.returning(recordings.c.id)).scalar_one())
 
 
 def insert_example(
-    connection: sa.Connection, new: NewExample, recording_id: int, revision: int, backbone: str
+    connection: sa.Connection,
+    new: NewExample,
+    class_id: int,
+    recording_id: int,
+    revision: int,
+    backbone: str,
 ) -> int:
     """Write an example with its image and its embedding; gives its id."""
     insert = sa.insert(examples).values(
-        class_id=new.class_id,
+        class_id=class_id,
         recording_id=recording_id,
         key=new.key,
         revision=revision,

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from classify_anything.errors import NotFoundError
+from classify_anything.errors import NotFoundError, StoreError
 from classify_anything.store import journal, queries
 from classify_anything.store.database import clear_errors, open_database
 from classify_anything.store.labels import clean_label, free_label
@@ -60,7 +60,12 @@ class Store:
     # --- reading
 
     def data_version(self) -> int:
-        """A number that changes when another connection has written; costs microseconds."""
+        """A number that changes when another connection has written; costs microseconds.
+
+        Raises StoreError when the project is closed.
+        """
+        if self._raw.driver_connection is None:
+            raise StoreError(f"{self.path}: the project is closed.")
         with clear_errors(self.path):
             row = self._raw.driver_connection.execute("PRAGMA data_version").fetchone()
         return int(row[0])
@@ -124,24 +129,27 @@ class Store:
         ``recording`` that is known and not undone, the examples join it; else a new one begins.
 
         Raises:
-            NotFoundError: there is no such class.
+            NotFoundError: there is no class with such an id.
+            LabelError: a class cannot have such a name.
         """
         with self._writing() as (connection, revision):
-            known = {item.id for item in queries.all_classes(connection)}
-            for item in new:
-                if item.class_id not in known:
-                    raise NotFoundError(f"No class {item.class_id}.")
-            ids, recording_id = [], None
-            for item in new:
-                example_id = queries.example_of_key(connection, item.key)
-                if example_id is None:
-                    if recording_id is None:
-                        recording_id = queries.recording_of_key(connection, recording)
-                    example_id = queries.insert_example(
-                        connection, item, recording_id, revision, backbone
+            ids = [queries.example_of_key(connection, item.key) for item in new]
+            unknown = [item for item, known in zip(new, ids, strict=True) if known is None]
+            if unknown:
+                places = {
+                    label: queries.find_or_insert_class(connection, label)
+                    for label in dict.fromkeys(item.label for item in unknown)
+                }
+                added = [class_id for class_id, is_new in places.values() if is_new]
+                recording_id = queries.recording_of_key(connection, recording, added)
+                inserted = (
+                    queries.insert_example(
+                        connection, item, places[item.label][0], recording_id, revision, backbone
                     )
-                ids.append(example_id)
-            return [queries.get_example(connection, example_id) for example_id in ids]
+                    for item in unknown
+                )
+                ids = [next(inserted) if known is None else known for known in ids]
+            return [queries.get_example(connection, id_) for id_ in ids if id_ is not None]
 
     def put_embeddings(self, vectors: Sequence[tuple[int, Float32Array]], backbone: str) -> None:
         """Keep embeddings that another backbone has made of examples already there."""
@@ -207,7 +215,7 @@ class Store:
             new = Class(
                 class_id,
                 old.name if name is None else clean_label(name),
-                old.color if color is None else color % queries.COLORS,
+                old.color if color is None else color,
             )
             if new != old:
                 queries.check_free([item for item in known if item.id != class_id], new.name)

@@ -23,7 +23,7 @@ project = sa.Table(
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("compacted", sa.Integer, nullable=False),
 )
-"""One row. ``revision`` counts the transactions that changed something; ``compacted`` is the
+"""One row. ``revision`` counts the transactions that wrote; ``compacted`` is the
 revision in which rows were last erased."""
 
 classes = sa.Table(
