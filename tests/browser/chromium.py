@@ -36,8 +36,8 @@ def find_chromium() -> str:
     raise FileNotFoundError("Chromium is not installed: run tests/browser/install-chromium.")
 
 
-def camera_flags(clip: Path | None, permission: bool = True) -> list[str]:
-    """Flags that make a clip the camera; without a clip there is no camera."""
+def camera_flags(clip: Path | None, permission: bool = True, cameras: int = 0) -> list[str]:
+    """Flags that make a clip the camera; without one there are ``cameras`` that see a test card."""
     flags = list(QUIET)
     if os.geteuid() == 0:
         flags.append("--no-sandbox")
@@ -45,16 +45,18 @@ def camera_flags(clip: Path | None, permission: bool = True) -> list[str]:
         flags.append("--use-fake-ui-for-media-stream")
     if clip is not None:
         flags += ["--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={clip}"]
+    elif cameras:
+        flags.append(f"--use-fake-device-for-media-stream=device-count={cameras}")
     return flags
 
 
 @contextlib.contextmanager
 def launched(
-    playwright: Playwright, clip: Path | None, *, permission: bool = True
+    playwright: Playwright, clip: Path | None, *, permission: bool = True, cameras: int = 0
 ) -> Iterator[Browser]:
     """A fresh headless Chromium."""
     browser = playwright.chromium.launch(
-        executable_path=find_chromium(), args=camera_flags(clip, permission)
+        executable_path=find_chromium(), args=camera_flags(clip, permission, cameras)
     )
     try:
         yield browser

@@ -44,7 +44,7 @@ def test_five_things_are_taught_and_the_label_follows_the_camera(
             page.hold(f"Class {number}", 0.8)
         for number, scene in enumerate(SCENES, 1):
             page.wait_for_scene(SCENES, scene)
-            expect(page.label).to_have_text(f"Class {number}", timeout=1500)
+            expect(page.label).to_have_text(f"Class {number}", timeout=2500)
             expect(page.label).to_have_attribute("data-state", "sure")
             neighbor = page.page.get_by_test_id("neighbor").first
             expect(neighbor).to_be_visible()

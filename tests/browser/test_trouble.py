@@ -91,6 +91,40 @@ def test_without_permission_it_says_where_to_give_it(
         page.wait_until_live()  # it need not even be pressed
 
 
+def test_of_two_cameras_one_is_picked_and_remembered(
+    playwright: Playwright, server: RunningServer
+) -> None:
+    with launched(playwright, None, cameras=2) as browser:
+        page = ProjectPage(context(browser), server.url)
+        page.wait_until_live()
+        picker = page.page.get_by_role("combobox", name="Camera")
+        other = picker.locator("option:not(:checked)").inner_text()
+        picker.select_option(label=other)
+        expect(picker.locator("option:checked")).to_have_text(other)
+        page.page.reload()
+        page.wait_until_live()
+        expect(picker.locator("option:checked")).to_have_text(other)
+        assert page.faults == []
+
+
+def test_from_another_address_the_page_works_with_its_token_only(
+    tmp_path: Path, tiny_backbone: Path, watching: Browser
+) -> None:
+    options = ("--backbone", str(tiny_backbone), "--host", "0.0.0.0", "--token", "s3cret")
+    with run_server(tmp_path / "p.db", *options) as server:
+        address = f"http://127.0.0.1:{server.port}/"
+        profile = context(watching)
+        refused = profile.new_page().goto(address)
+        assert refused is not None
+        assert refused.status == 403
+        page = ProjectPage(profile, f"{address}?token=s3cret")
+        page.wait_until_live()
+        assert page.page.url == address
+        page.click("Class 1")
+        profile.close()
+        assert page.faults == []
+
+
 def test_a_camera_that_stops_is_told(page: ProjectPage) -> None:
     page.click("Class 1")
     page.page.evaluate(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
@@ -74,4 +75,5 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self._on_ready()
         if self._open_url:
-            webbrowser.open(self._open_url)
+            # A browser in the terminal would only return when it is closed.
+            threading.Thread(target=webbrowser.open, args=(self._open_url,), daemon=True).start()
