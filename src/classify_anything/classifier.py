@@ -18,19 +18,18 @@ from classify_anything.errors import (
     SettingError,
     no_such_class,
 )
-from classify_anything.heads import Decision, Head, KNeighborsHead, unit_rows
+from classify_anything.heads import Head, KNeighborsHead, unit_rows
 from classify_anything.images import ImageInput, Picture, read_picture, to_square
-from classify_anything.members import Members
+from classify_anything.knowledge import Knowledge
 from classify_anything.store import (
     COLORS,
     NewExample,
     Row,
-    Snapshot,
     Store,
     clean_label,
     same_label,
 )
-from classify_anything.types import Change, Class, Example, Float32Array, Neighbor, Prediction
+from classify_anything.types import Change, Class, Example, Float32Array, Prediction
 
 _EMBED_BATCH = 64
 
@@ -68,9 +67,7 @@ class Classifier:
     ) -> None:
         self.backbone = backbone if isinstance(backbone, Backbone) else load_backbone(backbone)
         self._store = Store(Path(project))
-        self._head: Head = KNeighborsHead(weights="distance") if head is None else head
-        self._classes: dict[int, Class] = {}
-        self._members = Members()
+        self._knowledge = Knowledge(KNeighborsHead(weights="distance") if head is None else head)
         self._revision = -1
         self._data_version = -1
         try:
@@ -93,7 +90,7 @@ class Classifier:
     def __len__(self) -> int:
         """The number of examples."""
         self.refresh()
-        return len(self._members)
+        return len(self._knowledge.members)
 
     def close(self) -> None:
         """Close the project file."""
@@ -113,7 +110,7 @@ class Classifier:
     @property
     def labels(self) -> dict[int, str]:
         """The name of each class by its id, as of the last call that could change them."""
-        return {item.id: item.name for item in self._classes.values()}
+        return {item.id: item.name for item in self._knowledge.classes.values()}
 
     # --- predicting
 
@@ -136,7 +133,7 @@ class Classifier:
 
     def predict_embedding(self, embedding: npt.ArrayLike) -> Prediction:
         """Say which class an embedding, float [dimension], belongs to. Raises EmbeddingError."""
-        return self._prediction(self._head.decide(embedding))
+        return self._knowledge.predict(embedding)
 
     def read(self, image: ImageInput | Picture) -> Picture:
         """Decode an image once, to both predict and add it. Raises ImageError."""
@@ -211,29 +208,29 @@ class Classifier:
     def classes(self) -> list[Class]:
         """The classes, in the order they were added."""
         self.refresh()
-        return list(self._classes.values())
+        return list(self._knowledge.classes.values())
 
     def count(self, class_id: int) -> int:
         """How many examples a class has."""
         self.refresh()
-        return self._members.count(class_id)
+        return self._knowledge.members.count(class_id)
 
     def latest(self, class_id: int, limit: int) -> list[int]:
         """The ids of the newest examples of a class, newest first."""
         self.refresh()
-        return self._members.latest(class_id, limit)
+        return self._knowledge.members.latest(class_id, limit)
 
     def find_class(self, label: str | int) -> Class:
         """The class with this name (in any case) or id. Raises NotFoundError."""
         self.refresh()
         if isinstance(label, int | np.integer):
-            if int(label) not in self._classes:
+            if int(label) not in self._knowledge.classes:
                 raise NotFoundError(f"No class {label}.")
-            return self._classes[int(label)]
-        for known in self._classes.values():
+            return self._knowledge.classes[int(label)]
+        for known in self._knowledge.classes.values():
             if same_label(known.name, clean_label(label)):
                 return known
-        raise no_such_class(label, (known.name for known in self._classes.values()))
+        raise no_such_class(label, (known.name for known in self._knowledge.classes.values()))
 
     def add_class(self, name: str | None = None) -> Class:
         """Add a class; without a name, the first free "Class N". Raises LabelError."""
@@ -322,26 +319,9 @@ class Classifier:
         if version == self._data_version and not own_write:
             return
         snapshot = self._store.since(self._revision, self.backbone.fingerprint)
-        self._apply(snapshot)
+        vectors = self._embeddings([row for row in snapshot.rows if not row.removed])
+        self._knowledge.apply(snapshot, vectors)
         self._revision, self._data_version = snapshot.revision, version
-
-    def _apply(self, snapshot: Snapshot) -> None:
-        """Let the head learn and forget, so that it knows just what the store holds."""
-        present = [row for row in snapshot.rows if not row.removed]
-        vectors = self._embeddings(present)
-        stale = self._members if snapshot.complete else (row.example_id for row in snapshot.rows)
-        for example_id in [id_ for id_ in stale if id_ in self._members]:
-            self._head.remove([example_id])
-            self._members.discard(example_id)
-        self._classes = {item.id: item for item in snapshot.classes}
-        self._head.partial_fit(
-            vectors,
-            [row.class_id for row in present],
-            keys=[row.example_id for row in present],
-            classes=list(self._classes),
-        )
-        for row in present:
-            self._members.add(row.example_id, row.class_id)
 
     def _embeddings(self, rows: Sequence[Row]) -> Float32Array:
         """float32 [n, d]; what this backbone has not embedded yet is embedded and kept."""
@@ -359,29 +339,3 @@ class Classifier:
             self._store.put_embeddings(made, self.backbone.fingerprint)
             kept.update(made)
         return np.reshape([kept[row.example_id] for row in rows], (-1, *form))
-
-    def _prediction(self, decision: Decision) -> Prediction:
-        pairs = zip(self._head.classes_.tolist(), decision.probabilities.tolist(), strict=True)
-        taught = [(class_id, p) for class_id, p in pairs if self._members.count(class_id)]
-        if not taught:
-            return Prediction(None, 0.0, {}, ())
-        taught.sort(key=lambda pair: -pair[1])
-        best, probability = taught[0]
-        return Prediction(
-            label=self._label(best),
-            probability=probability,
-            probabilities={self._label(class_id): p for class_id, p in taught},
-            neighbors=tuple(
-                Neighbor(key, class_id, self._label(class_id), similarity)
-                for key, class_id, similarity in zip(
-                    decision.keys.tolist(),
-                    map(self._members.class_of, decision.keys.tolist()),
-                    decision.similarities.tolist(),
-                    strict=True,
-                )
-            ),
-            class_id=best,
-        )
-
-    def _label(self, class_id: int) -> str:
-        return self._classes[class_id].name
