@@ -83,6 +83,7 @@ def test_two_processes_on_one_project_stay_in_step(
 
 def test_predicting_without_changes_reads_nothing_from_the_database(clf: Classifier) -> None:
     teach(clf, "red")
+    clf.refresh()
     statements = []
     clf._store._raw.driver_connection.set_trace_callback(statements.append)
     clf.predict(plain("red"))

@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -190,6 +191,29 @@ def test_the_migrations_make_the_tables_that_the_code_uses(tmp_path: Path) -> No
     config = Config()
     config.set_main_option("script_location", str(database._MIGRATIONS))
     assert int(ScriptDirectory.from_config(config).get_current_head() or 0) == tables.SCHEMA_VERSION
+
+
+def test_a_project_of_the_first_format_is_brought_to_the_newest(tmp_path: Path) -> None:
+    path = tmp_path / "project.db"
+    store = Store(path)
+    mug = store.add_class("Mug")
+    store.add([new(mug.id, recording="a"), new(mug.id, recording="a")], "b")
+    before = contents(store)
+    with store._engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(database._MIGRATIONS))
+        config.attributes["connection"] = connection
+        connection.exec_driver_sql("DROP INDEX ix_examples_added_by")
+        connection.exec_driver_sql("ALTER TABLE examples DROP COLUMN added_by")
+        command.stamp(config, "0001")
+        connection.exec_driver_sql("PRAGMA user_version = 1")
+    store.close()
+    again = Store(path)
+    assert contents(again) == before
+    assert again.next_undo().text == "2 examples added to Mug"  # type: ignore[union-attr]
+    again.undo()
+    assert again.examples() == []
+    again.close()
 
 
 def test_old_changes_are_forgotten_and_what_they_held_is_erased(

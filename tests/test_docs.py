@@ -182,6 +182,9 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }
     for name, picture in pictures.items():
         (tmp_path / name).write_bytes(encoded(picture, quality=95))
+        folder = tmp_path / "photos" / ("plants" if name == "plant.jpg" else "mugs")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(encoded(picture, quality=95))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -205,7 +208,7 @@ def run_examples(capsys: pytest.CaptureFixture[str]) -> Callable[..., None]:
     return run
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/python-api.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/python-api.md", "docs/datasets.md"])
 def test_the_python_examples_do_what_they_say(
     name: str, desk: Path, run_examples: Callable[..., None]
 ) -> None:
@@ -261,7 +264,9 @@ def test_the_curl_lines_are_answered_as_the_page_says(server: RunningServer, des
             client.add(first, plain(color), str(number), recording=f"r{number // 2}")
     shown = [line for block in blocks(page("docs/http.md"), "sh") for line in block.splitlines()]
     assert len(shown) > 10
+    started = ""
     for line in shown:
         command, _, status = line.rpartition("  # ")
-        reply = as_curl(server.http, command)
+        reply = as_curl(server.http, command.replace("IMPORT", started))
+        started = reply.json()["id"] if "/api/imports " in f"{command} " else started
         assert reply.status_code == int(status), (command, reply.text)

@@ -18,9 +18,13 @@ PUBLIC = [
     "Classifier",
     "ClassifyAnythingError",
     "Example",
+    "Frames",
+    "ImportReport",
     "KNeighborsHead",
     "Neighbor",
     "Prediction",
+    "Problem",
+    "Progress",
     "__version__",
     "load_backbone",
 ]

@@ -15,8 +15,18 @@ if TYPE_CHECKING:
     from classify_anything.backbones import Backbone, load_backbone
     from classify_anything.classifier import Classifier
     from classify_anything.errors import ClassifyAnythingError
+    from classify_anything.formats import Frames
     from classify_anything.heads import KNeighborsHead
-    from classify_anything.types import Change, Class, Example, Neighbor, Prediction
+    from classify_anything.types import (
+        Change,
+        Class,
+        Example,
+        ImportReport,
+        Neighbor,
+        Prediction,
+        Problem,
+        Progress,
+    )
 
 _HOMES = {
     "Backbone": "backbones",
@@ -25,9 +35,13 @@ _HOMES = {
     "Classifier": "classifier",
     "ClassifyAnythingError": "errors",
     "Example": "types",
+    "Frames": "formats",
+    "ImportReport": "types",
     "KNeighborsHead": "heads",
     "Neighbor": "types",
     "Prediction": "types",
+    "Problem": "types",
+    "Progress": "types",
     "load_backbone": "backbones",
 }
 
@@ -38,9 +52,13 @@ __all__ = [
     "Classifier",
     "ClassifyAnythingError",
     "Example",
+    "Frames",
+    "ImportReport",
     "KNeighborsHead",
     "Neighbor",
     "Prediction",
+    "Problem",
+    "Progress",
     "__version__",
     "load_backbone",
 ]

@@ -3,38 +3,40 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from classify_anything.backbones import Backbone, load_backbone
-from classify_anything.errors import (
-    NotFoundError,
-    NothingToUndoError,
-    SettingError,
-    no_such_class,
+from classify_anything.errors import ImageError, NotAProjectError
+from classify_anything.exporting import ExportFormat, write_export
+from classify_anything.formats import (
+    Dataset,
+    Frames,
+    Item,
+    read_dataset,
 )
 from classify_anything.heads import Head, KNeighborsHead, unit_rows
-from classify_anything.images import ImageInput, Picture, read_picture, to_square
-from classify_anything.knowledge import Knowledge
-from classify_anything.store import (
-    COLORS,
-    NewExample,
-    Row,
-    Store,
-    clean_label,
-    same_label,
+from classify_anything.images import ImageInput, Picture, read_bytes, read_picture, to_square
+from classify_anything.importing import BATCH, Import
+from classify_anything.parallel import in_parallel
+from classify_anything.project import Project
+from classify_anything.store import NewExample
+from classify_anything.types import (
+    Example,
+    Float32Array,
+    ImportReport,
+    Neighbor,
+    Prediction,
+    Progress,
 )
-from classify_anything.types import Change, Class, Example, Float32Array, Prediction
 
-_EMBED_BATCH = 64
+OnProgress = Callable[[Progress], object]
 
 
-class Classifier:
+class Classifier(Project):
     """Learns classes of images from a few examples, and keeps them in one project file.
 
     It is synchronous, and to be used from one thread at a time. Several processes may open the same
@@ -46,6 +48,7 @@ class Classifier:
             the package.
         head: what decides; by default ``KNeighborsHead(n_neighbors=3, weights="distance")``, with
             which one example a class is decided by similarity and not by the order of the classes.
+        create: whether a project that is not there is begun.
 
     Raises:
         StoreError: the project cannot be opened; see ``errors.py`` for the kinds.
@@ -64,53 +67,16 @@ class Classifier:
         *,
         backbone: str | os.PathLike[str] | Backbone | None = None,
         head: Head | None = None,
+        create: bool = True,
     ) -> None:
-        self.backbone = backbone if isinstance(backbone, Backbone) else load_backbone(backbone)
-        self._store = Store(Path(project))
-        self._knowledge = Knowledge(KNeighborsHead(weights="distance") if head is None else head)
-        self._revision = -1
-        self._data_version = -1
-        try:
-            self.refresh()
-        except BaseException:
-            self.close()
-            raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __len__(self) -> int:
-        """The number of examples."""
-        self.refresh()
-        return len(self._knowledge.members)
-
-    def close(self) -> None:
-        """Close the project file."""
-        self._store.close()
-
-    @property
-    def path(self) -> Path:
-        """The project file."""
-        return self._store.path
-
-    @property
-    def revision(self) -> int:
-        """Counts the changes of the project; equal revisions show the same project."""
-        self.refresh()
-        return self._revision
-
-    @property
-    def labels(self) -> dict[int, str]:
-        """The name of each class by its id, as of the last call that could change them."""
-        return {item.id: item.name for item in self._knowledge.classes.values()}
+        path = Path(project)
+        if not create and not path.exists():
+            raise NotAProjectError(f"{path}: no such project.")
+        super().__init__(
+            path,
+            backbone if isinstance(backbone, Backbone) else load_backbone(backbone),
+            KNeighborsHead(weights="distance") if head is None else head,
+        )
 
     # --- predicting
 
@@ -123,8 +89,46 @@ class Classifier:
         Raises:
             ImageError: it is not an image that can be read.
         """
-        self.refresh()
         return self.predict_embedding(self.embed(image))
+
+    def predict_many(
+        self,
+        images: Iterable[ImageInput],
+        *,
+        on_error: Callable[[ImageInput, ImageError], object] | None = None,
+        progress: OnProgress | None = None,
+    ) -> Iterator[Prediction | None]:
+        """Say of each image which class it shows, in order, as the answers are asked for.
+
+        Images are taken from their source a few ahead, decoded and embedded on all cores; memory
+        stays the same however many there are.
+
+        Args:
+            images: any iterable of what ``predict`` takes.
+            on_error: is told of an image that cannot be read, for which None is given; without it
+                the ImageError is raised.
+            progress: is told after each image.
+        """
+        total = len(images) if isinstance(images, list | tuple) else None
+        embed = self.backbone.for_workers()
+
+        def prepare(image: ImageInput) -> tuple[ImageInput, Float32Array | ImageError]:
+            try:
+                return image, embed.embed(to_square(image, embed.size)[None])[0]
+            except ImageError as error:
+                return image, error
+
+        prepared = in_parallel(prepare, images, _workers())
+        for done, (image, embedding) in enumerate(prepared, 1):
+            if not isinstance(embedding, ImageError):
+                yield self.predict_embedding(embedding)
+            elif on_error is None:
+                raise embedding
+            else:
+                on_error(image, embedding)
+                yield None
+            if progress:
+                progress(Progress(done, total))
 
     def embed(self, image: ImageInput | Picture) -> Float32Array:
         """Turn an image into its embedding, float32 [dimension] of length 1. Raises ImageError."""
@@ -133,13 +137,22 @@ class Classifier:
 
     def predict_embedding(self, embedding: npt.ArrayLike) -> Prediction:
         """Say which class an embedding, float [dimension], belongs to. Raises EmbeddingError."""
+        self.refresh()
         return self._knowledge.predict(embedding)
 
     def read(self, image: ImageInput | Picture) -> Picture:
         """Decode an image once, to both predict and add it. Raises ImageError."""
         return read_picture(image, self.backbone.size)
 
-    # --- adding and removing examples
+    def neighbors(self, example: int | Example, n: int = 8) -> tuple[Neighbor, ...]:
+        """The examples most like one, nearest first, without itself. Raises NotFoundError."""
+        example_id = example.id if isinstance(example, Example) else int(example)
+        self.refresh()
+        embedding = self._store.embedding(example_id, self.backbone.fingerprint)
+        found = self._knowledge.nearest(embedding, n + 1)
+        return tuple(neighbor for neighbor in found if neighbor.example_id != example_id)[:n]
+
+    # --- learning
 
     def add(
         self,
@@ -181,161 +194,105 @@ class Classifier:
             source=source,
             embedding=unit,
             key=key,
+            recording=recording,
         )
-        (example,) = self._store.add([new], self.backbone.fingerprint, recording)
-        self.refresh(own_write=True)
+        (example,) = self._store.add([new], self.backbone.fingerprint)
         return example
 
-    def remove(self, examples: int | Example | Sequence[int | Example]) -> None:
-        """Remove one or more examples, given as values or ids. Raises NotFoundError."""
-        if isinstance(examples, int | np.integer | Example):
-            examples = [examples]
-        ids = [item.id if isinstance(item, Example) else int(item) for item in examples]
-        if ids:
-            self._store.remove_examples(list(dict.fromkeys(ids)))
-            self.refresh(own_write=True)
+    def add_many(
+        self,
+        examples: Iterable[tuple[str | int, ImageInput]],
+        *,
+        source: str = "python",
+        progress: OnProgress | None = None,
+    ) -> ImportReport:
+        """Add many examples, decoded and embedded on all cores, in bounded memory.
 
-    def remove_last_recording(self) -> None:
-        """Remove the examples of the newest recording. Raises NothingToUndoError without one."""
-        recording = self._store.last_recording()
-        if recording is None:
-            raise NothingToUndoError("There is no recording to delete.")
-        self._store.remove_recording(recording)
-        self.refresh(own_write=True)
+        All of them are one change to be undone. An image that is in its class already (by sha256)
+        is not added again. One that cannot be read does not end it: see ``ImportReport.problems``.
 
-    # --- classes
-
-    def classes(self) -> list[Class]:
-        """The classes, in the order they were added."""
-        self.refresh()
-        return list(self._knowledge.classes.values())
-
-    def count(self, class_id: int) -> int:
-        """How many examples a class has."""
-        self.refresh()
-        return self._knowledge.members.count(class_id)
-
-    def latest(self, class_id: int, limit: int) -> list[int]:
-        """The ids of the newest examples of a class, newest first."""
-        self.refresh()
-        return self._knowledge.members.latest(class_id, limit)
-
-    def find_class(self, label: str | int) -> Class:
-        """The class with this name (in any case) or id. Raises NotFoundError."""
-        self.refresh()
-        if isinstance(label, int | np.integer):
-            if int(label) not in self._knowledge.classes:
-                raise NotFoundError(f"No class {label}.")
-            return self._knowledge.classes[int(label)]
-        for known in self._knowledge.classes.values():
-            if same_label(known.name, clean_label(label)):
-                return known
-        raise no_such_class(label, (known.name for known in self._knowledge.classes.values()))
-
-    def add_class(self, name: str | None = None) -> Class:
-        """Add a class; without a name, the first free "Class N". Raises LabelError."""
-        added = self._store.add_class(name)
-        self.refresh(own_write=True)
-        return added
-
-    def add_starting_classes(self, names: Sequence[str]) -> None:
-        """Give a project that nobody has changed yet its first classes."""
-        if self._revision == 0:
-            self._store.add_starting_classes(names)
-            self.refresh(own_write=True)
-
-    def edit_class(
-        self, label: str | int, *, name: str | None = None, color: int | None = None
-    ) -> Class:
-        """Rename a class, or give it a colour from 0 to 7.
+        Args:
+            examples: pairs of a label, as for ``add``, and an image.
+            source: where they came from.
+            progress: is told after each batch.
 
         Raises:
-            NotFoundError: there is no such class.
-            LabelError, SettingError: the name or the colour cannot be.
+            StoreError: it could not be written. The project is as it was.
         """
-        if color is not None and not 0 <= color < COLORS:
-            raise SettingError(f"A colour is a number from 0 to {COLORS - 1}, not {color}.")
-        edited = self._store.edit_class(self.find_class(label).id, name, color)
-        self.refresh(own_write=True)
-        return edited
+        pairs = enumerate(examples, 1)
+        total = len(examples) if isinstance(examples, list | tuple) else None
+        items = (_item(number, label, image, source) for number, (label, image) in pairs)
+        return self.begin_import(Dataset(items, total)).run(progress)
 
-    def clear_class(self, label: str | int) -> None:
-        """Remove all examples of a class. Raises NotFoundError."""
-        self._store.clear_class(self.find_class(label).id)
-        self.refresh(own_write=True)
+    def import_dataset(
+        self,
+        paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+        *,
+        label: str | None = None,
+        frames: Frames = Frames(),  # noqa: B008 - frozen
+        progress: OnProgress | None = None,
+    ) -> ImportReport:
+        """Add the images and videos of files, folders and zips, as ``add_many`` does.
 
-    def remove_class(self, label: str | int) -> None:
-        """Remove a class and its examples. Raises NotFoundError."""
-        self._store.remove_class(self.find_class(label).id)
-        self.refresh(own_write=True)
+        A folder holds a folder per class; docs/datasets.md tells all forms that are understood.
+        On Ctrl+C what was added stays; the same call goes on where it ended.
 
-    # --- looking at examples
-
-    def example(self, example_id: int) -> Example:
-        """One example. Raises NotFoundError."""
-        return self._store.example(example_id)
-
-    def examples(
-        self, label: str | int | None = None, *, before: int | None = None, limit: int | None = None
-    ) -> list[Example]:
-        """Examples, newest first: of one class, older than the id ``before``, at most ``limit``."""
-        class_id = None if label is None else self.find_class(label).id
-        return self._store.examples(class_id, before, limit)
-
-    def image(self, example_id: int) -> tuple[bytes, str]:
-        """The bytes of an example as they were captured, and their media type."""
-        return self._store.image(example_id)
-
-    # --- undoing
-
-    def next_undo(self) -> Change | None:
-        """The change that ``undo`` would undo."""
-        return self._store.next_undo()
-
-    def next_redo(self) -> Change | None:
-        """The change that ``redo`` would do again."""
-        return self._store.next_redo()
-
-    def undo(self, expected: int | None = None) -> None:
-        """Undo the newest change; with ``expected``, only if that is its id.
+        Args:
+            paths: one or more.
+            label: the class of all of them; by default the folder or zip that an image lies in.
+            frames: which frames of videos are taken.
+            progress: is told after each batch.
 
         Raises:
-            NothingToUndoError: there is none.
-            ConflictError: the newest change is another one.
+            DatasetError: a path is not there or damaged, or there is nothing in it.
+            StoreError: it could not be written. The project is as it was.
         """
-        self._store.undo(expected)
-        self.refresh(own_write=True)
+        given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+        dataset = read_dataset([Path(path) for path in given], label=label, frames=frames)
+        return self.begin_import(dataset).run(progress)
 
-    def redo(self, expected: int | None = None) -> None:
-        """Do the change again that was undone last. Raises as ``undo``."""
-        self._store.redo(expected)
-        self.refresh(own_write=True)
+    def begin_import(
+        self, dataset: Dataset, *, workers: int | None = None, batch: int = BATCH
+    ) -> Import:
+        """Prepare an import, to be done step by step."""
+        return Import(
+            self._store, self.backbone, dataset, workers=workers or _workers(), batch=batch
+        )
 
-    # --- keeping head and store in step
+    # --- taking it elsewhere
 
-    def refresh(self, *, own_write: bool = False) -> None:
-        """Take over what was written since the last call, here or by another process."""
-        version = self._store.data_version()
-        if version == self._data_version and not own_write:
-            return
-        snapshot = self._store.since(self._revision, self.backbone.fingerprint)
-        vectors = self._embeddings([row for row in snapshot.rows if not row.removed])
-        self._knowledge.apply(snapshot, vectors)
-        self._revision, self._data_version = snapshot.revision, version
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        format: ExportFormat = "zip",  # noqa: A002 - the word that people look for
+        *,
+        overwrite: bool = False,
+    ) -> Path:
+        """Write the project in another form; gives its path.
 
-    def _embeddings(self, rows: Sequence[Row]) -> Float32Array:
-        """float32 [n, d]; what this backbone has not embedded yet is embedded and kept."""
-        form = (self.backbone.dimension,)
-        kept = {
-            row.example_id: row.embedding
-            for row in rows
-            if row.embedding is not None and row.embedding.shape == form
-        }
-        missing = [row.example_id for row in rows if row.example_id not in kept]
-        for start in range(0, len(missing), _EMBED_BATCH):
-            batch = missing[start : start + _EMBED_BATCH]
-            squares = [to_square(self.image(id_)[0], self.backbone.size) for id_ in batch]
-            made = list(zip(batch, self.backbone.embed(np.stack(squares)), strict=True))
-            self._store.put_embeddings(made, self.backbone.fingerprint)
-            kept.update(made)
-        return np.reshape([kept[row.example_id] for row in rows], (-1, *form))
+        Args:
+            path: the file or folder, which appears only when it is whole.
+            format: "zip" or "folder": the original images in a folder per class, with a list of all
+                that is known of them, from which ``import_dataset`` makes the same project again.
+                "tfjs-knn": the embeddings, as people keep those of TF.js's k-NN.
+            overwrite: whether an older export at ``path`` is replaced.
+
+        Raises:
+            OutputError: it cannot be written, or something is there already.
+            SettingError: there is no such format.
+        """
+        return write_export(lambda ask: ask(self), Path(path), format, overwrite=overwrite)
+
+
+def _workers() -> int:
+    return os.cpu_count() or 1
+
+
+def _item(number: int, label: str | int, image: ImageInput, source: str) -> Item:
+    """An image given from Python; its number names it in messages if it has no other name."""
+    name = os.fspath(image) if isinstance(image, str | os.PathLike) else f"image {number}"
+
+    def read() -> ImageInput:
+        return read_bytes(image)[0] if isinstance(image, str | os.PathLike) else image
+
+    return Item(name=name, label=label, read=read, source=source)

@@ -3,6 +3,7 @@
     ClassifyAnythingError
     ├── InputError                 what was given cannot be used
     │   ├── ImageError             not an image, damaged, or too large
+    │   ├── DatasetError           a dataset that cannot be read, or has nothing in it
     │   ├── LabelError             a class name that is empty, too long or taken
     │   ├── EmbeddingError         zero, not finite, or of another dimension
     │   ├── InvalidMessageError    a frame or request that does not follow the protocol
@@ -17,6 +18,8 @@
     │   ├── StoreTooNewError       made by a newer version of this package
     │   ├── StoreReadOnlyError     the file or its folder may not be written
     │   └── StoreFullError         no space left on the disk
+    ├── OutputError                an export that cannot be written, or would replace a file
+    ├── MissingExtraError          a part of the package that is not installed
     ├── AccessError                a foreign page or host, or a wrong token
     ├── AddressError               the server cannot listen on that address
     └── BuildError                 the page or the default backbone is not built
@@ -42,6 +45,10 @@ class InputError(ClassifyAnythingError, ValueError):
 
 class ImageError(InputError):
     code = "bad_image"
+
+
+class DatasetError(InputError):
+    code = "bad_dataset"
 
 
 class LabelError(InputError):
@@ -98,6 +105,14 @@ class StoreReadOnlyError(StoreError):
 
 class StoreFullError(StoreError):
     code = "store_full"
+
+
+class OutputError(ClassifyAnythingError):
+    code = "output"
+
+
+class MissingExtraError(ClassifyAnythingError):
+    code = "missing_extra"
 
 
 class AccessError(ClassifyAnythingError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import numpy.typing as npt
 
 from classify_anything.heads import Decision, Head
@@ -51,6 +52,13 @@ class Knowledge:
             neighbors=self._neighbors(decision),
             class_id=best,
         )
+
+    def nearest(self, embedding: npt.ArrayLike, count: int) -> tuple[Neighbor, ...]:
+        """The examples most like an embedding, float [d], nearest first."""
+        if not len(self._head):
+            return ()
+        distances, keys = self._head.kneighbors(np.asarray(embedding)[None], count)
+        return self._neighbors(Decision(np.empty(0, np.float32), keys[0], 1 - distances[0]))
 
     def _neighbors(self, decision: Decision) -> tuple[Neighbor, ...]:
         pairs = zip(decision.keys.tolist(), decision.similarities.tolist(), strict=True)

@@ -66,6 +66,38 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far long work has come, in items; ``total`` is None while it is not known."""
+
+    done: int
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that was left out of an import: ``message`` names it and says why."""
+
+    name: str
+    message: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What became of an import.
+
+    Attributes:
+        examples: the ids of those that were added, in the order of the source.
+        known: how many were there already: the same bytes (by sha256) in the same class.
+        problems: what was left out.
+    """
+
+    examples: tuple[int, ...]
+    known: int
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """An entry of the journal: something that was done, and can be undone or redone."""
 

@@ -32,9 +32,14 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
-def new(class_id: int, image: bytes = b"picture", key: str | None = None) -> NewExample:
+def new(
+    label: int | str,
+    image: bytes = b"picture",
+    key: str | None = None,
+    recording: str | None = None,
+) -> NewExample:
     embedding = np.arange(4, dtype=np.float32) + len(image)
-    return NewExample(class_id, image, "image/jpeg", 640, 480, "test", embedding, key)
+    return NewExample(label, image, "image/jpeg", 640, 480, "test", embedding, key, recording)
 
 
 def classes(store: Store) -> list[Class]:
@@ -80,27 +85,87 @@ def test_another_backbone_has_no_embeddings_until_it_makes_them(store: Store) ->
 
 def test_a_key_is_added_once_and_a_recording_is_one_change(store: Store) -> None:
     mug = store.add_class("Mug")
-    (first,) = store.add([new(mug.id, key="a")], BACKBONE, "press")
-    (again,) = store.add([new(mug.id, key="a")], BACKBONE, "press")
-    (other,) = store.add([new(mug.id, key="b")], BACKBONE, "press")
+    (first,) = store.add([new(mug.id, key="a", recording="press")], BACKBONE)
+    (again,) = store.add([new(mug.id, key="a", recording="press")], BACKBONE)
+    (other,) = store.add([new(mug.id, key="b", recording="press")], BACKBONE)
     assert again == first
     assert other.recording_id == first.recording_id
     assert store.next_undo() is not None
     assert store.next_undo().text == "2 examples added to Mug"  # type: ignore[union-attr]
     store.undo()
     assert store.examples() == []
-    (sent_again,) = store.add([new(mug.id, key="b")], BACKBONE, "press")
+    (sent_again,) = store.add([new(mug.id, key="b", recording="press")], BACKBONE)
     assert sent_again == other
     assert store.examples() == []
 
 
-def test_a_press_that_goes_on_after_its_undo_is_a_new_recording(store: Store) -> None:
+def test_a_press_that_goes_on_after_its_undo_is_a_new_change(store: Store) -> None:
     mug = store.add_class("Mug")
-    (first,) = store.add([new(mug.id)], BACKBONE, "press")
+    (first,) = store.add([new(mug.id, recording="press")], BACKBONE)
     store.undo()
-    (late,) = store.add([new(mug.id)], BACKBONE, "press")
-    assert late.recording_id != first.recording_id
+    (late,) = store.add([new(mug.id, recording="press")], BACKBONE)
+    assert late.recording_id == first.recording_id
     assert [example.id for example in store.examples()] == [late.id]
+    store.undo()
+    assert store.examples() == []
+
+
+def test_an_addition_of_many_batches_is_one_change(store: Store) -> None:
+    change = store.begin_addition()
+    (first,) = store.add([new("Mug", recording="one")], BACKBONE, change)
+    same, other = store.add([new("Mug", recording="one"), new("Cup")], BACKBONE, change)
+    assert first.recording_id == same.recording_id != other.recording_id
+    assert store.next_undo().text == "3 examples added to 2 classes"  # type: ignore[union-attr]
+    whole = contents(store)
+    store.undo()
+    assert contents(store) == ((), ())
+    with pytest.raises(ConflictError, match="undone meanwhile"):
+        store.add([new("Mug")], BACKBONE, change)
+    store.redo()
+    assert contents(store) == whole
+
+
+def test_an_addition_can_be_discarded_whatever_came_after_it(store: Store) -> None:
+    mug = store.add_class("Mug")
+    change = store.begin_addition()
+    (kept, *_) = store.add([new("Cup"), new("Tea"), new("Mug")], BACKBONE, change)
+    (camera,) = store.add([new(kept.class_id)], BACKBONE)
+    store.remove_examples([kept.id])
+    store.discard_addition(change)
+    assert [item.name for item in classes(store)] == ["Mug", "Cup"]
+    assert [example.id for example in store.examples()] == [camera.id]
+    store.undo()
+    assert [example.id for example in store.examples()] == [camera.id], "it is gone for good"
+    store.undo()
+    assert classes(store)[0].id == mug.id
+    assert store.examples() == []
+    store.discard_addition(change)
+
+
+def test_examples_move_to_another_class_and_back(store: Store) -> None:
+    added = store.add([new("Mug"), new("Cup"), new("Tea")], BACKBONE)
+    mug, cup, tea = added
+    before = store.since(-1, BACKBONE).revision
+    store.move_examples([cup.id, mug.id, tea.id], mug.class_id)
+    assert {example.label for example in store.examples()} == {"Mug"}
+    assert {row.example_id for row in store.since(before, BACKBONE).rows} == {cup.id, tea.id}
+    assert store.next_undo().text == "2 examples moved to Mug"  # type: ignore[union-attr]
+    store.undo()
+    assert store.examples() == added[::-1]
+    with pytest.raises(NotFoundError, match="No class 99"):
+        store.move_examples([cup.id], 99)
+    with pytest.raises(NotFoundError, match="No example 99"):
+        store.move_examples([cup.id, 99], mug.class_id)
+    assert store.examples() == added[::-1]
+
+
+def test_examples_are_filtered_by_source_and_recording(store: Store) -> None:
+    mug = store.add_class("Mug")
+    (burst, _) = store.add([new(mug.id, recording="a"), new(mug.id, recording="a")], BACKBONE)
+    store.add([new(mug.id)], BACKBONE)
+    assert len(store.examples(recording=burst.recording_id)) == 2
+    assert len(store.examples(source="test", limit=2)) == 2
+    assert store.examples(source="camera") == []
 
 
 def test_every_change_is_told_by_the_revision(store: Store) -> None:
@@ -258,6 +323,22 @@ class Journey(RuleBasedStateMachine):
             case "remove":
                 self.store.remove_class(chosen)
         self.changed()
+
+    @precondition(lambda self: self.store.examples())
+    @rule(numbers=st.lists(st.integers(0, 99), min_size=1, max_size=3), to=st.integers(0, 9))
+    def move(self, numbers: list[int], to: int) -> None:
+        examples, known = self.store.examples(), classes(self.store)
+        chosen = {examples[number % len(examples)].id for number in numbers}
+        self.store.move_examples(list(chosen), known[to % len(known)].id)
+        self.changed()
+
+    @rule(label=st.sampled_from(["One", "Two"]), count=st.integers(1, 3))
+    def discard(self, label: str, count: int) -> None:
+        change = self.store.begin_addition()
+        self.store.add([new(label)] * count, BACKBONE, change)
+        self.store.discard_addition(change)
+        assert contents(self.store) == self.past[-1]
+        self.future.clear()
 
     @precondition(lambda self: self.store.examples())
     @rule(number=st.integers(0, 99), whole=st.booleans())

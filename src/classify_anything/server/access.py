@@ -29,11 +29,13 @@ from classify_anything.settings import LOCAL_HOSTS
 
 COOKIE = "classify_anything_token"
 MAX_BODY = MAX_BYTES
+MAX_UPLOAD = 64 * 2**30
+"""Of a file to be imported, such as a zip or a video; it goes straight to the disk."""
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' blob: data:; base-uri 'none'; form-action 'self'; "
-        "frame-ancestors 'none'; object-src 'none'"
+        "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
     ),
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -97,8 +99,9 @@ class Guard:
             raise AccessError("Open the address with the token that the terminal has printed.")
         if scope["type"] == "http" and "transfer-encoding" in headers:
             raise TooLargeError("Send the length of the body (Content-Length).")
-        if int(headers.get("content-length", "0")) > MAX_BODY:
-            raise TooLargeError(f"At most {MAX_BODY // 2**20} MB can be sent at once.")
+        limit = MAX_UPLOAD if scope["path"].startswith("/api/imports/") else MAX_BODY
+        if int(headers.get("content-length", "0")) > limit:
+            raise TooLargeError(f"At most {limit // 2**20} MB can be sent at once.")
 
     def _in_address(self, scope: Scope) -> bool:
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]

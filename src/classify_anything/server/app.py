@@ -20,8 +20,9 @@ from starlette.types import Lifespan
 
 from classify_anything import errors
 from classify_anything._version import __version__
-from classify_anything.server import api, live
+from classify_anything.server import live
 from classify_anything.server.access import Guard
+from classify_anything.server.imports import Imports
 from classify_anything.server.messages import (
     AddFrame,
     Answer,
@@ -29,6 +30,10 @@ from classify_anything.server.messages import (
     PredictFrame,
 )
 from classify_anything.server.project import LiveProject
+from classify_anything.server.routes import classes as class_routes
+from classify_anything.server.routes import datasets as dataset_routes
+from classify_anything.server.routes import examples as example_routes
+from classify_anything.server.routes import project as project_routes
 
 STATIC = Path(__file__).parent.parent / "static"
 
@@ -40,6 +45,7 @@ _STATUS = (
     (errors.NothingToUndoError, HTTPStatus.CONFLICT),
     (errors.TooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (errors.InputError, HTTPStatus.BAD_REQUEST),
+    (errors.MissingExtraError, HTTPStatus.NOT_IMPLEMENTED),
     (errors.StoreFullError, HTTPStatus.INSUFFICIENT_STORAGE),
 )
 
@@ -63,13 +69,15 @@ def create_app(project: LiveProject, token: str | None = None) -> FastAPI:
         raise errors.BuildError("The page is not in this installation. Install the package again.")
 
     @contextlib.asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         following = asyncio.create_task(project.follow_other_processes())
         yield
         following.cancel()
+        await app.state.imports.close()
 
     app = _routes(lifespan)
     app.state.project = project
+    app.state.imports = Imports(project)
     app.add_middleware(Guard, token=token)
 
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
@@ -98,7 +106,8 @@ def _routes(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unknown_error)
-    app.include_router(api.router)
+    for part in (project_routes, class_routes, example_routes, dataset_routes):
+        app.include_router(part.router)
     app.include_router(live.router)
     _describe_what_fastapi_cannot_see(app)
     return app

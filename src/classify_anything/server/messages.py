@@ -202,6 +202,72 @@ class ExamplePage(Message):
     next: int | None
 
 
+class ExampleIndex(Message):
+    """All examples as columns of equal length, newest first.
+
+    ``sources`` are places in ``source_names``; ``created_at`` is in seconds since 1970.
+    """
+
+    revision: int
+    ids: list[int]
+    class_ids: list[int]
+    recording_ids: list[int]
+    sources: list[int]
+    source_names: list[str]
+    created_at: list[int]
+
+
+class Neighbors(Message):
+    """The examples most like one, nearest first."""
+
+    neighbors: list[NeighborInfo]
+
+
+class ExampleIds(Message):
+    """Body of ``POST /api/examples/remove``."""
+
+    ids: list[Id] = Field(min_length=1)
+
+
+class ExampleMove(Message):
+    """Body of ``POST /api/examples/move``: the examples, and the class they are to have."""
+
+    ids: list[Id] = Field(min_length=1)
+    class_id: Id
+
+
+class ImportStart(Message):
+    """Body of ``POST /api/imports/{id}/start``; ``label`` is the class of all that was sent.
+
+    Without it, a picture's class is the folder or the zip it lies in.
+    """
+
+    label: str | None = None
+
+
+class ProblemInfo(Message):
+    """Something that an import left out, and why."""
+
+    name: str
+    message: str
+    code: str
+
+
+class ImportInfo(Message):
+    """How far an import is. ``change`` undoes it; ``problems`` are the first 100 of them."""
+
+    id: str
+    status: Literal["uploading", "running", "done", "cancelled", "failed"]
+    done: int
+    total: int | None = Field(description="Null while only reading tells, as of a video.")
+    added: int
+    known: int = Field(description="Already there: the same bytes in the same class.")
+    problem_count: int
+    problems: list[ProblemInfo]
+    change: int | None
+    error: ErrorDetail | None = Field(description="Why it failed.")
+
+
 class Health(Message):
     """``GET /healthz``."""
 

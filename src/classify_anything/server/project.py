@@ -69,6 +69,10 @@ class LiveProject:
                 watcher.tell(state)
         return result
 
+    def read(self, job: Callable[[Classifier], T]) -> T:
+        """Run a job that changes nothing; for other threads than the event loop's."""
+        return self._thread.submit(job, self._classifier).result()
+
     @contextlib.contextmanager
     def watch(self) -> Iterator[Watcher]:
         """Watch the state, from the present one on."""

@@ -7,12 +7,13 @@ from classify_anything.classifier import Classifier
 from classify_anything.server.messages import (
     ChangeInfo,
     ClassInfo,
+    ExampleIndex,
     ExampleInfo,
     NeighborInfo,
     PredictionInfo,
     State,
 )
-from classify_anything.types import Change, Class, Example, Prediction
+from classify_anything.types import Change, Class, Example, Neighbor, Prediction
 
 _LATEST = 12
 
@@ -49,14 +50,32 @@ def to_prediction(classifier: Classifier, prediction: Prediction) -> PredictionI
         label=prediction.label,
         probability=prediction.probability,
         probabilities={ids[label]: p for label, p in prediction.probabilities.items()},
-        neighbors=[
-            NeighborInfo(
-                example_id=neighbor.example_id,
-                class_id=neighbor.class_id,
-                similarity=neighbor.similarity,
-            )
-            for neighbor in prediction.neighbors
-        ],
+        neighbors=[to_neighbor(neighbor) for neighbor in prediction.neighbors],
+    )
+
+
+def to_neighbor(neighbor: Neighbor) -> NeighborInfo:
+    """One of the nearest examples."""
+    return NeighborInfo(
+        example_id=neighbor.example_id,
+        class_id=neighbor.class_id,
+        similarity=neighbor.similarity,
+    )
+
+
+def to_index(classifier: Classifier) -> ExampleIndex:
+    """All examples as columns."""
+    index = classifier.index()
+    names = list(dict.fromkeys(index.sources))
+    places = {name: place for place, name in enumerate(names)}
+    return ExampleIndex(
+        revision=classifier.revision,
+        ids=list(index.ids),
+        class_ids=list(index.class_ids),
+        recording_ids=list(index.recording_ids),
+        sources=[places[source] for source in index.sources],
+        source_names=names,
+        created_at=list(index.created_at),
     )
 
 

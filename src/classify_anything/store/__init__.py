@@ -1,7 +1,17 @@
 """A project: one SQLite file with the classes, the examples and a journal of changes."""
 
 from classify_anything.store.labels import clean_label, same_label
-from classify_anything.store.queries import COLORS, NewExample, Row
-from classify_anything.store.store import Snapshot, Store
+from classify_anything.store.queries import COLORS
+from classify_anything.store.store import Store
+from classify_anything.store.values import Index, NewExample, Row, Snapshot
 
-__all__ = ["COLORS", "NewExample", "Row", "Snapshot", "Store", "clean_label", "same_label"]
+__all__ = [
+    "COLORS",
+    "Index",
+    "NewExample",
+    "Row",
+    "Snapshot",
+    "Store",
+    "clean_label",
+    "same_label",
+]

@@ -6,8 +6,10 @@ just as it did right after (or before) it. A new change ends the chance to redo.
 =============  ===================================  ===============================================
 kind           data                                 undone by
 =============  ===================================  ===============================================
-``add``        ``classes``: ids that came with it   removing its recordings' examples and classes
+``add``        ``classes``: ids that came with it   removing these and the rows with ``added_by``
 ``remove``     ``text``: what was removed           bringing back the rows with this ``removed_by``
+``move``       ``text``; ``to``: class id;          giving the examples their former classes
+               ``from``: ids by class id
 ``add_class``  ``class``: id                        removing the class
 ``edit``       ``class``: id, ``before``, ``after``  giving the class its former name and colour
 =============  ===================================  ===============================================
@@ -17,6 +19,7 @@ All functions work inside the caller's transaction; ``revision`` is the one that
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -34,6 +37,7 @@ from classify_anything.store.tables import (
 from classify_anything.types import Change
 
 _KEEP = timedelta(days=30)
+_CHUNK = 500
 
 
 def now() -> datetime:
@@ -88,6 +92,49 @@ def redo(connection: sa.Connection, revision: int, expected: int | None) -> None
     _set_done(connection, row, revision, done=True)
 
 
+def begin_addition(connection: sa.Connection) -> int:
+    """Begin a change that adds examples; gives its id."""
+    return record(connection, "add", {"classes": []})
+
+
+def bring_classes(connection: sa.Connection, change_id: int, added: list[int]) -> None:
+    """Let classes go, when an addition is undone, with the examples that they came with."""
+    mine = changes.c.id == change_id
+    known = connection.execute(sa.select(changes.c.data).where(mine)).scalar_one()["classes"]
+    data = {"classes": [*known, *added]}
+    connection.execute(sa.update(changes).where(mine).values(data=data))
+
+
+def discard_addition(connection: sa.Connection, change_id: int, revision: int) -> None:
+    """Take back an addition, whatever came after it, and forget that it was made.
+
+    A class that came with it stays if it has got other examples since.
+    """
+    mine = changes.c.id == change_id
+    data = connection.execute(sa.select(changes.c.data).where(mine)).scalar_one_or_none()
+    if data is None:
+        return
+    gone = {"removed": True, "removed_by": None, "revision": revision}
+    connection.execute(sa.update(examples).where(_added_by(change_id)).values(gone))
+    used = sa.select(examples.c.class_id).where(sa.not_(examples.c.removed))
+    came = sa.and_(classes.c.id.in_(data["classes"]), classes.c.id.not_in(used))
+    _mark_classes(connection, came, removed=True)
+    connection.execute(sa.delete(changes).where(mine))
+
+
+def move(connection: sa.Connection, ids: Sequence[int], class_id: int, revision: int) -> None:
+    """Give examples another class."""
+    for chunk in chunks(ids):
+        update = sa.update(examples).where(examples.c.id.in_(chunk))
+        connection.execute(update.values(class_id=class_id, revision=revision))
+
+
+def chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Parts that are short enough for one statement."""
+    for start in range(0, len(ids), _CHUNK):
+        yield ids[start : start + _CHUNK]
+
+
 def compact(connection: sa.Connection) -> None:
     """Forget changes older than 30 days, and erase what no change can bring back any more.
 
@@ -95,12 +142,11 @@ def compact(connection: sa.Connection) -> None:
     """
     connection.execute(sa.delete(changes).where(changes.c.created_at < now() - _KEEP))
     undone = sa.select(changes.c.id).where(changes.c.undone)
-    redoable = sa.select(recordings.c.id).where(recordings.c.change_id.in_(undone))
     live = sa.select(changes.c.id).where(sa.not_(changes.c.undone))
     gone = sa.and_(
         examples.c.removed,
         sa.or_(examples.c.removed_by.is_(None), examples.c.removed_by.not_in(live)),
-        examples.c.recording_id.not_in(redoable),
+        sa.or_(examples.c.added_by.is_(None), examples.c.added_by.not_in(undone)),
     )
     doomed = sa.select(examples.c.id).where(gone)
     if connection.execute(doomed.limit(1)).first() is None:
@@ -140,6 +186,9 @@ def _set_done(connection: sa.Connection, change: Any, revision: int, *, done: bo
         case "remove":
             _mark(connection, examples.c.removed_by == change.id, revision, done)
             _mark_classes(connection, classes.c.removed_by == change.id, done)
+        case "move":
+            for class_id, ids in data["from"].items():
+                move(connection, ids, data["to"] if done else int(class_id), revision)
         case "add_class":
             _mark_classes(connection, classes.c.id == data["class"], not done)
         case "edit":
@@ -151,8 +200,7 @@ def _set_done(connection: sa.Connection, change: Any, revision: int, *, done: bo
 
 
 def _added_by(change_id: int) -> sa.ColumnElement[bool]:
-    mine = sa.select(recordings.c.id).where(recordings.c.change_id == change_id)
-    return examples.c.recording_id.in_(mine)
+    return examples.c.added_by == change_id
 
 
 def _mark(
@@ -169,10 +217,14 @@ def _describe(connection: sa.Connection, change: Any) -> str:
     data = change.data
     match change.kind:
         case "add":
-            class_id = sa.func.max(examples.c.class_id)
-            select = sa.select(sa.func.count(), class_id).where(_added_by(change.id))
-            count, one_class = connection.execute(select).one()
-            return f"{plural(count, 'example')} added to {_name(connection, one_class)}"
+            class_id = examples.c.class_id
+            select = sa.select(
+                sa.func.count(), sa.func.count(class_id.distinct()), sa.func.max(class_id)
+            )
+            mine = _added_by(change.id)
+            count, class_count, last = connection.execute(select.where(mine)).one()
+            where = _name(connection, last) if class_count == 1 else f"{class_count} classes"
+            return f"{plural(count, 'example')} added to {where}"
         case "add_class":
             return f"{_name(connection, data['class'])} added"
         case "edit" if data["before"]["name"] != data["after"]["name"]:

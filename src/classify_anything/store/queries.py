@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -15,37 +14,10 @@ from classify_anything.errors import LabelError, NotFoundError
 from classify_anything.store import journal
 from classify_anything.store.labels import clean_label, same_label
 from classify_anything.store.tables import classes, embeddings, examples, recordings
+from classify_anything.store.values import NewExample, Row
 from classify_anything.types import Class, Example, Float32Array
 
 COLORS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class NewExample:
-    """What the store needs of an example.
-
-    ``label`` is the id of a class, or the name of one that is added if it is new; ``key`` names the
-    example, so that it is added only once.
-    """
-
-    label: int | str
-    image: bytes
-    media_type: str
-    width: int
-    height: int
-    source: str
-    embedding: Float32Array
-    key: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """An example as a head needs it; ``embedding`` is None where the backbone has made none."""
-
-    example_id: int
-    class_id: int
-    removed: bool
-    embedding: Float32Array | None
 
 
 def all_classes(connection: sa.Connection) -> list[Class]:
@@ -82,10 +54,11 @@ def check_free(known: Iterable[Class], name: str) -> None:
             raise LabelError(f"There is a class named {item.name!r} already.")
 
 
-def insert_class(connection: sa.Connection, name: str) -> Class:
-    """Add a class in the colour that the fewest classes have."""
-    used = [item.color for item in all_classes(connection)]
-    color = min(range(COLORS), key=used.count)
+def insert_class(connection: sa.Connection, name: str, color: int | None = None) -> Class:
+    """Add a class, by default in the colour that the fewest classes have."""
+    if color is None:
+        used = [item.color for item in all_classes(connection)]
+        color = min(range(COLORS), key=used.count)
     insert = sa.insert(classes).values(name=name, color=color, removed=False)
     class_id = connection.execute(insert.returning(classes.c.id)).scalar_one()
     return Class(class_id, name, color)
@@ -121,12 +94,39 @@ def to_example(row: Any) -> Example:
     )
 
 
+def naive(time: datetime) -> datetime:
+    """A time as it is stored: UTC, without its zone."""
+    return time.astimezone(UTC).replace(tzinfo=None)
+
+
 def get_example(connection: sa.Connection, example_id: int) -> Example:
     """One example, removed or not. Raises NotFoundError."""
     row = connection.execute(select_examples().where(examples.c.id == example_id)).first()
     if row is None:
         raise NotFoundError(f"No example {example_id}.")
     return to_example(row)
+
+
+def get_embedding(connection: sa.Connection, example_id: int, backbone: str) -> Float32Array:
+    """The embedding that a backbone made of an example, float32 [d]. Raises NotFoundError."""
+    mine = sa.and_(embeddings.c.example_id == example_id, embeddings.c.backbone == backbone)
+    vector = connection.execute(sa.select(embeddings.c.vector).where(mine)).scalar()
+    if vector is None:
+        raise NotFoundError(f"No example {example_id}.")
+    return np.frombuffer(vector, "<f4")
+
+
+def classes_of(connection: sa.Connection, ids: Sequence[int]) -> dict[int, int]:
+    """The classes of examples, by their ids. Raises NotFoundError if one is not there."""
+    found: dict[int, int] = {}
+    for chunk in journal.chunks(ids):
+        select = sa.select(examples.c.id, examples.c.class_id)
+        present = examples.c.id.in_(chunk), sa.not_(examples.c.removed)
+        found.update((row.id, row.class_id) for row in connection.execute(select.where(*present)))
+    missing = set(ids) - set(found)
+    if missing:
+        raise NotFoundError(f"No example {min(missing)}.")
+    return found
 
 
 def rows_since(connection: sa.Connection, revision: int, backbone: str) -> list[Row]:
@@ -155,43 +155,71 @@ def example_of_key(connection: sa.Connection, key: str | None) -> int | None:
     return connection.execute(sa.select(examples.c.id).where(examples.c.key == key)).scalar()
 
 
-def recording_of_key(connection: sa.Connection, key: str | None, added: list[int]) -> int:
-    """The recording that a client named so, if it is not undone; else a new one.
+def join_recordings(
+    connection: sa.Connection, keys: Sequence[str | None], change: int | None
+) -> list[tuple[int, int]]:
+    """For each key the recording that a client named so, and the change its next example is of.
 
-    ``added`` are the classes that came with it, and go with it when it is undone.
+    A recording that is new (or has no key) begins with ``change``, or else with one that is begun
+    for them all. One that is known goes on, with ``change``, or else with the change it was begun
+    with, unless that was undone.
     """
-    if key is not None:
-        select = sa.select(recordings).where(recordings.c.key == key)
-        known = connection.execute(select).first()
-        if known is not None:
-            if journal.is_done(connection, known.change_id):
-                return int(known.id)
-            key = None
-    change = journal.record(connection, "add", {"classes": added})
+    known: dict[str, tuple[int, int]] = {}
+
+    def begin() -> int:
+        nonlocal change
+        change = journal.begin_addition(connection) if change is None else change
+        return change
+
+    def join(key: str | None) -> tuple[int, int]:
+        if key is None:
+            return insert_recording(connection, None, begin())
+        if key not in known:
+            row = connection.execute(sa.select(recordings).where(recordings.c.key == key)).first()
+            if row is None:
+                known[key] = insert_recording(connection, key, begin())
+            elif change is None and journal.is_done(connection, row.change_id):
+                known[key] = row.id, row.change_id
+            else:
+                mine = recordings.c.id == row.id
+                connection.execute(sa.update(recordings).where(mine).values(change_id=begin()))
+                known[key] = row.id, begin()
+        return known[key]
+
+    return [join(key) for key in keys]
+
+
+def insert_recording(connection: sa.Connection, key: str | None, change: int) -> tuple[int, int]:
+    """Begin a recording; gives its id and its change."""
     insert = sa.insert(recordings).values(key=key, change_id=change, created_at=journal.now())
-    return int(connection.execute(insert.returning(recordings.c.id)).scalar_one())
+    return connection.execute(insert.returning(recordings.c.id)).scalar_one(), change
 
 
 def insert_example(
     connection: sa.Connection,
     new: NewExample,
     class_id: int,
-    recording_id: int,
+    place: tuple[int, int],
     revision: int,
     backbone: str,
 ) -> int:
-    """Write an example with its image and its embedding; gives its id."""
+    """Write an example with its image and its embedding; gives its id.
+
+    ``place`` is its recording and the change that adds it.
+    """
+    recording_id, change = place
     insert = sa.insert(examples).values(
         class_id=class_id,
         recording_id=recording_id,
         key=new.key,
         revision=revision,
         removed=False,
+        added_by=change,
         width=new.width,
         height=new.height,
         media_type=new.media_type,
         sha256=hashlib.sha256(new.image).hexdigest(),
-        created_at=journal.now(),
+        created_at=journal.now() if new.created_at is None else naive(new.created_at),
         source=new.source,
         image=new.image,
     )

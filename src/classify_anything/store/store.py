@@ -4,37 +4,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from classify_anything.errors import NotFoundError, StoreError
+from classify_anything.errors import ConflictError, NotFoundError, StoreError
 from classify_anything.store import journal, queries
 from classify_anything.store.database import clear_errors, open_database
-from classify_anything.store.labels import clean_label, free_label
-from classify_anything.store.queries import NewExample, Row
+from classify_anything.store.labels import clean_label, free_label, same_label
 from classify_anything.store.tables import classes, examples, project
+from classify_anything.store.values import Index, NewExample, Snapshot
 from classify_anything.types import Change, Class, Example, Float32Array
-
-_CHUNK = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The project at a revision.
-
-    Attributes:
-        complete: whether ``rows`` are all examples, not only those that changed.
-        classes: all of them, in their order.
-        rows: examples that were added, changed or removed, oldest first.
-    """
-
-    revision: int
-    complete: bool
-    classes: list[Class]
-    rows: list[Row]
 
 
 class Store:
@@ -48,6 +30,7 @@ class Store:
         self.path = path
         self._engine = open_database(path)
         self._writer = self._engine.execution_options(write=True)
+        self._writes = 0
         self._raw: Any = self._engine.raw_connection()
         with clear_errors(path), self._writer.begin() as connection:
             journal.compact(connection)
@@ -59,8 +42,8 @@ class Store:
 
     # --- reading
 
-    def data_version(self) -> int:
-        """A number that changes when another connection has written; costs microseconds.
+    def version(self) -> tuple[int, int]:
+        """Changes with every change of the project, by whomever; costs microseconds.
 
         Raises StoreError when the project is closed.
         """
@@ -68,7 +51,7 @@ class Store:
             raise StoreError(f"{self.path}: the project is closed.")
         with clear_errors(self.path):
             row = self._raw.driver_connection.execute("PRAGMA data_version").fetchone()
-        return int(row[0])
+        return int(row[0]), self._writes
 
     def since(self, revision: int, backbone: str) -> Snapshot:
         """What has changed after a revision, with the embeddings that a backbone has made."""
@@ -78,23 +61,58 @@ class Store:
             rows = queries.rows_since(connection, -1 if complete else revision, backbone)
             return Snapshot(current.revision, complete, queries.all_classes(connection), rows)
 
+    def classes(self) -> list[Class]:
+        """The classes, in their order."""
+        with self._reading() as connection:
+            return queries.all_classes(connection)
+
     def example(self, example_id: int) -> Example:
         """One example, also one whose removal can be undone. Raises NotFoundError."""
         with self._reading() as connection:
             return queries.get_example(connection, example_id)
 
     def examples(
-        self, class_id: int | None = None, before: int | None = None, limit: int | None = None
+        self,
+        class_id: int | None = None,
+        *,
+        source: str | None = None,
+        recording: int | None = None,
+        before: int | None = None,
+        limit: int | None = None,
     ) -> list[Example]:
-        """Examples, newest first: of a class, older than ``before``, at most ``limit``."""
+        """Examples, newest first, at most ``limit``; ``before`` is an id, the rest are filters."""
         select = queries.select_examples().where(sa.not_(examples.c.removed))
-        if class_id is not None:
-            select = select.where(examples.c.class_id == class_id)
+        for column, wanted in (
+            (examples.c.class_id, class_id),
+            (examples.c.source, source),
+            (examples.c.recording_id, recording),
+        ):
+            if wanted is not None:
+                select = select.where(column == wanted)
         if before is not None:
             select = select.where(examples.c.id < before)
         with self._reading() as connection:
             rows = connection.execute(select.order_by(examples.c.id.desc()).limit(limit))
             return [queries.to_example(row) for row in rows]
+
+    def index(self) -> Index:
+        """What a list of all examples needs, newest first; it is quick for many."""
+        columns = (
+            examples.c.id,
+            examples.c.class_id,
+            examples.c.recording_id,
+            examples.c.source,
+            sa.cast(sa.func.strftime("%s", examples.c.created_at), sa.Integer),
+        )
+        select = sa.select(*columns).where(sa.not_(examples.c.removed))
+        with self._reading() as connection:
+            rows = connection.execute(select.order_by(examples.c.id.desc())).all()
+        return Index(*zip(*rows, strict=True)) if rows else Index((), (), (), (), ())
+
+    def embedding(self, example_id: int, backbone: str) -> Float32Array:
+        """The embedding of an example, float32 [d]. Raises NotFoundError."""
+        with self._reading() as connection:
+            return queries.get_embedding(connection, example_id, backbone)
 
     def image(self, example_id: int) -> tuple[bytes, str]:
         """The bytes of an example as they were captured, and their media type.
@@ -118,38 +136,78 @@ class Store:
         with self._reading() as connection:
             return journal.next_redo(connection)
 
+    def images(self) -> list[tuple[str, str, datetime]]:
+        """What tells each example apart: its label, its sha256, and when it was captured."""
+        select = sa.select(classes.c.name, examples.c.sha256, examples.c.created_at)
+        with self._reading() as connection:
+            rows = connection.execute(select.join(examples).where(sa.not_(examples.c.removed)))
+            return [(row.name, row.sha256, row.created_at.replace(tzinfo=UTC)) for row in rows]
+
     # --- writing examples
 
     def add(
-        self, new: Sequence[NewExample], backbone: str, recording: str | None = None
+        self, new: Sequence[NewExample], backbone: str, change: int | None = None
     ) -> list[Example]:
-        """Add examples, all to one recording.
+        """Add examples.
 
-        An example whose key is known is not added again; the known one is given back. With a
-        ``recording`` that is known and not undone, the examples join it; else a new one begins.
+        An example whose key is known is not added again; the known one is given back. One whose
+        recording is known and not undone joins it, and is undone with it.
+
+        Args:
+            new: the examples.
+            backbone: the fingerprint of the one that made their embeddings.
+            change: what ``begin_addition`` gave, to undo them all as one.
 
         Raises:
             NotFoundError: there is no class with such an id.
             LabelError: a class cannot have such a name.
+            ConflictError: ``change`` has been undone.
         """
         with self._writing() as (connection, revision):
+            if change is not None and not journal.is_done(connection, change):
+                raise ConflictError("What was being added has been undone meanwhile.")
             ids = [queries.example_of_key(connection, item.key) for item in new]
             unknown = [item for item, known in zip(new, ids, strict=True) if known is None]
             if unknown:
-                places = {
+                classes_of = {
                     label: queries.find_or_insert_class(connection, label)
                     for label in dict.fromkeys(item.label for item in unknown)
                 }
-                added = [class_id for class_id, is_new in places.values() if is_new]
-                recording_id = queries.recording_of_key(connection, recording, added)
+                keys = [item.recording for item in unknown]
+                places = queries.join_recordings(connection, keys, change)
+                added = [class_id for class_id, is_new in classes_of.values() if is_new]
+                if added:
+                    journal.bring_classes(connection, places[0][1], added)
                 inserted = (
                     queries.insert_example(
-                        connection, item, places[item.label][0], recording_id, revision, backbone
+                        connection, item, classes_of[item.label][0], place, revision, backbone
                     )
-                    for item in unknown
+                    for item, place in zip(unknown, places, strict=True)
                 )
                 ids = [next(inserted) if known is None else known for known in ids]
             return [queries.get_example(connection, id_) for id_ in ids if id_ is not None]
+
+    def begin_addition(self, new_classes: Sequence[tuple[str, int]] = ()) -> int:
+        """Begin a change that several calls of ``add`` belong to; gives its id.
+
+        ``new_classes`` are names and colours of classes that are added first, if they are new.
+        """
+        with self._writing() as (connection, _):
+            change = journal.begin_addition(connection)
+            known = queries.all_classes(connection)
+            added = [
+                queries.insert_class(connection, name, color).id
+                for name, color in new_classes
+                if not any(same_label(item.name, name) for item in known)
+            ]
+            if added:
+                journal.bring_classes(connection, change, added)
+            return change
+
+    def discard_addition(self, change: int) -> None:
+        """Take back all that was added with a change, and the change itself."""
+        with self._writing() as (connection, revision):
+            journal.discard_addition(connection, change, revision)
 
     def put_embeddings(self, vectors: Sequence[tuple[int, Float32Array]], backbone: str) -> None:
         """Keep embeddings that another backbone has made of examples already there."""
@@ -159,17 +217,26 @@ class Store:
     def remove_examples(self, ids: Sequence[int]) -> None:
         """Remove some examples. Raises NotFoundError, and then removes none."""
         with self._writing() as (connection, revision):
-            chunks = [ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK)]
-            present = sa.not_(examples.c.removed)
-            for chunk in chunks:
-                select = sa.select(examples.c.id).where(examples.c.id.in_(chunk), present)
-                missing = set(chunk) - set(connection.execute(select).scalars())
-                if missing:
-                    raise NotFoundError(f"No example {min(missing)}.")
+            queries.classes_of(connection, ids)
             text = f"{journal.plural(len(ids), 'example')} deleted"
             change = journal.record(connection, "remove", {"text": text})
-            for chunk in chunks:
+            for chunk in journal.chunks(ids):
                 queries.remove_examples(connection, examples.c.id.in_(chunk), change, revision)
+
+    def move_examples(self, ids: Sequence[int], class_id: int) -> None:
+        """Give some examples another class. Raises NotFoundError, and then moves none."""
+        with self._writing() as (connection, revision):
+            name = queries.one_class(queries.all_classes(connection), class_id).name
+            former: dict[int, list[int]] = {}
+            for id_, old in queries.classes_of(connection, ids).items():
+                if old != class_id:
+                    former.setdefault(old, []).append(id_)
+            moved = [id_ for ids in former.values() for id_ in ids]
+            if moved:
+                text = f"{journal.plural(len(moved), 'example')} moved to {name}"
+                data = {"text": text, "to": class_id, "from": former}
+                journal.record(connection, "move", data)
+                journal.move(connection, moved, class_id, revision)
 
     def remove_recording(self, recording_id: int) -> None:
         """Remove the examples of a recording. Raises NotFoundError if it has none."""
@@ -274,3 +341,4 @@ class Store:
             update = sa.update(project).values(revision=project.c.revision + 1)
             revision = connection.execute(update.returning(project.c.revision)).scalar_one()
             yield connection, revision
+        self._writes += 1

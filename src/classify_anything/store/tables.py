@@ -11,7 +11,7 @@ import sqlalchemy as sa
 APPLICATION_ID = 0x436C4179
 """SQLite's ``application_id`` of a project: "ClAy"."""
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """The number of the newest migration, kept as SQLite's ``user_version``."""
 
 metadata = sa.MetaData()
@@ -48,7 +48,7 @@ recordings = sa.Table(
     sqlite_autoincrement=True,
 )
 """``key`` is the client's own name of a recording, so that it can send its frames again;
-``change_id`` is the change that it began with."""
+``change_id`` is the change that further examples of it belong to."""
 
 examples = sa.Table(
     "examples",
@@ -60,6 +60,7 @@ examples = sa.Table(
     sa.Column("revision", sa.Integer, nullable=False, index=True),
     sa.Column("removed", sa.Boolean, nullable=False, index=True),
     sa.Column("removed_by", sa.Integer, index=True),
+    sa.Column("added_by", sa.Integer, index=True),
     sa.Column("width", sa.Integer, nullable=False),
     sa.Column("height", sa.Integer, nullable=False),
     sa.Column("media_type", sa.Text, nullable=False),

@@ -16,9 +16,9 @@ export const api = {
   deleteClass: (id: number) => call<State>("DELETE", `/api/classes/${id}`),
   clearClass: (id: number) => call<State>("DELETE", `/api/classes/${id}/examples`),
   examples: (id: number, limit: number, before: number | null) => {
-    const query = new URLSearchParams({ limit: String(limit) });
+    const query = new URLSearchParams({ class_id: String(id), limit: String(limit) });
     if (before !== null) query.set("before", String(before));
-    return call<ExamplePage>("GET", `/api/classes/${id}/examples?${query}`);
+    return call<ExamplePage>("GET", `/api/examples?${query}`);
   },
   deleteExample: (id: number) => call<State>("DELETE", `/api/examples/${id}`),
   deleteLastRecording: () => call<State>("DELETE", "/api/recordings/last"),

@@ -1,0 +1,134 @@
+"""The list that lies beside the images of a dataset.
+
+It is Hugging Face's ``metadata.csv`` or ``metadata.jsonl`` (of its "imagefolder" layout): one line
+per image, with its ``file_name``, relative to the list. We write the same form, so that what we
+export loads there too. Columns that we read, and write: ``label``, ``recording``, ``created_at``,
+``source``, ``sha256``. A file ``classes.csv`` beside it lists ``name`` and ``color``.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+from classify_anything.errors import DatasetError
+from classify_anything.formats.trees import Entry
+from classify_anything.store import COLORS, clean_label
+from classify_anything.types import Class, Example
+
+METADATA, CLASSES = "metadata.csv", "classes.csv"
+METADATA_NAMES = (METADATA, "metadata.jsonl")
+_COLUMNS = ("file_name", "label", "recording", "created_at", "source", "sha256")
+_LABEL_COLUMNS = ("label", "class", "category", "labels")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a list tells of one image; None where it does not."""
+
+    label: str | None
+    recording: str | None
+    created_at: datetime | None
+    source: str | None
+    sha256: str | None
+
+
+def read_metadata(entry: Entry) -> dict[PurePosixPath, Facts]:
+    """What a list tells, by path below the root, in its order. Raises DatasetError."""
+    data = entry.read()
+    rows = _jsonl(entry, data) if entry.path.suffix == ".jsonl" else _csv(entry, data)
+    name = hashlib.sha256(data).hexdigest()[:16]
+    found = {}
+    for row in rows:
+        file_name = row.get("file_name")
+        if not isinstance(file_name, str) or not file_name:
+            raise DatasetError(f"{entry.name}: a line has no file_name.")
+        path = PurePosixPath(file_name.replace("\\", "/"))
+        recording = _text(row.get("recording"))
+        found[entry.path.parent / path] = Facts(
+            label=next((_text(row[key]) for key in _LABEL_COLUMNS if key in row), None),
+            recording=recording and f"{name}:{recording}",
+            created_at=_time(entry, row.get("created_at")),
+            source=_text(row.get("source")),
+            sha256=_text(row.get("sha256")),
+        )
+    return found
+
+
+def write_metadata(rows: Iterable[tuple[str, Example]]) -> str:
+    """The list of examples and the names of their files, as CSV."""
+    lines = (
+        (
+            file_name,
+            example.label,
+            example.recording_id,
+            example.created_at.isoformat(timespec="microseconds"),
+            example.source,
+            example.sha256,
+        )
+        for file_name, example in rows
+    )
+    return _write(_COLUMNS, lines)
+
+
+def read_classes(entry: Entry) -> tuple[tuple[str, int], ...]:
+    """Names and colours of the classes, in their order. Raises DatasetError."""
+    found = []
+    for row in _csv(entry, entry.read()):
+        try:
+            found.append((clean_label(row["name"]), int(row["color"]) % COLORS))
+        except (KeyError, TypeError, ValueError) as error:
+            text = f"{entry.name}: its columns are not name and color ({error})."
+            raise DatasetError(text) from error
+    return tuple(found)
+
+
+def write_classes(classes: Sequence[Class]) -> str:
+    """The classes in their order, as CSV."""
+    return _write(("name", "color"), ((item.name, item.color) for item in classes))
+
+
+def _write(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _csv(entry: Entry, data: bytes) -> list[Mapping[str, Any]]:
+    try:
+        return list(csv.DictReader(io.StringIO(data.decode("utf-8-sig")), strict=True))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(f"{entry.name}: not a CSV file in UTF-8 ({error}).") from error
+
+
+def _jsonl(entry: Entry, data: bytes) -> list[Mapping[str, Any]]:
+    try:
+        rows = [json.loads(line) for line in data.decode("utf-8-sig").splitlines() if line.strip()]
+    except ValueError as error:
+        raise DatasetError(f"{entry.name}: not lines of JSON ({error}).") from error
+    if not all(isinstance(row, dict) for row in rows):
+        raise DatasetError(f"{entry.name}: a line is not a JSON object.")
+    return rows
+
+
+def _text(value: object) -> str | None:
+    return None if value is None or value == "" else str(value)
+
+
+def _time(entry: Entry, value: object) -> datetime | None:
+    if value is None or value == "":
+        return None
+    try:
+        time = datetime.fromisoformat(str(value))
+    except ValueError as error:
+        raise DatasetError(f"{entry.name}: {value!r} is not a time.") from error
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -1,0 +1,32 @@
+"""Many small jobs on a few threads, in order and in bounded memory."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_AHEAD = 8
+
+
+def in_parallel(job: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
+    """The results of a job on each item, in the order of the items.
+
+    Items are taken from their source only a few ahead of the result that is asked for.
+    """
+    with ThreadPoolExecutor(workers, thread_name_prefix="worker") as pool:
+        waiting: deque[Future[R]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(job, item))
+                if len(waiting) > workers * _AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -1,0 +1,267 @@
+"""What every user of a project file can do with its classes and examples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from classify_anything.backbones import Backbone
+from classify_anything.errors import (
+    NotFoundError,
+    NothingToUndoError,
+    SettingError,
+    no_such_class,
+)
+from classify_anything.heads import Head
+from classify_anything.images import to_square
+from classify_anything.knowledge import Knowledge
+from classify_anything.store import COLORS, Index, Row, Store, clean_label, same_label
+from classify_anything.types import Change, Class, Example, Float32Array
+
+_EMBED_BATCH = 64
+
+
+class Project:
+    """A project file, and what is learnt of its examples, kept in step.
+
+    Each call first takes over what was written since the last one, here or by another process.
+    """
+
+    def __init__(self, path: Path, backbone: Backbone, head: Head) -> None:
+        self.backbone = backbone
+        self._store = Store(path)
+        self._knowledge = Knowledge(head)
+        self._revision = -1
+        self._version: tuple[int, int] | None = None
+        try:
+            self.refresh()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        """The number of examples."""
+        self.refresh()
+        return len(self._knowledge.members)
+
+    def close(self) -> None:
+        """Close the project file."""
+        self._store.close()
+
+    @property
+    def path(self) -> Path:
+        """The project file."""
+        return self._store.path
+
+    @property
+    def revision(self) -> int:
+        """Counts the changes of the project; equal revisions show the same project."""
+        self.refresh()
+        return self._revision
+
+    # --- classes
+
+    @property
+    def labels(self) -> dict[int, str]:
+        """The name of each class by its id, as of the last call that could change them."""
+        return {item.id: item.name for item in self._knowledge.classes.values()}
+
+    def classes(self) -> list[Class]:
+        """The classes, in the order they were added."""
+        self.refresh()
+        return list(self._knowledge.classes.values())
+
+    def count(self, class_id: int) -> int:
+        """How many examples a class has."""
+        self.refresh()
+        return self._knowledge.members.count(class_id)
+
+    def latest(self, class_id: int, limit: int) -> list[int]:
+        """The ids of the newest examples of a class, newest first."""
+        self.refresh()
+        return self._knowledge.members.latest(class_id, limit)
+
+    def find_class(self, label: str | int) -> Class:
+        """The class with this name (in any case) or id. Raises NotFoundError."""
+        known = self.classes()
+        if isinstance(label, int | np.integer):
+            for item in known:
+                if item.id == label:
+                    return item
+            raise NotFoundError(f"No class {label}.")
+        for item in known:
+            if same_label(item.name, clean_label(label)):
+                return item
+        raise no_such_class(label, (item.name for item in known))
+
+    def add_class(self, name: str | None = None) -> Class:
+        """Add a class; without a name, the first free "Class N". Raises LabelError."""
+        return self._store.add_class(name)
+
+    def add_starting_classes(self, names: Sequence[str]) -> None:
+        """Give a project that nobody has changed yet its first classes."""
+        if self.revision == 0:
+            self._store.add_starting_classes(names)
+
+    def rename(self, label: str | int, name: str) -> Class:
+        """Give a class another name. Raises NotFoundError or LabelError."""
+        return self.edit_class(label, name=name)
+
+    def edit_class(
+        self, label: str | int, *, name: str | None = None, color: int | None = None
+    ) -> Class:
+        """Rename a class, or give it a colour from 0 to 7.
+
+        Raises:
+            NotFoundError: there is no such class.
+            LabelError, SettingError: the name or the colour cannot be.
+        """
+        if color is not None and not 0 <= color < COLORS:
+            raise SettingError(f"A colour is a number from 0 to {COLORS - 1}, not {color}.")
+        return self._store.edit_class(self.find_class(label).id, name, color)
+
+    def clear_class(self, label: str | int) -> None:
+        """Remove all examples of a class. Raises NotFoundError."""
+        self._store.clear_class(self.find_class(label).id)
+
+    def remove_class(self, label: str | int) -> None:
+        """Remove a class and its examples. Raises NotFoundError."""
+        self._store.remove_class(self.find_class(label).id)
+
+    # --- examples
+
+    def example(self, example_id: int) -> Example:
+        """One example. Raises NotFoundError."""
+        return self._store.example(example_id)
+
+    def examples(
+        self,
+        label: str | int | None = None,
+        *,
+        source: str | None = None,
+        recording: int | None = None,
+        before: int | None = None,
+        limit: int | None = None,
+    ) -> list[Example]:
+        """Examples, newest first.
+
+        Args:
+            label: only those of this class. Raises NotFoundError if there is none.
+            source: only those that came from there, such as "camera".
+            recording: only those of the recording with this id.
+            before: only those older than the example with this id.
+            limit: at most so many.
+        """
+        class_id = None if label is None else self.find_class(label).id
+        return self._store.examples(
+            class_id, source=source, recording=recording, before=before, limit=limit
+        )
+
+    def index(self) -> Index:
+        """All examples as columns, newest first: ids, classes, recordings, sources, times."""
+        return self._store.index()
+
+    def image(self, example_id: int) -> tuple[bytes, str]:
+        """The bytes of an example as they were captured, and their media type."""
+        return self._store.image(example_id)
+
+    def move(self, examples: int | Example | Iterable[int | Example], label: str | int) -> None:
+        """Give one or more examples another class. Raises NotFoundError, and then moves none."""
+        self._store.move_examples(_ids(examples), self.find_class(label).id)
+
+    def remove(self, examples: int | Example | Iterable[int | Example]) -> None:
+        """Remove one or more examples, given as values or ids. Raises NotFoundError."""
+        ids = _ids(examples)
+        if ids:
+            self._store.remove_examples(ids)
+
+    def remove_last_recording(self) -> None:
+        """Remove the examples of the newest recording. Raises NothingToUndoError without one."""
+        recording = self._store.last_recording()
+        if recording is None:
+            raise NothingToUndoError("There is no recording to delete.")
+        self._store.remove_recording(recording)
+
+    def embeddings_by_label(self) -> list[tuple[str, Float32Array]]:
+        """float32 [n, d] of each class that has examples, in the order of the classes."""
+        classes = self.classes()
+        rows = self._store.since(-1, self.backbone.fingerprint).rows
+        groups = (
+            (item.name, [row.embedding for row in rows if row.class_id == item.id])
+            for item in classes
+        )
+        return [(label, np.asarray(vectors)) for label, vectors in groups if vectors]
+
+    # --- undoing
+
+    def next_undo(self) -> Change | None:
+        """The change that ``undo`` would undo."""
+        return self._store.next_undo()
+
+    def next_redo(self) -> Change | None:
+        """The change that ``redo`` would do again."""
+        return self._store.next_redo()
+
+    def undo(self, expected: int | None = None) -> None:
+        """Undo the newest change; with ``expected``, only if that is its id.
+
+        Raises:
+            NothingToUndoError: there is none.
+            ConflictError: the newest change is another one.
+        """
+        self._store.undo(expected)
+
+    def redo(self, expected: int | None = None) -> None:
+        """Do the change again that was undone last. Raises as ``undo``."""
+        self._store.redo(expected)
+
+    # --- keeping head and store in step
+
+    def refresh(self) -> None:
+        """Take over what was written since the last call, here or by another process."""
+        version = self._store.version()
+        if version == self._version:
+            return
+        snapshot = self._store.since(self._revision, self.backbone.fingerprint)
+        vectors = self._embeddings([row for row in snapshot.rows if not row.removed])
+        self._knowledge.apply(snapshot, vectors)
+        self._revision, self._version = snapshot.revision, version
+
+    def _embeddings(self, rows: Sequence[Row]) -> Float32Array:
+        """float32 [n, d]; what this backbone has not embedded yet is embedded and kept."""
+        form = (self.backbone.dimension,)
+        kept = {
+            row.example_id: row.embedding
+            for row in rows
+            if row.embedding is not None and row.embedding.shape == form
+        }
+        missing = [row.example_id for row in rows if row.example_id not in kept]
+        for start in range(0, len(missing), _EMBED_BATCH):
+            batch = missing[start : start + _EMBED_BATCH]
+            squares = [to_square(self.image(id_)[0], self.backbone.size) for id_ in batch]
+            made = list(zip(batch, self.backbone.embed(np.stack(squares)), strict=True))
+            self._store.put_embeddings(made, self.backbone.fingerprint)
+            kept.update(made)
+        return np.reshape([kept[row.example_id] for row in rows], (-1, *form))
+
+
+def _ids(examples: int | Example | Iterable[int | Example]) -> list[int]:
+    if isinstance(examples, int | np.integer | Example):
+        examples = [examples]
+    ids = [item.id if isinstance(item, Example) else int(item) for item in examples]
+    return list(dict.fromkeys(ids))

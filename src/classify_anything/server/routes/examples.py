@@ -1,0 +1,155 @@
+"""The examples, one by one and many at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from classify_anything.classifier import Classifier
+from classify_anything.errors import InputError
+from classify_anything.images import thumbnail as make_thumbnail
+from classify_anything.server.messages import (
+    ExampleIds,
+    ExampleIndex,
+    ExampleInfo,
+    ExampleMove,
+    ExamplePage,
+    Id,
+    Neighbors,
+    State,
+)
+from classify_anything.server.routes.common import (
+    ALWAYS,
+    CONFLICT,
+    FOREVER,
+    NOT_FOUND,
+    TOO_LARGE,
+    ProjectOf,
+    change,
+)
+from classify_anything.server.translate import to_example, to_index, to_neighbor
+
+THUMBNAIL_SIZE = 160
+_MAX_PAGE = 500
+_PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/*": {}}}}
+_Name = Annotated[str | None, Query(min_length=1, max_length=64)]
+
+router = APIRouter(responses=ALWAYS)
+
+
+@router.get("/api/examples", responses=NOT_FOUND)
+async def list_examples(
+    project: ProjectOf,
+    class_id: Id | None = None,
+    source: _Name = None,
+    recording: Id | None = None,
+    before: Id | None = None,
+    limit: Annotated[int, Query(ge=1, le=_MAX_PAGE)] = 100,
+) -> ExamplePage:
+    """Examples, newest first, a page at a time: all, or of a class, a source or a recording."""
+    found = await project.run(
+        lambda clf: clf.examples(
+            class_id, source=source, recording=recording, before=before, limit=limit + 1
+        )
+    )
+    page = found[:limit]
+    return ExamplePage(
+        examples=[to_example(example) for example in page],
+        next=page[-1].id if len(found) > limit else None,
+    )
+
+
+@router.get("/api/examples/index")
+async def index(project: ProjectOf) -> ExampleIndex:
+    """All examples at once, as columns: quick for ten thousand of them."""
+    return await project.run(to_index)
+
+
+@router.post("/api/examples", status_code=HTTPStatus.CREATED, responses={**NOT_FOUND, **TOO_LARGE})
+async def add_example(
+    project: ProjectOf,
+    request: Request,
+    class_id: Id | None = None,
+    label: str | None = None,
+    recording: _Name = None,
+    key: _Name = None,
+    source: _Name = "http",
+) -> ExampleInfo:
+    """Add an example to the class with this id, or with this name, which is added if it is new.
+
+    The body is the image itself. Examples with the same ``recording`` belong together; one whose
+    ``key`` is known is not added again.
+    """
+    target = label if class_id is None else class_id
+    if target is None:
+        raise InputError("Give a class_id or a label.")
+    image = await request.body()
+    added = await project.run(
+        lambda clf: clf.add(target, image, recording=recording, key=key, source=source or "http")
+    )
+    return to_example(added)
+
+
+@router.get("/api/examples/{example_id}", responses=NOT_FOUND)
+async def example(project: ProjectOf, example_id: Id) -> ExampleInfo:
+    """What is known of an example, but its picture."""
+    return to_example(await project.run(lambda clf: clf.example(example_id)))
+
+
+@router.get(
+    "/api/examples/{example_id}/image",
+    response_class=Response,
+    responses={**_PICTURE, **NOT_FOUND},
+)
+async def image(project: ProjectOf, example_id: Id) -> Response:
+    """The picture of an example, byte for byte as it was captured."""
+    data, media_type = await project.run(lambda clf: clf.image(example_id))
+    return Response(data, media_type=media_type, headers=FOREVER)
+
+
+@router.get(
+    "/api/examples/{example_id}/thumbnail",
+    response_class=Response,
+    responses={**_PICTURE, **NOT_FOUND},
+)
+async def thumbnail(project: ProjectOf, example_id: Id) -> Response:
+    """The picture of an example as a small square JPEG, 160 pixels wide."""
+    data, _ = await project.run(lambda clf: clf.image(example_id))
+    small = await asyncio.to_thread(make_thumbnail, data, THUMBNAIL_SIZE)
+    return Response(small, media_type="image/jpeg", headers=FOREVER)
+
+
+@router.get("/api/examples/{example_id}/neighbors", responses=NOT_FOUND)
+async def neighbors(
+    project: ProjectOf, example_id: Id, limit: Annotated[int, Query(ge=1, le=100)] = 8
+) -> Neighbors:
+    """The examples most like one, nearest first."""
+    found = await project.run(lambda clf: clf.neighbors(example_id, limit))
+    return Neighbors(neighbors=[to_neighbor(neighbor) for neighbor in found])
+
+
+@router.delete("/api/examples/{example_id}", responses=NOT_FOUND)
+async def remove_example(project: ProjectOf, example_id: Id) -> State:
+    """Delete one example."""
+    return await change(project, lambda clf: clf.remove(example_id))
+
+
+@router.post("/api/examples/remove", responses=NOT_FOUND)
+async def remove_examples(project: ProjectOf, body: ExampleIds) -> State:
+    """Delete many examples, as one change."""
+    return await change(project, lambda clf: clf.remove(body.ids))
+
+
+@router.post("/api/examples/move", responses=NOT_FOUND)
+async def move_examples(project: ProjectOf, body: ExampleMove) -> State:
+    """Give many examples another class, as one change."""
+    return await change(project, lambda clf: clf.move(body.ids, body.class_id))
+
+
+@router.delete("/api/recordings/last", responses=CONFLICT)
+async def remove_last_recording(project: ProjectOf) -> State:
+    """Delete the examples of the newest recording."""
+    return await change(project, Classifier.remove_last_recording)

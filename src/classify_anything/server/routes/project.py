@@ -1,0 +1,44 @@
+"""The project as a whole: its state, what an image shows, undo and redo."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+
+from classify_anything._version import __version__
+from classify_anything.classifier import Classifier
+from classify_anything.server.messages import Health, PredictionInfo, State, UndoRequest
+from classify_anything.server.routes.common import ALWAYS, CONFLICT, TOO_LARGE, ProjectOf, change
+from classify_anything.server.translate import to_prediction
+
+router = APIRouter(responses=ALWAYS)
+
+
+@router.get("/healthz")
+async def health() -> Health:
+    """Whether the server runs."""
+    return Health(version=__version__)
+
+
+@router.get("/api/state")
+async def state(project: ProjectOf) -> State:
+    """The project in short: its classes, their counts, and what can be undone."""
+    return await change(project, Classifier.refresh)
+
+
+@router.post("/api/predict", responses=TOO_LARGE)
+async def predict(project: ProjectOf, request: Request) -> PredictionInfo:
+    """Say what an image shows. The body is the image itself: JPEG, PNG, WebP, …"""
+    image = await request.body()
+    return await project.run(lambda clf: to_prediction(clf, clf.predict(image)))
+
+
+@router.post("/api/undo", responses=CONFLICT)
+async def undo(project: ProjectOf, body: UndoRequest) -> State:
+    """Undo the newest change."""
+    return await change(project, lambda clf: clf.undo(body.change))
+
+
+@router.post("/api/redo", responses=CONFLICT)
+async def redo(project: ProjectOf, body: UndoRequest) -> State:
+    """Do the change again that was undone last."""
+    return await change(project, lambda clf: clf.redo(body.change))
