@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import numpy_helper
 
@@ -45,8 +46,38 @@ def weights_file() -> Path:
 def test_embeddings_are_the_canonical_ones(backbone: Backbone) -> None:
     canonical = np.load(CANONICAL)["embeddings"].astype(np.float32)
     canonical /= np.linalg.norm(canonical, axis=1, keepdims=True)
-    cosine = (backbone.embed(squares()) * canonical).sum(axis=1)
-    assert cosine.min() >= 0.9999
+    means = load_backbone("efficientnet-lite0/mean").embed(squares())
+    assert (means * canonical).sum(axis=1).min() >= 0.9999
+
+
+def test_the_grid_is_folded_as_the_docs_say(backbone: Backbone) -> None:
+    graph = onnx.load(EFFICIENTNET_LITE0.path)
+    last = next(node for node in graph.graph.node if node.op_type == "GlobalAveragePool").input[0]
+    form = onnx.helper.make_tensor_value_info(last, onnx.TensorProto.FLOAT, None)
+    graph.graph.output.append(form)
+    session = onnxruntime.InferenceSession(graph.SerializeToString())
+    (maps,) = session.run([last], {"image": squares()})
+
+    def unit(rows: np.ndarray) -> np.ndarray:
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    halves = (slice(0, 4), slice(3, 7))
+    cells = [np.sqrt(maps[:, :, r, c].mean(axis=(2, 3))) for r in halves for c in halves]
+    grid = load_backbone("efficientnet-lite0/grid").embed(squares())
+    np.testing.assert_allclose(grid, unit(np.concatenate(cells, axis=1)), atol=1e-5)
+    a, b, c, d = cells
+    parts = [a + b + c + d, a - b + c - d, a + b - c - d, a - b - c + d]
+    constants = {item.name: numpy_helper.to_array(item) for item in graph.graph.initializer}
+    places = constants["fold.places"].reshape(4, -1)
+    signs = constants["fold.signs"].reshape(4, -1)
+    folded = sum(
+        part[:, place // 4] * sign for part, place, sign in zip(parts, places, signs, strict=True)
+    )
+    np.testing.assert_allclose(backbone.embed(squares()), unit(folded), atol=1e-5)
+    for number, place in enumerate(places):
+        assert sorted(place) == list(range(number, 4 * 1280, 4)), "each part is only shuffled"
+    assert (places[0] == np.arange(1280) * 4).all()
+    assert (signs[0] == 1).all()
 
 
 def test_embeddings_are_unit_vectors_and_alone_the_same_as_in_a_batch(backbone: Backbone) -> None:
@@ -68,12 +99,19 @@ def test_compiling_again_gives_the_same_file(tmp_path: Path) -> None:
 
 def test_the_graph_has_the_published_size() -> None:
     graph = onnx.load(EFFICIENTNET_LITE0.path).graph
-    parameters = sum(numpy_helper.to_array(item).size for item in graph.initializer)
+    parameters = sum(
+        numpy_helper.to_array(item).size
+        for item in graph.initializer
+        if item.name.endswith(("weight", "bias"))
+    )
     classifier = 1280 * 1000 + 1000
     published = EFFICIENTNET_LITE0.parameters * 1e6
     assert parameters + classifier == pytest.approx(published, rel=0.02)
     assert sum(node.op_type == "Conv" for node in graph.node) == 49
     assert sum(node.op_type == "Add" for node in graph.node) == 9
+    assert load_backbone("efficientnet-lite0/mean").dimension == 1280
+    with pytest.raises(BackboneError, match="efficientnet-lite0/grid"):
+        load_backbone("efficientnet-lite0/nothing")
 
 
 @pytest.mark.parametrize(

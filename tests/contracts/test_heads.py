@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 
 from classify_anything.errors import EmbeddingError, InputError, NotFoundError
-from classify_anything.heads import Head, KNeighborsHead
+from classify_anything.heads import ClassMeansHead, Head, KNeighborsHead, RidgeHead
 
 HEADS: dict[str, Callable[[], Head]] = {
     "k-NN, uniform": KNeighborsHead,
     "k-NN, distance": lambda: KNeighborsHead(weights="distance"),
     "k-NN, k=1": lambda: KNeighborsHead(n_neighbors=1),
+    "k-NN, balanced": lambda: KNeighborsHead(weights="distance", balanced=True),
+    "class means": ClassMeansHead,
+    "ridge": RidgeHead,
 }
 
 

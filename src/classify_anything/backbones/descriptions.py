@@ -21,6 +21,7 @@ class Description:
         parameters: in millions.
         multiply_adds: for one image, in billions.
         top1: published ImageNet top-1 accuracy, in percent.
+        poolings: other outputs of the graph, named after a slash: "efficientnet-lite0/mean".
     """
 
     name: str
@@ -30,6 +31,12 @@ class Description:
     parameters: float
     multiply_adds: float
     top1: float
+    poolings: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that ``--backbone`` takes for it."""
+        return (self.name, *(f"{self.name}/{pooling}" for pooling in self.poolings))
 
     @property
     def path(self) -> Path:
@@ -44,6 +51,7 @@ EFFICIENTNET_LITE0 = Description(
     parameters=4.7,
     multiply_adds=0.39,
     top1=75.1,
+    poolings=("mean", "grid"),
 )
 
 DEFAULT = EFFICIENTNET_LITE0

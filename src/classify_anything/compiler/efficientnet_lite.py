@@ -1,9 +1,19 @@
-"""EfficientNet-Lite0 as one ONNX graph: uint8 image in, unit embedding out.
+"""EfficientNet-Lite0 as one ONNX graph: uint8 image in, unit embeddings out.
 
 The network is MobileNetV2's inverted residual (Sandler et al., 2018) scaled as in EfficientNet
 (Tan and Le, 2019), without squeeze-and-excite and with ReLU6. Batch normalisation is folded into
 the convolutions; the pixel normalisation and the final L2 norm are part of the graph, so that every
 caller shares one preprocessing.
+
+The last feature map, [1280, 7, 7], is pooled in three ways, each an output of the graph; only what
+is asked for is computed. How they compare is told in docs/how-it-works.md.
+
+``mean``       [1280], the mean over the map, as the network's own classifier takes it
+``grid``       [5120], the square roots of the means over a 2×2 grid of cells that overlap a little
+``embedding``  [1280], the same grid, folded: the sum over the cells, as it is, plus the differences
+               left to right, top to bottom and across, each shuffled and with random signs, so that
+               they lie almost at right angles to one another and can be told apart (Plate,
+               "Holographic reduced representations", 1995)
 """
 
 from __future__ import annotations
@@ -22,11 +32,17 @@ from classify_anything.compiler.torch_file import read_state_dict
 from classify_anything.errors import BackboneError
 
 IMAGE_SIZE = 224
-REVISION = 1
+REVISION = 2
 """Raise it when the same weights would give other embeddings; the fingerprint depends on it."""
 
 _STAGES = ((1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1))
 """(blocks, stride of the first block) of each stage; all else is told by the weights' shapes."""
+
+_CELLS = ((0, 4), (3, 7))
+"""The rows, and the columns, of the 7×7 map that a cell of the grid spans."""
+
+_HAAR = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]) / 2
+"""From the cells (top left, top right, bottom left, bottom right) to their sum and differences."""
 
 _PIXEL_MEAN, _PIXEL_SCALE = 127.0, 128.0
 _BATCH_NORM_EPSILON = 1e-3
@@ -38,7 +54,8 @@ Weights = Mapping[str, npt.NDArray[Any]]
 def compile_efficientnet_lite0(weights_file: Path, target: Path) -> None:
     """Write the ONNX graph of EfficientNet-Lite0.
 
-    Input ``image``: uint8 [n, 224, 224, 3] RGB. Output ``embedding``: float32 [n, 1280], unit rows.
+    Input ``image``: uint8 [n, 224, 224, 3] RGB. Outputs ``embedding`` and ``mean``: float32
+    [n, 1280], ``grid``: float32 [n, 5120], all unit rows.
 
     Raises:
         BackboneError: the weights are not those of an EfficientNet-Lite0.
@@ -68,7 +85,7 @@ class _Graph:
         self._size = IMAGE_SIZE
 
     def network(self) -> None:
-        """From ``image``, uint8 [n, 224, 224, 3], to ``embedding``, float32 [n, 1280]."""
+        """From ``image``, uint8 [n, 224, 224, 3], to the three embeddings."""
         x = self._pixels("image")
         x = self._conv_bn(x, "_conv_stem", "_bn0", stride=2, relu6=True)
         channels, block = self._channels("_conv_stem"), 0
@@ -80,18 +97,23 @@ class _Graph:
                 x = self._node("Add", [x, y]) if same_shape else y
                 channels, block = self._channels(f"{name}._project_conv"), block + 1
         x = self._conv_bn(x, "_conv_head", "_bn1", relu6=True)
-        x = self._node("Flatten", [self._node("GlobalAveragePool", [x])])
-        self._node("LpNormalization", [x], "embedding", axis=1, p=2)
+        mean = self._node("Flatten", [self._node("GlobalAveragePool", [x])])
+        self._unit(mean, "mean")
+        self._pool_on_grid(x)
 
     def model(self, name: str, fingerprint: str) -> onnx.ModelProto:
         """Close the graph with its input, its output and its metadata."""
         image: list[str | int | None] = ["n", IMAGE_SIZE, IMAGE_SIZE, 3]
-        embedding: list[str | int | None] = ["n", self._channels("_conv_head")]
+        channels = self._channels("_conv_head")
+        dimensions = {"embedding": channels, "mean": channels, "grid": 4 * channels}
         graph = helper.make_graph(
             self._nodes,
             name,
             [helper.make_tensor_value_info("image", TensorProto.UINT8, image)],
-            [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, embedding)],
+            [
+                helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", dimension])
+                for output, dimension in dimensions.items()
+            ],
             self._constants,
         )
         model = helper.make_model(
@@ -102,6 +124,31 @@ class _Graph:
         )
         helper.set_model_props(model, {"name": name, "fingerprint": fingerprint})
         return model
+
+    def _pool_on_grid(self, x: str) -> None:
+        """The outputs ``grid`` and ``embedding``, of a feature map [n, channels, 7, 7]."""
+        channels = self._channels("_conv_head")
+        pooling = self._constant("grid.pooling", _grid_pooling(self._size))
+        cells = self._node("MatMul", [self._reshape(x, [0, channels, -1]), pooling])
+        cells = self._node("Sqrt", [cells])
+        self._unit(
+            self._node("Flatten", [self._node("Transpose", [cells], perm=[0, 2, 1])]), "grid"
+        )
+        haar = self._node("MatMul", [cells, self._constant("grid.haar", _HAAR.T)])
+        places, signs = _folding(channels)
+        indices = self._constant("fold.places", places, np.int64)
+        flat = self._node("Gather", [self._reshape(haar, [0, -1]), indices], axis=1)
+        parts = self._node("Mul", [flat, self._constant("fold.signs", signs)])
+        axes = self._constant("fold.axis", [1], np.int64)
+        stacked = self._reshape(parts, [0, len(_HAAR), channels])
+        self._unit(self._node("ReduceSum", [stacked, axes], keepdims=0), "embedding")
+
+    def _unit(self, x: str, output: str) -> None:
+        self._node("LpNormalization", [x], output, axis=1, p=2)
+
+    def _reshape(self, x: str, shape: list[int]) -> str:
+        name = "shape." + ".".join(map(str, shape))
+        return self._node("Reshape", [x, self._constant(name, shape, np.int64)])
 
     def _pixels(self, image: str) -> str:
         """uint8 NHWC → float NCHW, (x - 127) / 128."""
@@ -151,10 +198,36 @@ class _Graph:
         self._nodes.append(helper.make_node(kind, inputs, [output], output, **attributes))
         return output
 
-    def _constant(self, name: str, value: npt.ArrayLike) -> str:
+    def _constant(self, name: str, value: npt.ArrayLike, kind: npt.DTypeLike = np.float32) -> str:
         if all(known.name != name for known in self._constants):
-            self._constants.append(numpy_helper.from_array(np.asarray(value, np.float32), name))
+            self._constants.append(numpy_helper.from_array(np.asarray(value, kind), name))
         return name
+
+
+def _grid_pooling(size: int) -> npt.NDArray[np.float32]:
+    """[size², 4]: what each place of the map gives to the mean of each cell."""
+    pooling = np.zeros((4, size, size), np.float32)
+    spans = [(rows, columns) for rows in _CELLS for columns in _CELLS]
+    for cell, ((top, bottom), (left, right)) in zip(pooling, spans, strict=True):
+        cell[top:bottom, left:right] = 1 / ((bottom - top) * (right - left))
+    return pooling.reshape(4, -1).T
+
+
+def _folding(channels: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Where each number of the folded parts comes from in [channels × 4], and its sign.
+
+    The first part, the sum over the cells, stays as it is; the others are shuffled. The numbers are
+    the same on every machine and with every version of numpy.
+    """
+    stream = hashlib.shake_256(b"classify-anything fold").digest(3 * channels * 5)
+    places, signs = [np.arange(channels) * 4], [np.ones(channels, np.float32)]
+    for part in range(3):
+        own = stream[part * channels * 5 : (part + 1) * channels * 5]
+        order = np.argsort(np.frombuffer(own[: 4 * channels], "<u4"), kind="stable")
+        places.append(order * 4 + part + 1)
+        odd = np.frombuffer(own[4 * channels :], np.uint8) & 1
+        signs.append(1 - 2 * odd.astype(np.float32))
+    return np.concatenate(places), np.concatenate(signs)
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int, int]:

@@ -23,11 +23,34 @@ class Decision:
             error, while nothing is learnt.
         keys: int64 [k], the examples that decided, nearest first.
         similarities: float32 [k], their cosine similarities.
+        familiarity: how clearly the embedding belongs to the most probable class; it can only be
+            compared with others of the same head.
     """
 
     probabilities: Float32Array
     keys: Int64Array
     similarities: Float32Array
+    familiarity: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """What a head says of its own examples, each without the group that it belongs to.
+
+    Attributes:
+        keys: int64 [n], the examples.
+        codes: int64 [n], their classes, as places in ``classes_``.
+        probabilities: float32 [n, classes].
+        familiarities: float32 [n], as in a decision.
+        alone: bool [n], whether only the example itself was left out, since all examples of its
+            class are one group; what is said of it is then too good.
+    """
+
+    keys: Int64Array
+    codes: Int64Array
+    probabilities: Float32Array
+    familiarities: Float32Array
+    alone: npt.NDArray[np.bool_]
 
 
 class Head(Protocol):
@@ -44,6 +67,7 @@ class Head(Protocol):
         y: Sequence[Hashable],
         keys: Iterable[int] | None = None,
         classes: Sequence[Hashable] | None = None,
+        groups: Iterable[int] | None = None,
     ) -> Self: ...
 
     def remove(self, keys: Iterable[int]) -> None: ...
@@ -53,3 +77,5 @@ class Head(Protocol):
     ) -> tuple[Float32Array, Int64Array]: ...
 
     def decide(self, embedding: npt.ArrayLike) -> Decision: ...
+
+    def held_out(self) -> HeldOut: ...

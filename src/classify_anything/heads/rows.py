@@ -11,6 +11,7 @@ from classify_anything.errors import EmbeddingError, NotFoundError
 from classify_anything.types import Float32Array
 
 _FIRST_CAPACITY = 64
+_SMALLEST = 1e-12
 
 
 def unit_rows(X: npt.ArrayLike, dimension: int | None = None) -> Float32Array:
@@ -36,8 +37,14 @@ def unit_rows(X: npt.ArrayLike, dimension: int | None = None) -> Float32Array:
     return units
 
 
+def directions(vectors: Float32Array) -> Float32Array:
+    """Rows [n, d] divided by their length; a row of zeros stays."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, _SMALLEST), np.float32)
+
+
 class Rows:
-    """Unit vectors with a key and a class code each; adding one costs amortised O(d).
+    """Unit vectors with a key, a class code and a group each; adding one costs amortised O(d).
 
     Removal moves the last row into the gap, so the order of rows means nothing; age is told by
     the key.
@@ -47,6 +54,8 @@ class Rows:
         self._vectors = np.empty((0, 0), dtype=np.float32)
         self._keys = np.empty(0, dtype=np.int64)
         self._codes = np.empty(0, dtype=np.int64)
+        self._groups = np.empty(0, dtype=np.int64)
+        self._sum = np.zeros(0)
         self._row_of_key: dict[int, int] = {}
 
     def __len__(self) -> int:
@@ -66,6 +75,11 @@ class Rows:
         return self._vectors[: len(self)]
 
     @property
+    def mean(self) -> Float32Array:
+        """float32 [d], of the vectors; kept up to date, not added up anew."""
+        return (self._sum / max(len(self), 1)).astype(np.float32)
+
+    @property
     def keys(self) -> npt.NDArray[np.int64]:
         """int64 [n], a view."""
         return self._keys[: len(self)]
@@ -75,19 +89,34 @@ class Rows:
         """int64 [n], a view."""
         return self._codes[: len(self)]
 
+    @property
+    def groups(self) -> npt.NDArray[np.int64]:
+        """int64 [n], a view."""
+        return self._groups[: len(self)]
+
     def append(
-        self, units: Float32Array, keys: npt.NDArray[np.int64], codes: npt.NDArray[np.int64]
+        self,
+        units: Float32Array,
+        keys: npt.NDArray[np.int64],
+        codes: npt.NDArray[np.int64],
+        groups: npt.NDArray[np.int64],
     ) -> None:
-        """Add unit vectors [m, d] with new keys [m] and class codes [m]."""
+        """Add unit vectors [m, d] with new keys [m], class codes [m] and groups [m]."""
         start, stop = len(self), len(self) + len(units)
         if start == 0 and self._vectors.shape[1] != units.shape[1]:
             self._vectors = np.empty((0, units.shape[1]), dtype=np.float32)
-            self._keys, self._codes = self._keys[:0], self._codes[:0]
+            self._keys, self._codes, self._groups = (
+                column[:0] for column in (self._keys, self._codes, self._groups)
+            )
+        if start == 0:
+            self._sum = np.zeros(units.shape[1])
+        self._sum += units.sum(axis=0, dtype=np.float64)
         if stop > len(self._vectors):
             self._grow(max(stop, 2 * len(self._vectors), _FIRST_CAPACITY))
         self._vectors[start:stop] = units
         self._keys[start:stop] = keys
         self._codes[start:stop] = codes
+        self._groups[start:stop] = groups
         self._row_of_key.update(zip(keys.tolist(), range(start, stop), strict=True))
 
     def remove(self, keys: Iterable[int]) -> None:
@@ -98,11 +127,13 @@ class Rows:
                 raise NotFoundError(f"No example with the key {key}.")
         for key in keys:
             gap = self._row_of_key.pop(key)
+            self._sum -= self._vectors[gap]
             last = len(self)
             if gap != last:
                 self._vectors[gap] = self._vectors[last]
                 self._keys[gap] = self._keys[last]
                 self._codes[gap] = self._codes[last]
+                self._groups[gap] = self._groups[last]
                 self._row_of_key[int(self._keys[gap])] = gap
 
     def recode(self, codes: npt.NDArray[np.int64]) -> None:
@@ -111,7 +142,7 @@ class Rows:
 
     def _grow(self, capacity: int) -> None:
         count = len(self)
-        for name in ("_vectors", "_keys", "_codes"):
+        for name in ("_vectors", "_keys", "_codes", "_groups"):
             old = getattr(self, name)
             new = np.empty((capacity, *old.shape[1:]), dtype=old.dtype)
             new[:count] = old[:count]

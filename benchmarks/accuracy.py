@@ -1,0 +1,195 @@
+"""Few-shot accuracy on any folder per class: python -m benchmarks.accuracy --data FOLDER."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.report import publish, table
+from classify_anything import load_backbone
+from classify_anything.evaluation import (
+    AUTOMATIC,
+    HEADS,
+    Lesson,
+    best_head,
+    calibration_error,
+)
+from classify_anything.heads import KNeighborsHead
+from classify_anything.images import to_square
+
+COUNTS = (1, 3, 5, 10, 20)
+POOLINGS = {
+    "fold": "efficientnet-lite0",
+    "mean": "efficientnet-lite0/mean",
+    "grid": "efficientnet-lite0/grid",
+}
+WELL_KNOWN = "MobileNetV1, k-NN votes"
+_KNOWN_CLASSES = 0.5
+
+
+def embed_all(files: list[Path], backbone: str) -> np.ndarray:
+    """float32 [n, d]."""
+    network = load_backbone(backbone).for_workers()
+    return np.concatenate([network.embed(to_square(file, network.size)[None]) for file in files])
+
+
+def embed_with_litert(files: list[Path], model: Path) -> np.ndarray:
+    """float32 [n, d] of a quantised .tflite embedding extractor, as the well-known pipeline has."""
+    from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - only where it is there
+
+    interpreter = Interpreter(str(model), num_threads=2)
+    interpreter.allocate_tensors()
+    image, output = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    scale, zero = output["quantization"]
+    found = []
+    for file in files:
+        interpreter.set_tensor(image["index"], to_square(file, int(image["shape"][1]))[None])
+        interpreter.invoke()
+        raw = interpreter.get_tensor(output["index"]).reshape(-1).astype(np.float32)
+        found.append((raw - zero) * scale)
+    return np.stack(found)
+
+
+def draws(codes: np.ndarray, count: int, times: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Places of random examples, ``count`` a class, and of all the rest."""
+    random = np.random.default_rng(count)
+    for _ in range(times):
+        shuffled = [random.permutation(np.flatnonzero(codes == c)) for c in np.unique(codes)]
+        shown = np.concatenate([places[:count] for places in shuffled])
+        yield shown, np.setdiff1d(np.arange(len(codes)), shown)
+
+
+def taught(name: str, vectors: np.ndarray, codes: np.ndarray) -> Any:
+    """A head that has learnt these; "auto" is the one that evaluates best."""
+    numbers = range(len(codes))
+    labels = {int(code): str(code) for code in np.unique(codes)}
+    lesson = Lesson(vectors, codes.tolist(), numbers, numbers, labels)
+    if name == AUTOMATIC:
+        name = best_head(lesson)[0] if len(codes) > len(labels) else "ridge"
+    if name == WELL_KNOWN:
+        return KNeighborsHead(3).partial_fit(vectors, codes.tolist())
+    return lesson.taught(name)
+
+
+def few_shot(
+    sets: dict[tuple[str, str], np.ndarray], codes: np.ndarray, times: int
+) -> list[dict[str, Any]]:
+    """Accuracy and calibration error of each head at each number of examples."""
+    rows = []
+    for (head, pooling), vectors in sets.items():
+        for count in COUNTS:
+            accuracies, errors = [], []
+            for shown, rest in draws(codes, count, times):
+                found = taught(head, vectors[shown], codes[shown]).predict_proba(vectors[rest])
+                accuracies.append(float((found.argmax(axis=1) == codes[rest]).mean()))
+                errors.append(calibration_error(found, codes[rest]))
+            half = 1.96 * float(np.std(accuracies, ddof=1)) / np.sqrt(times)
+            rows.append(
+                {
+                    "head": head,
+                    "pooling": pooling,
+                    "examples": count,
+                    "accuracy": float(np.mean(accuracies)),
+                    "interval": half,
+                    "calibration_error": float(np.mean(errors)),
+                }
+            )
+    return rows
+
+
+def auroc(known: np.ndarray, unknown: np.ndarray) -> float:
+    """How often something known scores higher than something unknown."""
+    order = np.searchsorted(np.sort(unknown), known, "left")
+    ties = np.searchsorted(np.sort(unknown), known, "right") - order
+    return float((order + ties / 2).mean() / len(unknown))
+
+
+def none_of_these(
+    vectors: np.ndarray, codes: np.ndarray, others: np.ndarray, heads: list[str], times: int
+) -> list[dict[str, Any]]:
+    """Half of the classes are taught, 20 examples each; then the other half is shown."""
+    random = np.random.default_rng(0)
+    classes = np.unique(codes)
+    rows = []
+    for head in heads:
+        found = []
+        for _ in range(times):
+            known = random.permutation(classes)[: round(len(classes) * _KNOWN_CLASSES)]
+            there = np.flatnonzero(np.isin(codes, known))
+            shown, rest = next(draws(codes[there], 20, 1))
+            learnt = taught(head, vectors[there[shown]], codes[there[shown]])
+
+            def familiar(
+                rows: np.ndarray, decide: Callable[..., Any] = learnt.decide
+            ) -> np.ndarray:
+                return np.array([decide(row).familiarity for row in rows])
+
+            inside = familiar(vectors[there[rest]])
+            near = familiar(vectors[~np.isin(codes, known)])
+            far = familiar(others) if len(others) else np.array([-np.inf])
+            bar = np.quantile(inside, 0.05)
+            found.append(
+                (auroc(inside, near), (near >= bar).mean(), auroc(inside, far), (far >= bar).mean())
+            )
+        means = np.mean(found, axis=0)
+        names = ("auroc", "false_accepts", "auroc_far", "false_accepts_far")
+        rows.append({"head": head, **dict(zip(names, map(float, means), strict=True))})
+    return rows
+
+
+def main() -> None:
+    """Measure, print, and write the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="a folder with a folder per class")
+    parser.add_argument("--others", type=Path, help="pictures that have nothing to do with it")
+    parser.add_argument("--mobilenet", type=Path, help="a .tflite embedding extractor")
+    parser.add_argument("--draws", type=int, default=20)
+    given = parser.parse_args()
+    files = sorted(path for path in given.data.glob("*/*") if path.is_file())
+    names = sorted({path.parent.name for path in files})
+    codes = np.array([names.index(path.parent.name) for path in files])
+    vectors = {pooling: embed_all(files, name) for pooling, name in POOLINGS.items()}
+    sets: dict[tuple[str, str], np.ndarray] = {}
+    if given.mobilenet:
+        sets[WELL_KNOWN, "mean"] = embed_with_litert(files, given.mobilenet)
+    sets |= {(head, pooling): vectors[pooling] for pooling in POOLINGS for head in HEADS}
+    sets[AUTOMATIC, "fold"] = vectors["fold"]
+    rows = few_shot(sets, codes, given.draws)
+    far = sorted(given.others.rglob("*.jpg")) if given.others else []
+    others = embed_all(far, POOLINGS["fold"]) if far else np.empty((0, 1280), np.float32)
+    unknown = none_of_these(vectors["fold"], codes, others, [*HEADS], given.draws)
+    cells = {(row["head"], row["pooling"], row["examples"]): row for row in rows}
+    lines = [
+        (
+            f"{head}, {pooling}",
+            *(
+                f"{100 * cells[head, pooling, n]['accuracy']:.1f} ± {100 * cells[head, pooling, n]['interval']:.1f}"
+                for n in COUNTS
+            ),
+            *(f"{cells[head, pooling, n]['calibration_error']:.3f}" for n in (10, 20)),
+        )
+        for head, pooling in sets
+    ]
+    text = table(("examples a class", *map(str, COUNTS), "ECE at 10", "at 20"), lines)
+    text += "\n\n" + table(
+        ("none of these", "AUROC", "false accepts", "AUROC, other scenes", "false accepts"),
+        [
+            (
+                row["head"],
+                *(
+                    f"{row[key]:.3f}"
+                    for key in ("auroc", "false_accepts", "auroc_far", "false_accepts_far")
+                ),
+            )
+            for row in unknown
+        ],
+    )
+    publish("accuracy", {"few_shot": rows, "none_of_these": unknown}, text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""How often a head is right, told honestly: no example is judged by its own recording."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from classify_anything.errors import SettingError
+from classify_anything.heads import ClassMeansHead, Head, HeldOut, KNeighborsHead, RidgeHead
+from classify_anything.types import Float32Array
+
+HEADS: dict[str, Callable[[], Head]] = {
+    "knn": lambda: KNeighborsHead(weights="distance", balanced=True),
+    "means": ClassMeansHead,
+    "ridge": RidgeHead,
+}
+"""The heads by their names, the default first."""
+
+AUTOMATIC = "auto"
+_BINS = 10
+_Z = 1.96
+"""Of a 95 % interval."""
+
+Int64Array = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was said of one example without its recording."""
+
+    example_id: int
+    class_id: int
+    predicted: int
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClassAccuracy:
+    """How often the examples of a class were recognised.
+
+    ``alone`` tells that all of them are one recording, so that each could only be judged by its own
+    near copies: the number is too good.
+    """
+
+    label: str
+    accuracy: float
+    examples: int
+    recordings: int
+    alone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """How good a head is on the project's own examples.
+
+    Attributes:
+        head: its name.
+        accuracy: the share of examples that were recognised without their recording.
+        interval: the 95 % interval of it (Wilson, 1927), where a recording counts as one trial.
+        per_class: one entry a class, in the order of the classes.
+        confusion: [classes][classes], how many of a class (row) were taken for another (column).
+        labels: the names of its rows and columns.
+        calibration_error: how far the probabilities are from the accuracy, on average (the
+            expected calibration error in ten bins; Naeini et al., 2015).
+        outcomes: one entry an example.
+    """
+
+    head: str
+    accuracy: float
+    interval: tuple[float, float]
+    per_class: tuple[ClassAccuracy, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    labels: tuple[str, ...]
+    calibration_error: float
+    outcomes: tuple[Outcome, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """The examples of a project, as a head learns them.
+
+    Attributes:
+        vectors: float32 [n, d].
+        class_ids, keys, groups: [n]; a group is a recording.
+        labels: names by class id, in the order of the classes.
+    """
+
+    vectors: Float32Array
+    class_ids: Sequence[int]
+    keys: Sequence[int]
+    groups: Sequence[int]
+    labels: Mapping[int, str]
+
+    def taught(self, name: str) -> Head:
+        """A head of that name that has learnt all of it. Raises SettingError."""
+        head = make_head(name)
+        head.partial_fit(self.vectors, self.class_ids, self.keys, list(self.labels), self.groups)
+        return head
+
+
+def make_head(name: str) -> Head:
+    """A new head by its name. Raises SettingError."""
+    if name not in HEADS:
+        known = ", ".join(HEADS)
+        raise SettingError(f"No head named {name!r}. There is: {known}.")
+    return HEADS[name]()
+
+
+def evaluate(lesson: Lesson, name: str) -> Evaluation:
+    """Judge a head by what it says of each example without the example's recording.
+
+    Where a class has only one recording, only the example itself is left out, and that is said.
+    """
+    held = lesson.taught(name).held_out()
+    ids = list(lesson.labels)
+    groups = dict(zip(lesson.keys, lesson.groups, strict=True))
+    group_of = np.array([groups[key] for key in held.keys.tolist()])
+    predicted = held.probabilities.argmax(axis=1)
+    right = predicted == held.codes
+    confusion = np.zeros((len(ids), len(ids)), np.int64)
+    np.add.at(confusion, (held.codes, predicted), 1)
+    return Evaluation(
+        head=name,
+        accuracy=float(right.mean()),
+        interval=_wilson(float(right.mean()), len(np.unique(group_of))),
+        per_class=tuple(
+            ClassAccuracy(
+                label=lesson.labels[class_id],
+                accuracy=float(right[mine].mean()) if mine.any() else math.nan,
+                examples=int(mine.sum()),
+                recordings=len(np.unique(group_of[mine])),
+                alone=bool(held.alone[mine].any()),
+            )
+            for code, class_id in enumerate(ids)
+            for mine in [held.codes == code]
+        ),
+        confusion=tuple(tuple(row) for row in confusion.tolist()),
+        labels=tuple(lesson.labels.values()),
+        calibration_error=calibration_error(held.probabilities, held.codes),
+        outcomes=tuple(
+            Outcome(key, ids[code], ids[said], float(probability))
+            for key, code, said, probability in zip(
+                held.keys.tolist(),
+                held.codes.tolist(),
+                predicted.tolist(),
+                held.probabilities.max(axis=1),
+                strict=True,
+            )
+        ),
+    )
+
+
+def best_head(lesson: Lesson) -> tuple[str, dict[str, Evaluation]]:
+    """The head to take, and the evaluations that tell why.
+
+    Ridge is right most often on every set that we have measured (benchmarks/README.md), so another
+    is taken only if it is right clearly more often: by more than one standard error.
+    """
+    found = {name: evaluate(lesson, name) for name in HEADS}
+    usual = found["ridge"]
+    best = max(found.values(), key=lambda evaluation: evaluation.accuracy)
+    trials = max(len(set(lesson.groups)), 1)
+    error = math.sqrt(max(usual.accuracy * (1 - usual.accuracy), 0.25 / trials) / trials)
+    return (best if best.accuracy > usual.accuracy + error else usual).head, found
+
+
+def threshold(held: HeldOut, strictness: float) -> float:
+    """The familiarity below which the answer is "none of these".
+
+    It is the one that ``strictness``, the share of the project's own examples, stays below when
+    each is seen without its recording. Examples that could only be left out alone do not count:
+    they are as familiar as no new view will be. Without others every answer counts.
+    """
+    fair = held.familiarities[~held.alone]
+    if strictness <= 0 or len(fair) == 0:
+        return -math.inf
+    return float(np.quantile(fair, min(strictness, 1)))
+
+
+def calibration_error(probabilities: Float32Array, codes: Int64Array) -> float:
+    """The expected calibration error of probabilities [n, classes] for the true classes [n]."""
+    sure = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == codes
+    places = np.minimum((sure * _BINS).astype(np.int64), _BINS - 1)
+    gaps = np.bincount(places, right - sure, minlength=_BINS)
+    return float(np.abs(gaps).sum() / len(codes))
+
+
+def _wilson(share: float, trials: int) -> tuple[float, float]:
+    spread = _Z**2 / trials
+    centre = (share + spread / 2) / (1 + spread)
+    half = _Z * math.sqrt(share * (1 - share) / trials + spread / (4 * trials)) / (1 + spread)
+    return max(centre - half, 0.0), min(centre + half, 1.0)

@@ -1,0 +1,97 @@
+"""Kernel ridge regression in closed form, with its leave-out errors, one example at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from classify_anything.heads.protocol import Int64Array
+from classify_anything.types import Float32Array
+
+Float64Array = npt.NDArray[np.float64]
+
+PENALTIES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+
+
+class KernelRidge:
+    """The inverse of kernel + penalty · identity over n points, from which all answers follow.
+
+    Saunders et al., "Ridge regression learning algorithm in dual variables" (1998). The kernel is
+    the product of unit vectors. Targets come in only when an answer is asked for, so they may
+    change at no cost.
+
+    Args:
+        points: float32 [n, d], unit vectors.
+        targets: float [n, classes] and
+        weights: float [n], by which the penalty with the least leave-one-out error is chosen
+            (Rifkin and Lippert, "Notes on regularized least squares", 2007).
+    """
+
+    def __init__(self, points: Float32Array, targets: Float64Array, weights: Float64Array) -> None:
+        values, vectors = np.linalg.eigh((points @ points.T).astype(np.float64))
+        values = np.maximum(values, 0)
+        projected = vectors.T @ targets
+
+        def error(penalty: float) -> float:
+            diagonal = vectors**2 @ (1 / (values + penalty))
+            residual = vectors @ (projected / (values + penalty)[:, None]) / diagonal[:, None]
+            return float(weights @ (residual**2).sum(axis=1))
+
+        self.penalty = min(PENALTIES, key=error)
+        self._count = len(points)
+        self._points = points
+        self._inverse = (vectors / (values + self.penalty)) @ vectors.T
+
+    def __len__(self) -> int:
+        """N."""
+        return self._count
+
+    def add(self, point: Float32Array) -> None:
+        """Take in one more point, float32 [d], at a cost of O(n · d + n²)."""
+        n = self._count
+        if n == len(self._points):
+            self._grow(max(2 * n, 64))
+        kernel = (self._points[:n] @ point).astype(np.float64)
+        inverse = self._inverse[:n, :n]
+        weights = inverse @ kernel
+        gain = float(point @ point) + self.penalty - float(kernel @ weights)
+        inverse += np.outer(weights / gain, weights)
+        self._inverse[n, :n] = self._inverse[:n, n] = -weights / gain
+        self._inverse[n, n] = 1 / gain
+        self._points[n] = point
+        self._count = n + 1
+
+    def weigh(self, point: Float32Array) -> tuple[Float64Array, float]:
+        """How much each target counts for a point, [n], and how unlike the points it is (0 to 1).
+
+        The latter is the variance of a Gaussian process with the same kernel (Rasmussen and
+        Williams, "Gaussian processes for machine learning", 2006, equation 2.26).
+        """
+        n = self._count
+        kernel = (self._points[:n] @ point).astype(np.float64)
+        weights = self._inverse[:n, :n] @ kernel
+        return weights, float(point @ point) - float(kernel @ weights)
+
+    def without(
+        self, parts: Sequence[Int64Array], targets: Float64Array
+    ) -> tuple[Float64Array, Float64Array]:
+        """Scores [n, classes] and variances [n] of the points, each without the part it is in."""
+        n = self._count
+        inverse = self._inverse[:n, :n]
+        solved = inverse @ targets
+        scores, variances = np.empty_like(solved), np.empty(n)
+        for part in parts:
+            block = np.linalg.inv(inverse[np.ix_(part, part)])
+            scores[part] = targets[part] - block @ solved[part]
+            variances[part] = np.diag(block) - self.penalty
+        return scores, variances
+
+    def _grow(self, room: int) -> None:
+        n = self._count
+        points = np.empty((room, self._points.shape[1]), np.float32)
+        points[:n] = self._points[:n]
+        inverse = np.empty((room, room))
+        inverse[:n, :n] = self._inverse[:n, :n]
+        self._points, self._inverse = points, inverse

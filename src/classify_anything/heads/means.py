@@ -1,0 +1,108 @@
+"""One mean a class: the least that can be learnt of it, and hard to mislead."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from classify_anything.heads.calibration import (
+    class_weights,
+    fit_temperature,
+    has_grown,
+    softmax,
+)
+from classify_anything.heads.memory import Memory
+from classify_anything.heads.protocol import Decision, HeldOut
+from classify_anything.heads.rows import directions
+from classify_anything.types import Float32Array
+
+_USUAL_TEMPERATURE = 0.1
+_UNLIKE = -1.0
+"""The score of a class without examples: the lowest that a cosine can be."""
+
+
+class ClassMeansHead(Memory):
+    """Classify by the most similar class mean, seen from the mean of all classes.
+
+    The nearest-centroid classifier, as in Snell et al., "Prototypical networks for few-shot
+    learning" (2017) but without learning. Classes count alike, however many examples they have.
+
+    Args:
+        n_neighbors: how many of the nearest examples are named for a decision.
+    """
+
+    def __init__(self, n_neighbors: int = 3) -> None:
+        super().__init__()
+        self.n_neighbors = n_neighbors
+        self._temperature = _USUAL_TEMPERATURE
+        self._calibrated_on = 0
+        self._sums: tuple[Float32Array, Float32Array] | None = None
+
+    def held_out(self) -> HeldOut:
+        """What it would say of each example, had it not seen the example's group."""
+        self._check_fitted()
+        scores, alone = self._scores_without()
+        return HeldOut(
+            self._rows.keys.copy(),
+            self._rows.codes.copy(),
+            softmax(scores, self._temperature),
+            scores.max(axis=1),
+            alone,
+        )
+
+    def _decide(self, unit: Float32Array) -> Decision:
+        chosen, similarities = self._nearest(unit, self.n_neighbors)
+        keys = self._rows.keys[chosen]
+        if len(chosen) == 0:
+            return Decision(np.zeros(len(self._codes), np.float32), keys, similarities)
+        self._calibrate()
+        scores = _scores(unit[None], *self._class_sums())[0]
+        return Decision(softmax(scores, self._temperature), keys, similarities, float(scores.max()))
+
+    def _changed(self) -> None:
+        self._sums = None
+
+    def _class_sums(self) -> tuple[Float32Array, Float32Array]:
+        """The sum of each class's examples, [classes, d], and how many they are, [classes]."""
+        if self._sums is None:
+            codes = self._rows.codes
+            member = np.zeros((len(self._codes), len(codes)), np.float32)
+            member[codes, np.arange(len(codes))] = 1
+            self._sums = member @ self._rows.vectors, member.sum(axis=1)
+        return self._sums
+
+    def _scores_without(self) -> tuple[Float32Array, npt.NDArray[np.bool_]]:
+        """Scores of each example without its group, [n, classes]."""
+        sums, counts = self._class_sums()
+        codes, vectors = self._rows.codes, self._rows.vectors
+        scores = np.empty((len(codes), len(counts)), np.float32)
+        parts, alone = self._groups()
+        for part in parts:
+            left, left_counts = sums.copy(), counts.copy()
+            np.subtract.at(left, codes[part], vectors[part])
+            np.subtract.at(left_counts, codes[part], 1)
+            scores[part] = _scores(vectors[part], left, left_counts)
+        return scores, alone
+
+    def _calibrate(self) -> None:
+        """Fit the temperature anew when there are clearly more or fewer examples."""
+        if not has_grown(self._calibrated_on, len(self)):
+            return
+        self._calibrated_on = len(self)
+        scores, _ = self._scores_without()
+        weights = class_weights(self._rows.codes, len(self._codes))
+        scores = np.maximum(scores, _UNLIKE)
+        self._temperature = fit_temperature(scores, self._rows.codes, weights, _USUAL_TEMPERATURE)
+
+
+def _scores(units: Float32Array, sums: Float32Array, counts: Float32Array) -> Float32Array:
+    """Cosines [n, classes] between units [n, d] and class means; -inf without examples."""
+    there = counts > 0
+    scores = np.full((len(units), len(counts)), -np.inf, np.float32)
+    if there.any():
+        means = sums[there] / counts[there, None]
+        centre = means.mean(axis=0)
+        scores[:, there] = directions(units - centre) @ directions(means - centre).T
+    else:
+        scores[:] = _UNLIKE
+    return scores

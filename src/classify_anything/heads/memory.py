@@ -1,0 +1,230 @@
+"""What every head does with its examples: it keeps them, and finds the nearest."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from classify_anything.errors import InputError
+from classify_anything.heads.protocol import Decision, HeldOut, Int64Array
+from classify_anything.heads.rows import Rows, unit_rows
+from classify_anything.types import Float32Array
+
+_TIE = 1e-6
+"""Similarities that differ by less are the same number: a float32 product of 1280 terms is not
+exact to more, and which of two equal rows comes out higher depends on where they lie in memory."""
+
+
+class Memory(ABC):
+    """Base of the heads: examples as unit vectors, learnt and forgotten one at a time.
+
+    A head says in ``_decide`` what it makes of a unit vector.
+
+    Attributes:
+        n_neighbors: how many of the nearest examples are named for a decision.
+        classes_: the classes, first seen first (or as ``classes`` gave them).
+    """
+
+    n_neighbors: int
+
+    def __init__(self) -> None:
+        self._rows = Rows()
+        self._codes: dict[Hashable, int] = {}
+        self._next_key = 0
+
+    @property
+    def classes_(self) -> npt.NDArray[Any]:
+        """The classes, [classes]."""
+        return np.asarray(list(self._codes))
+
+    def __len__(self) -> int:
+        """The number of examples."""
+        return len(self._rows)
+
+    def __contains__(self, key: int) -> bool:
+        return key in self._rows
+
+    def fit(self, X: npt.ArrayLike, y: Sequence[Hashable]) -> Self:
+        """Forget everything, then learn X, float [n, d], with labels y, [n]."""
+        self.clear()
+        return self.partial_fit(X, y)
+
+    def partial_fit(
+        self,
+        X: npt.ArrayLike,
+        y: Sequence[Hashable],
+        keys: Iterable[int] | None = None,
+        classes: Sequence[Hashable] | None = None,
+        groups: Iterable[int] | None = None,
+    ) -> Self:
+        """Learn more examples; amortised O(d) each, and nothing learnt before is copied.
+
+        Args:
+            X: float [n, d] embeddings; they are divided by their length.
+            y: [n] labels.
+            keys: [n] numbers that name the examples, ascending with age; counted on by default.
+            classes: all classes in their order; those without examples get the probability 0.
+            groups: [n] numbers, the same for examples that are near copies, as those of one
+                recording; ``held_out`` leaves out a group at a time. By default each is alone.
+
+        Raises:
+            InputError: n_neighbors or weights cannot be, a key is used twice, lengths differ.
+            EmbeddingError: a row is zero, not finite, or of another dimension. Nothing is learnt.
+        """
+        self._check_parameters()
+        rows = np.asarray(X, dtype=np.float32)
+        new_keys = np.fromiter(range(self._next_key, self._next_key + len(rows)), np.int64)
+        if keys is not None:
+            new_keys = np.fromiter(keys, np.int64)
+        labels = list(y)
+        if not len(rows) == len(labels) == len(new_keys):
+            raise InputError(
+                f"{len(rows)} embeddings, {len(labels)} labels and {len(new_keys)} keys were given."
+            )
+        if len(set(new_keys.tolist())) < len(new_keys) or any(
+            k in self._rows for k in new_keys.tolist()
+        ):
+            raise InputError("Two examples have the same key.")
+        units = unit_rows(rows, self._rows.dimension) if len(rows) else None
+        if classes is not None:
+            self._reorder(classes, labels)
+        for label in labels:
+            self._codes.setdefault(label, len(self._codes))
+        if units is not None:
+            codes = np.fromiter((self._codes[label] for label in labels), np.int64, len(labels))
+            alone = -1 - new_keys
+            own = alone if groups is None else np.fromiter(groups, np.int64, len(labels))
+            self._rows.append(units, new_keys, codes, own)
+            self._next_key = max(self._next_key, int(new_keys.max()) + 1)
+        self._changed()
+        return self
+
+    def remove(self, keys: Iterable[int]) -> None:
+        """Forget the examples with these keys; the class stays. Raises NotFoundError."""
+        self._rows.remove(keys)
+        self._moved()
+
+    def remove_class(self, label: Hashable) -> None:
+        """Forget a class and all its examples. Raises InputError for an unknown one."""
+        if label not in self._codes:
+            raise InputError(f"No class {label!r}. Classes: {list(self._codes)!r}.")
+        self.remove(self._rows.keys[self._rows.codes == self._codes[label]].tolist())
+        self._reorder([known for known in self._codes if known != label], [])
+
+    def clear(self) -> None:
+        """Forget everything; the head stays usable."""
+        self._rows, self._codes, self._next_key = Rows(), {}, 0
+        self._moved()
+
+    def decide(self, embedding: npt.ArrayLike) -> Decision:
+        """Classify one embedding, float [d], and name the nearest examples.
+
+        With no examples the decision has no neighbours and every probability is 0.
+
+        Raises:
+            EmbeddingError: it is zero, not finite, or of another dimension.
+        """
+        unit = unit_rows(np.asarray(embedding, dtype=np.float32)[None], self._rows.dimension)[0]
+        return self._decide(unit)
+
+    def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
+        """The class of each row of X, float [n, d] → [n]. Raises InputError without examples."""
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+
+    def predict_proba(self, X: npt.ArrayLike) -> Float32Array:
+        """Probabilities, float [n, d] → float32 [n, classes]. Raises InputError if empty."""
+        self._check_fitted()
+        units = unit_rows(X, self._rows.dimension)
+        found = [self._decide(unit).probabilities for unit in units]
+        return np.stack(found) if found else np.empty((0, len(self._codes)), np.float32)
+
+    def kneighbors(
+        self,
+        X: npt.ArrayLike,
+        n_neighbors: int | None = None,
+    ) -> tuple[Float32Array, Int64Array]:
+        """Cosine distances and keys of the nearest examples, each [n, min(k, examples)]."""
+        self._check_fitted()
+        count = self.n_neighbors if n_neighbors is None else n_neighbors
+        found = [self._nearest(unit, count) for unit in unit_rows(X, self._rows.dimension)]
+        shape = (len(found), min(count, len(self)))
+        distances = np.array([1 - similarities for _, similarities in found], np.float32)
+        keys = np.array([self._rows.keys[chosen] for chosen, _ in found], np.int64)
+        return distances.reshape(shape), keys.reshape(shape)
+
+    def _nearest(self, unit: Float32Array, count: int) -> tuple[Int64Array, Float32Array]:
+        """Rows and similarities of the nearest examples, ties by class order, then by age."""
+        similarities = self._rows.vectors @ unit if len(self) else np.empty(0, np.float32)
+        chosen = self._best(similarities, min(count, len(self)))
+        return chosen, similarities[chosen]
+
+    def _best(self, similarities: Float32Array, count: int) -> Int64Array:
+        """The rows of the highest similarities, ties by class order, then by age."""
+        if count <= 0:
+            return np.empty(0, np.int64)
+        last = np.partition(similarities, len(similarities) - count)[-count]
+        near = np.flatnonzero(similarities >= last - _TIE)
+        near = near[np.argsort(-similarities[near])]
+        rank = np.cumsum(np.diff(similarities[near], prepend=np.float32(np.inf)) < -_TIE)
+        order = np.lexsort((self._rows.keys[near], self._rows.codes[near], rank))
+        return near[order[:count]]
+
+    @abstractmethod
+    def held_out(self) -> HeldOut:
+        """What it would say of each example, had it not seen the example's group.
+
+        Where all examples of a class are one group, only the example itself is left out.
+        """
+
+    @abstractmethod
+    def _decide(self, unit: Float32Array) -> Decision: ...
+
+    def _groups(
+        self, rows: Int64Array | None = None
+    ) -> tuple[list[Int64Array], npt.NDArray[np.bool_]]:
+        """The parts that are left out as one, as places in ``rows``, and which are left alone."""
+        chosen = np.arange(len(self)) if rows is None else rows
+        groups, codes = self._rows.groups[chosen], self._rows.codes[chosen]
+        pairs = np.unique(np.stack([codes, groups]), axis=1)
+        lone = np.flatnonzero(np.bincount(pairs[0], minlength=len(self._codes)) == 1)
+        sizes = np.bincount(codes, minlength=len(self._codes))
+        alone = np.isin(codes, lone) & (sizes[codes] > 1)
+        groups[alone] = groups.max(initial=0) + 1 + np.arange(int(alone.sum()))
+        order = np.argsort(groups, kind="stable")
+        return list(np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)), alone
+
+    def _changed(self) -> None:  # noqa: B027 - most heads have nothing to do then
+        """Called after examples were learnt."""
+
+    def _moved(self) -> None:
+        """Called after examples were forgotten, or the order of classes changed."""
+        self._changed()
+
+    def _reorder(self, classes: Sequence[Hashable], also: Sequence[Hashable]) -> None:
+        """Take a new order of classes. Classes that still have examples must be among them."""
+        order = {label: code for code, label in enumerate(dict.fromkeys([*classes, *also]))}
+        if list(order) == list(self._codes):
+            return
+        used = set(self._rows.codes.tolist())
+        lost = [label for label, code in self._codes.items() if code in used and label not in order]
+        if lost:
+            raise InputError(f"Classes with examples cannot be left out: {lost!r}.")
+        if self._codes:
+            self._rows.recode(np.array([order.get(label, -1) for label in self._codes], np.int64))
+        self._codes = order
+        self._moved()
+
+    def _check_parameters(self) -> None:
+        if not isinstance(self.n_neighbors, int | np.integer) or self.n_neighbors < 1:
+            raise InputError(
+                f"n_neighbors must be a whole number from 1, not {self.n_neighbors!r}."
+            )
+
+    def _check_fitted(self) -> None:
+        self._check_parameters()
+        if not len(self):
+            raise InputError("The head has no examples yet: add one first.")

@@ -1,0 +1,167 @@
+"""Ridge regression on the examples' similarities: linear, closed form, and quick to update."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from classify_anything.heads.calibration import (
+    class_weights,
+    fit_temperature,
+    has_grown,
+    softmax,
+)
+from classify_anything.heads.kernel import Float64Array, KernelRidge
+from classify_anything.heads.memory import Memory
+from classify_anything.heads.protocol import Decision, HeldOut, Int64Array
+from classify_anything.heads.rows import directions
+from classify_anything.types import Float32Array
+
+_USUAL_TEMPERATURE = 0.085
+_SOON = 200
+"""Up to so many examples a whole solution takes a few milliseconds, and is made at each change."""
+_MOST = 1500
+"""A solution takes no more examples than this, evenly of all classes: its time grows with their
+cube, and more of them hardly change it."""
+
+
+class RidgeHead(Memory):
+    """Classify by kernel ridge regression on class indicators.
+
+    Examples are seen from the mean of the class means, as unit vectors; the kernel is their product
+    (see ``KernelRidge``). An indicator is divided by the square root of its class's size, so that a
+    class with many examples does not win by number. Scores become probabilities by a temperature
+    that is fitted to the scores of examples left out.
+
+    One example more is a rank-one update; the whole solution is made anew only when their number
+    has grown by a fifth.
+
+    Args:
+        n_neighbors: how many of the nearest examples are named for a decision.
+    """
+
+    def __init__(self, n_neighbors: int = 3) -> None:
+        super().__init__()
+        self.n_neighbors = n_neighbors
+        self._solution: KernelRidge | None = None
+        self._chosen: Int64Array = np.empty(0, np.int64)
+        self._centre: Float32Array = np.empty(0, np.float32)
+        self._solved_on = 0
+        self._temperature = _USUAL_TEMPERATURE
+
+    def partial_fit(
+        self,
+        X: npt.ArrayLike,
+        y: Sequence[Hashable],
+        keys: Iterable[int] | None = None,
+        classes: Sequence[Hashable] | None = None,
+        groups: Iterable[int] | None = None,
+    ) -> Self:
+        """Learn more examples; see ``Memory.partial_fit``."""
+        before, solution = len(self), self._solution
+        super().partial_fit(X, y, keys, classes, groups)
+        new = np.arange(before, len(self))
+        stale = has_grown(self._solved_on, len(self)) or len(self) <= _SOON
+        if solution is not None and not stale and len(self) <= _MOST:
+            for point in directions(self._rows.vectors[new] - self._centre):
+                solution.add(point)
+            self._chosen = np.concatenate([self._chosen, new])
+        elif len(new) and stale:
+            self._moved()
+        return self
+
+    def held_out(self) -> HeldOut:
+        """What it would say of each example, had it not seen the example's group."""
+        self._check_fitted()
+        solution = self._solve()
+        parts, alone = self._groups(self._chosen)
+        targets, offsets = self._targets()
+        scores, variances = solution.without(parts, targets)
+        scores += offsets
+        return HeldOut(
+            self._rows.keys[self._chosen],
+            self._rows.codes[self._chosen],
+            self._probabilities(scores),
+            _familiarity(scores, variances),
+            alone,
+        )
+
+    def _decide(self, unit: Float32Array) -> Decision:
+        chosen, similarities = self._nearest(unit, self.n_neighbors)
+        keys = self._rows.keys[chosen]
+        if len(chosen) == 0:
+            return Decision(np.zeros(len(self._codes), np.float32), keys, similarities)
+        solution = self._solve()
+        (point,) = directions(unit[None] - self._centre)
+        weights, variance = solution.weigh(point)
+        targets, offsets = self._targets()
+        scores = (weights @ targets + offsets)[None]
+        (familiarity,) = _familiarity(scores, np.array([variance]))
+        return Decision(self._probabilities(scores)[0], keys, similarities, float(familiarity))
+
+    def _moved(self) -> None:
+        self._solution, self._solved_on = None, 0
+
+    def _solve(self) -> KernelRidge:
+        """The solution; made anew where it is out of date."""
+        if self._solution is None:
+            self._chosen = _evenly(self._rows.codes, _MOST)
+            codes = self._rows.codes[self._chosen]
+            vectors = self._rows.vectors[self._chosen]
+            self._centre = np.mean(
+                [vectors[codes == code].mean(axis=0) for code in np.unique(codes)], axis=0
+            )
+            points = directions(vectors - self._centre)
+            weights = class_weights(codes, len(self._codes))
+            targets, offsets = self._targets()
+            self._solution = KernelRidge(points, targets, weights)
+            self._solved_on = len(self)
+            parts, _ = self._groups(self._chosen)
+            scores, _ = self._solution.without(parts, targets)
+            scores += offsets
+            scores[:, ~self._taught()] = -np.inf
+            self._temperature = fit_temperature(scores, codes, weights, _USUAL_TEMPERATURE)
+        return self._solution
+
+    def _targets(self) -> tuple[Float64Array, Float64Array]:
+        """Class indicators [n, classes], smaller for classes with more examples, less their means
+        over the classes, [classes].
+        """
+        codes = self._rows.codes[self._chosen]
+        sizes = np.bincount(codes, minlength=len(self._codes))
+        usual = len(codes) / max(int((sizes > 0).sum()), 1)
+        targets = np.zeros((len(codes), len(sizes)))
+        targets[np.arange(len(codes)), codes] = np.sqrt(usual / sizes[codes])
+        offsets = targets.max(axis=0, initial=0) / max(int((sizes > 0).sum()), 1)
+        return targets - offsets, offsets
+
+    def _taught(self) -> npt.NDArray[np.bool_]:
+        return np.bincount(self._rows.codes, minlength=len(self._codes)) > 0
+
+    def _probabilities(self, scores: Float64Array) -> Float32Array:
+        return softmax(np.where(self._taught(), scores, -np.inf), self._temperature)
+
+
+def _familiarity(scores: Float64Array, variances: Float64Array) -> Float32Array:
+    """Twice the lead of the best class over the next, less the variance: [n]."""
+    if scores.shape[1] < 2:
+        return np.asarray(-variances, np.float32)
+    ranked = np.partition(scores, -2, axis=1)
+    return np.asarray(2 * (ranked[:, -1] - ranked[:, -2]) - variances, np.float32)
+
+
+def _evenly(codes: Int64Array, most: int) -> Int64Array:
+    """At most so many rows, as many of each class as can be, spread over those there are."""
+    if len(codes) <= most:
+        return np.arange(len(codes))
+    members = [np.flatnonzero(codes == code) for code in np.unique(codes)]
+    left, chosen = most, []
+    for number, rows in enumerate(sorted(members, key=np.size)):
+        share = left // (len(members) - number)
+        picked = rows[np.linspace(0, len(rows) - 1, min(share, len(rows))).astype(np.int64)]
+        chosen.append(picked)
+        left -= len(picked)
+    return np.sort(np.concatenate(chosen))
