@@ -15,8 +15,10 @@ PUBLIC = [
     "Backbone",
     "Change",
     "Class",
+    "ClassMeansHead",
     "Classifier",
     "ClassifyAnythingError",
+    "Evaluation",
     "Example",
     "Frames",
     "ImportReport",
@@ -25,16 +27,18 @@ PUBLIC = [
     "Prediction",
     "Problem",
     "Progress",
+    "RidgeHead",
     "__version__",
     "load_backbone",
 ]
-EXPLAINED = [name for name in PUBLIC if name != "__version__"]
+EXTRAS = ["ImageEmbedder"]
+EXPLAINED = [name for name in PUBLIC + EXTRAS if name != "__version__"]
 
 
 def test_these_names_are_public_and_no_others() -> None:
     assert classify_anything.__all__ == PUBLIC
-    assert dir(classify_anything) == PUBLIC
-    for name in PUBLIC:
+    assert dir(classify_anything) == sorted(PUBLIC + EXTRAS)
+    for name in PUBLIC + EXTRAS:
         assert getattr(classify_anything, name) is not None
     with pytest.raises(AttributeError, match="has no attribute 'Clasifier'"):
         _ = classify_anything.Clasifier

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from classify_anything.backbones import Backbone, load_backbone
     from classify_anything.classifier import Classifier
     from classify_anything.errors import ClassifyAnythingError
+    from classify_anything.estimators import ImageEmbedder as ImageEmbedder
+    from classify_anything.evaluation import Evaluation
     from classify_anything.formats import Frames
-    from classify_anything.heads import KNeighborsHead
+    from classify_anything.heads import ClassMeansHead, KNeighborsHead, RidgeHead
     from classify_anything.types import (
         Change,
         Class,
@@ -32,16 +34,20 @@ _HOMES = {
     "Backbone": "backbones",
     "Change": "types",
     "Class": "types",
+    "ClassMeansHead": "heads",
     "Classifier": "classifier",
     "ClassifyAnythingError": "errors",
+    "Evaluation": "evaluation",
     "Example": "types",
     "Frames": "formats",
+    "ImageEmbedder": "estimators",
     "ImportReport": "types",
     "KNeighborsHead": "heads",
     "Neighbor": "types",
     "Prediction": "types",
     "Problem": "types",
     "Progress": "types",
+    "RidgeHead": "heads",
     "load_backbone": "backbones",
 }
 
@@ -49,8 +55,10 @@ __all__ = [
     "Backbone",
     "Change",
     "Class",
+    "ClassMeansHead",
     "Classifier",
     "ClassifyAnythingError",
+    "Evaluation",
     "Example",
     "Frames",
     "ImportReport",
@@ -59,9 +67,13 @@ __all__ = [
     "Prediction",
     "Problem",
     "Progress",
+    "RidgeHead",
     "__version__",
     "load_backbone",
 ]
+
+_EXTRAS = ["ImageEmbedder"]
+"""Not for ``import *``, which must work without them."""
 
 
 def __getattr__(name: str) -> Any:
@@ -73,4 +85,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted([*__all__, *_EXTRAS])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +90,7 @@ class Classifier(Project):
         Raises:
             ImageError: it is not an image that can be read.
         """
-        return self.predict_embedding(self.embed(image))
+        return self._shown(self.predict_embedding(self.embed(image)))
 
     def predict_many(
         self,
@@ -121,7 +122,7 @@ class Classifier(Project):
         prepared = in_parallel(prepare, images, _workers())
         for done, (image, embedding) in enumerate(prepared, 1):
             if not isinstance(embedding, ImageError):
-                yield self.predict_embedding(embedding)
+                yield self._shown(self.predict_embedding(embedding))
             elif on_error is None:
                 raise embedding
             else:
@@ -151,6 +152,10 @@ class Classifier(Project):
         embedding = self._store.embedding(example_id, self.backbone.fingerprint)
         found = self._knowledge.nearest(embedding, n + 1)
         return tuple(neighbor for neighbor in found if neighbor.example_id != example_id)[:n]
+
+    def _shown(self, prediction: Prediction) -> Prediction:
+        """With what a notebook needs to show its pictures."""
+        return replace(prediction, thumbnail=self.thumbnail)
 
     # --- learning
 

@@ -25,6 +25,7 @@ ImageInput = str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[np.uint8
 MAX_BYTES = 64 * 1024 * 1024
 MAX_PIXELS = 100_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+THUMBNAIL_SIZE = 160
 MEDIA_TYPES = {
     "JPEG": "image/jpeg",
     "MPO": "image/jpeg",  # several JPEGs in one file, as phones write; the first counts
@@ -88,7 +89,7 @@ def to_square(image: ImageInput | Picture, size: int) -> UInt8Array:
     return _square(_upright_rgb(_from_memory(image)), size)
 
 
-def thumbnail(data: bytes, size: int) -> bytes:
+def thumbnail(data: bytes, size: int = THUMBNAIL_SIZE) -> bytes:
     """Image bytes → the bytes of a square JPEG of ``size`` pixels. Raises ImageError."""
     buffer = io.BytesIO()
     Image.fromarray(to_square(data, size)).save(buffer, "JPEG", quality=85)

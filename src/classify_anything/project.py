@@ -17,7 +17,7 @@ from classify_anything.errors import (
     no_such_class,
 )
 from classify_anything.heads import Head
-from classify_anything.images import to_square
+from classify_anything.images import thumbnail, to_square
 from classify_anything.knowledge import Knowledge
 from classify_anything.store import COLORS, Index, Row, Store, clean_label, same_label
 from classify_anything.types import Change, Class, Example, Float32Array
@@ -179,6 +179,10 @@ class Project:
     def image(self, example_id: int) -> tuple[bytes, str]:
         """The bytes of an example as they were captured, and their media type."""
         return self._store.image(example_id)
+
+    def thumbnail(self, example_id: int) -> bytes:
+        """The picture of an example as a square JPEG of 160 pixels, cut as the backbone sees it."""
+        return thumbnail(self.image(example_id)[0])
 
     def move(self, examples: int | Example | Iterable[int | Example], label: str | int) -> None:
         """Give one or more examples another class. Raises NotFoundError, and then moves none."""

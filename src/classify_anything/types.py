@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from classify_anything.display import prediction_html
+from classify_anything.errors import ClassifyAnythingError
 
 UInt8Array = npt.NDArray[np.uint8]
 Float32Array = npt.NDArray[np.float32]
@@ -55,7 +60,8 @@ class Prediction:
 
     ``label`` is None while nothing is learnt, and for "none of these". ``probabilities`` has an
     entry for each class that has examples, most probable first, and sums to 1. ``neighbors`` are
-    the examples that decided, nearest first.
+    the examples that decided, nearest first. ``thumbnail`` gives the picture of one of them, by its
+    id, as a small JPEG; notebooks show it.
     """
 
     label: str | None
@@ -63,6 +69,26 @@ class Prediction:
     probabilities: dict[str, float]
     neighbors: tuple[Neighbor, ...]
     class_id: int | None = None
+    thumbnail: Callable[[int], bytes] | None = field(default=None, repr=False, compare=False)
+
+    def _repr_html_(self) -> str:
+        def picture(example_id: int) -> bytes | None:
+            try:
+                return self.thumbnail and self.thumbnail(example_id)
+            except ClassifyAnythingError:  # the project is closed, or the example is gone
+                return None
+
+        return prediction_html(
+            self.label,
+            self.probability,
+            self.probabilities,
+            [(one.label, one.similarity, picture(one.example_id)) for one in self.neighbors],
+        )
+
+    def __reduce__(self) -> tuple[type[Prediction], tuple[Any, ...]]:
+        # Without the thumbnails: they belong to an open project.
+        given = (self.label, self.probability, self.probabilities, self.neighbors, self.class_id)
+        return Prediction, given
 
 
 @dataclass(frozen=True, slots=True)

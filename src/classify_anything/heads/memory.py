@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from classify_anything.errors import InputError
+from classify_anything.heads.estimator import ClassifierEstimator, labels, table
 from classify_anything.heads.protocol import Decision, HeldOut, Int64Array
 from classify_anything.heads.rows import Rows, unit_rows
 from classify_anything.types import Float32Array
@@ -19,7 +20,7 @@ _TIE = 1e-6
 exact to more, and which of two equal rows comes out higher depends on where they lie in memory."""
 
 
-class Memory(ABC):
+class Memory(ClassifierEstimator, ABC):
     """Base of the heads: examples as unit vectors, learnt and forgotten one at a time.
 
     A head says in ``_decide`` what it makes of a unit vector.
@@ -41,6 +42,13 @@ class Memory(ABC):
         """The classes, [classes]."""
         return np.asarray(list(self._codes))
 
+    @property
+    def n_features_in_(self) -> int:
+        """d, once there are examples."""
+        if self._rows.dimension is None:
+            raise AttributeError("n_features_in_ is known once there are examples.")
+        return self._rows.dimension
+
     def __len__(self) -> int:
         """The number of examples."""
         return len(self._rows)
@@ -49,9 +57,13 @@ class Memory(ABC):
         return key in self._rows
 
     def fit(self, X: npt.ArrayLike, y: Sequence[Hashable]) -> Self:
-        """Forget everything, then learn X, float [n, d], with labels y, [n]."""
+        """Forget everything, then learn X, float [n, d], with labels y, [n].
+
+        As in scikit-learn, the classes are then in sorted order.
+        """
+        rows, named = table(X, self), labels(y, self)
         self.clear()
-        return self.partial_fit(X, y)
+        return self.partial_fit(rows, named, classes=np.unique(np.asarray(named)).tolist())
 
     def partial_fit(
         self,
@@ -137,8 +149,7 @@ class Memory(ABC):
 
     def predict_proba(self, X: npt.ArrayLike) -> Float32Array:
         """Probabilities, float [n, d] → float32 [n, classes]. Raises InputError if empty."""
-        self._check_fitted()
-        units = unit_rows(X, self._rows.dimension)
+        units = self._query(X)
         found = [self._decide(unit).probabilities for unit in units]
         return np.stack(found) if found else np.empty((0, len(self._codes)), np.float32)
 
@@ -148,9 +159,9 @@ class Memory(ABC):
         n_neighbors: int | None = None,
     ) -> tuple[Float32Array, Int64Array]:
         """Cosine distances and keys of the nearest examples, each [n, min(k, examples)]."""
-        self._check_fitted()
+        units = self._query(X)
         count = self.n_neighbors if n_neighbors is None else n_neighbors
-        found = [self._nearest(unit, count) for unit in unit_rows(X, self._rows.dimension)]
+        found = [self._nearest(unit, count) for unit in units]
         shape = (len(found), min(count, len(self)))
         distances = np.array([1 - similarities for _, similarities in found], np.float32)
         keys = np.array([self._rows.keys[chosen] for chosen, _ in found], np.int64)
@@ -197,7 +208,7 @@ class Memory(ABC):
         order = np.argsort(groups, kind="stable")
         return list(np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)), alone
 
-    def _changed(self) -> None:  # noqa: B027 - most heads have nothing to do then
+    def _changed(self) -> None:
         """Called after examples were learnt."""
 
     def _moved(self) -> None:
@@ -223,6 +234,10 @@ class Memory(ABC):
             raise InputError(
                 f"n_neighbors must be a whole number from 1, not {self.n_neighbors!r}."
             )
+
+    def _query(self, X: npt.ArrayLike) -> Float32Array:
+        self._check_fitted()
+        return unit_rows(table(X, self, self._rows.dimension), self._rows.dimension)
 
     def _check_fitted(self) -> None:
         self._check_parameters()

@@ -47,8 +47,7 @@ class Store:
 
         Raises StoreError when the project is closed.
         """
-        if self._raw.driver_connection is None:
-            raise StoreError(f"{self.path}: the project is closed.")
+        self._check_open()
         with clear_errors(self.path):
             row = self._raw.driver_connection.execute("PRAGMA data_version").fetchone()
         return int(row[0]), self._writes
@@ -329,14 +328,20 @@ class Store:
 
     # --- transactions
 
+    def _check_open(self) -> None:
+        if self._raw.driver_connection is None:
+            raise StoreError(f"{self.path}: the project is closed.")
+
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
+        self._check_open()
         with clear_errors(self.path), self._engine.begin() as connection:
             yield connection
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[tuple[sa.Connection, int]]:
         """A transaction that makes the next revision."""
+        self._check_open()
         with clear_errors(self.path), self._writer.begin() as connection:
             update = sa.update(project).values(revision=project.c.revision + 1)
             revision = connection.execute(update.returning(project.c.revision)).scalar_one()

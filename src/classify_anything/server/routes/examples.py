@@ -32,7 +32,6 @@ from classify_anything.server.routes.common import (
 )
 from classify_anything.server.translate import to_example, to_index, to_neighbor
 
-THUMBNAIL_SIZE = 160
 _MAX_PAGE = 500
 _PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/*": {}}}}
 _Name = Annotated[str | None, Query(min_length=1, max_length=64)]
@@ -118,7 +117,7 @@ async def image(project: ProjectOf, example_id: Id) -> Response:
 async def thumbnail(project: ProjectOf, example_id: Id) -> Response:
     """The picture of an example as a small square JPEG, 160 pixels wide."""
     data, _ = await project.run(lambda clf: clf.image(example_id))
-    small = await asyncio.to_thread(make_thumbnail, data, THUMBNAIL_SIZE)
+    small = await asyncio.to_thread(make_thumbnail, data)
     return Response(small, media_type="image/jpeg", headers=FOREVER)
 
 
