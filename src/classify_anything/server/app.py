@@ -34,6 +34,7 @@ from classify_anything.server.routes import classes as class_routes
 from classify_anything.server.routes import datasets as dataset_routes
 from classify_anything.server.routes import examples as example_routes
 from classify_anything.server.routes import project as project_routes
+from classify_anything.server.samples import add_samples
 
 STATIC = Path(__file__).parent.parent / "static"
 
@@ -162,6 +163,7 @@ def _describe_what_fastapi_cannot_see(app: FastAPI) -> None:
         for operations in schema["paths"].values():
             for operation in operations.values():
                 operation["responses"].pop("422", None)  # it is a 400 here, see _invalid_request
+        add_samples(schema)
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign] # FastAPI's documented way

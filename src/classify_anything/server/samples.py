@@ -1,0 +1,139 @@
+"""An example of each message and of each error, for the OpenAPI description."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from classify_anything._version import __version__
+from classify_anything.server.messages import (
+    ChangeInfo,
+    ClassEdit,
+    ClassInfo,
+    ErrorReply,
+    ExampleIds,
+    ExampleIndex,
+    ExampleInfo,
+    ExampleMove,
+    ExamplePage,
+    Health,
+    ImportInfo,
+    ImportStart,
+    Message,
+    NeighborInfo,
+    Neighbors,
+    NewClass,
+    PredictionInfo,
+    ProblemInfo,
+    State,
+    UndoRequest,
+)
+
+_MUG = ClassInfo(id=1, name="Mug", color=0, examples=2, latest=[8, 7])
+_CHANGE = ChangeInfo(id=12, text="2 examples added to Mug")
+_EXAMPLE = ExampleInfo(
+    id=7,
+    class_id=1,
+    recording_id=3,
+    width=640,
+    height=480,
+    created_at="2026-11-24T09:30:00.000+00:00",
+    source="camera",
+)
+_NEIGHBOR = NeighborInfo(example_id=7, class_id=1, similarity=0.97)
+_SAMPLES: tuple[Message, ...] = (
+    Health(version=__version__),
+    _MUG,
+    _EXAMPLE,
+    State(
+        revision=31,
+        project="desk",
+        backbone="efficientnet-lite0",
+        version=__version__,
+        classes=[_MUG],
+        undo=_CHANGE,
+        redo=None,
+    ),
+    PredictionInfo(
+        class_id=1,
+        label="Mug",
+        probability=0.92,
+        probabilities={1: 0.92, 2: 0.08},
+        neighbors=[_NEIGHBOR],
+    ),
+    Neighbors(neighbors=[_NEIGHBOR]),
+    ExamplePage(examples=[_EXAMPLE], next=None),
+    ExampleIndex(
+        revision=31,
+        ids=[8, 7],
+        class_ids=[1, 1],
+        recording_ids=[3, 3],
+        sources=[0, 0],
+        source_names=["camera"],
+        created_at=[1795512601, 1795512600],
+    ),
+    ImportInfo(
+        id="9f2c4e1ab07d3358",
+        status="done",
+        done=3,
+        total=3,
+        added=1,
+        known=1,
+        problem_count=1,
+        problems=[
+            ProblemInfo(
+                name="mugs/3.jpg", message="mugs/3.jpg: damaged or cut short.", code="bad_image"
+            )
+        ],
+        change=12,
+        error=None,
+    ),
+    NewClass(name="Mug"),
+    ClassEdit(name="Cup", color=3),
+    UndoRequest(change=12),
+    ExampleIds(ids=[7, 8]),
+    ExampleMove(ids=[7, 8], class_id=2),
+    ImportStart(label="Mug"),
+)
+_BY_NAME = {type(sample).__name__: sample.model_dump(mode="json") for sample in _SAMPLES}
+_ERRORS = {
+    HTTPStatus.BAD_REQUEST: ("bad_input", "body.name: Input should be a valid string."),
+    HTTPStatus.FORBIDDEN: ("access_denied", "A page from another site may not use this server."),
+    HTTPStatus.CONFLICT: ("conflict", "Something else was changed since; undo that first."),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("too_large", "At most 64 MB can be sent at once."),
+    HTTPStatus.INTERNAL_SERVER_ERROR: (
+        "error",
+        "Something went wrong inside; the terminal says more.",
+    ),
+}
+_NOT_FOUND = {
+    "{example_id}": "No example 7.",
+    "{import_id}": "No import 9f2c4e1ab07d3358.",
+    "": "No class 7.",
+}
+
+
+def add_samples(schema: dict[str, Any]) -> None:
+    """Put an example into each body and each answer of an OpenAPI description."""
+    for path, operations in schema["paths"].items():
+        for operation in operations.values():
+            _add(operation.get("requestBody", {}))
+            for status, response in operation["responses"].items():
+                if int(status) < HTTPStatus.BAD_REQUEST:
+                    _add(response)
+                else:
+                    response["content"]["application/json"]["example"] = _error(int(status), path)
+
+
+def _add(described: dict[str, Any]) -> None:
+    """Put the sample of its message into a body or an answer that is JSON."""
+    media = described.get("content", {}).get("application/json")
+    if media is not None:
+        media["example"] = _BY_NAME[media["schema"]["$ref"].rpartition("/")[2]]
+
+
+def _error(status: int, path: str) -> dict[str, Any]:
+    if status == HTTPStatus.NOT_FOUND:
+        message = next(text for part, text in _NOT_FOUND.items() if part in path)
+        return ErrorReply.of("not_found", message).model_dump(mode="json")
+    return ErrorReply.of(*_ERRORS[HTTPStatus(status)]).model_dump(mode="json")
