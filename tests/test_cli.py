@@ -11,64 +11,128 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+import typer
+
 from classify_anything import __version__, settings
+from classify_anything.cli import app
 from classify_anything.errors import ClassifyAnythingError
+from tests.command import COMMAND, run
 from tests.server import run_server
 
-
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "classify_anything", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, **environment},
-    )
+COMMANDS = typer.main.get_command(app).commands
 
 
 def test_it_says_its_version() -> None:
     assert run("--version").stdout.strip() == f"classify-anything {__version__}"
 
 
-def test_help_teaches() -> None:
+def test_its_version_is_said_without_loading_what_is_slow() -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "classify_anything", "--version"],
+        capture_output=True,
+        text=True,
+    )
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "typer" in loaded
+    assert not loaded & {"numpy", "PIL", "onnxruntime", "sqlalchemy", "fastapi", "rich", "cv2"}
+
+
+def test_help_teaches_and_names_every_command() -> None:
     text = " ".join(run("--help").stdout.split())
     assert "hold a button" in text
     assert "classify-anything desk.db" in text
-    for option in settings.OPTIONS:
-        assert option.env in text
-        assert option.help.split()[0] in text
+    for name in COMMANDS:
+        assert f" {name} " in text
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_a_command_tells_its_options(name: str) -> None:
+    text = " ".join(run(name, "--help", COLUMNS="200").stdout.split())
+    for parameter in COMMANDS[name].params:
+        assert parameter.help in text
+        assert parameter.envvar is None or parameter.envvar in text
 
 
 def test_an_error_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
-    done = run("--no-open", "--port", "0", str(tmp_path / "notes.txt"))
+    done = run("--no-open", "--port", "0", tmp_path / "notes.txt")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("Error: ")
     assert done.stderr.count("\n") == 1
-    assert (
-        run("--no-open", "--port", "0", "--backbone", "nope", str(tmp_path / "p.db")).returncode
-        == 1
+    wrong = run("--no-open", "--port", "0", "--backbone", "nope", tmp_path / "p.db")
+    assert wrong.returncode == 1
+    assert run("--port", "99999", tmp_path / "p.db").returncode == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--port", "many"),
+        ("serve", "one.db", "two.db"),
+        ("import",),
+        ("import", "photos", "--from", "1:x"),
+        ("import", "photos", "--to", "-3"),
+        ("predict", "--json", "--csv", "photo.jpg"),
+        ("export", "out.zip", "--format", "rar"),
+        ("watch", "0", "--on-change", "no-such-command-anywhere"),
+        ("watch", "0", "--on-change", "echo 'open"),
+        ("watch", "0", "--on-change", ""),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    done = run(*arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Error: " in done.stderr.splitlines()[-1]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("predict", "x.jpg"), ("classes",), ("examples",), ("export", "x.zip"), ("watch", "0")],
+)
+def test_a_command_that_reads_begins_no_project(
+    tmp_path: Path, tiny_backbone: Path, arguments: tuple[str, ...]
+) -> None:
+    done = run(*arguments, "-p", "no.db", "--backbone", tiny_backbone, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (
+        1,
+        "",
+        "Error: no.db: no such project.\n",
     )
-    assert run("--port", "99999", str(tmp_path / "p.db")).returncode == 1
-    assert run("--port", "many").returncode == 2
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_without_a_project_the_users_own_is_opened(tmp_path: Path, tiny_backbone: Path) -> None:
-    os.environ["XDG_DATA_HOME"] = str(tmp_path)
-    try:
-        own = settings.default_project()
-        script = "from classify_anything.settings import default_project; print(default_project())"
-        shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-        assert Path(shown.stdout.strip()) == own
-    finally:
-        del os.environ["XDG_DATA_HOME"]
+def test_a_first_word_that_is_no_command_is_a_project(tmp_path: Path, tiny_backbone: Path) -> None:
+    with run_server(tmp_path / "desk.db", "--backbone", str(tiny_backbone)):
+        assert (tmp_path / "desk.db").exists()
+
+
+def test_a_project_may_be_called_like_a_command(tmp_path: Path) -> None:
+    (tmp_path / "import").write_text("no project")
+    done = run("./import", "--no-open", "--port", "0", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: import: ")
+
+
+def test_a_command_that_is_misspelt_begins_no_project(tmp_path: Path) -> None:
+    done = run("exmaples", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Did you mean 'examples'?" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_project_the_users_own_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert str(settings.default_project()) in run("classes").stderr
 
 
 def test_a_taken_port_is_told_with_the_next_free_one(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = run("--no-open", "--port", str(port), str(tmp_path / "p.db"))
+        done = run("--no-open", "--port", str(port), tmp_path / "p.db")
         assert done.returncode == 1
         assert f"Port {port} is taken by another program." in done.stderr
         assert "is free: --port" in done.stderr
@@ -79,12 +143,12 @@ def test_a_person_is_offered_the_next_free_port(tmp_path: Path, tiny_backbone: P
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         here, there = pty.openpty()
-        command = [sys.executable, "-m", "classify_anything", "--no-open", "--port", str(port)]
         process = subprocess.Popen(
-            [*command, "--backbone", str(tiny_backbone), str(tmp_path / "p.db")],
+            [*COMMAND, "--no-open", "--port", str(port), "--backbone", tiny_backbone, "p.db"],
             stdin=there,
             stdout=there,
             stderr=there,
+            cwd=tmp_path,
         )
         os.close(there)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import signal
 import sqlite3
@@ -12,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -193,27 +195,81 @@ def test_the_migrations_make_the_tables_that_the_code_uses(tmp_path: Path) -> No
     assert int(ScriptDirectory.from_config(config).get_current_head() or 0) == tables.SCHEMA_VERSION
 
 
+FIRST_FORMAT = """
+INSERT INTO classes VALUES (1, 'Mug', 7, 0, NULL), (2, 'Cup', 1, 0, NULL);
+INSERT INTO changes VALUES
+    (1, 'add_class', '{"class": 1}', 0, :now),
+    (2, 'add', '{"classes": [2]}', 0, :now),
+    (3, 'remove', '{"text": "1 example deleted"}', 0, :now);
+INSERT INTO recordings VALUES (1, 'press', 2, :now), (2, NULL, 2, :now);
+INSERT INTO examples VALUES
+    (1, 1, 1, NULL, 1, 0, NULL, 640, 480, 'image/jpeg', 'sha-1', :now, 'camera', x'01'),
+    (2, 2, 1, 'key', 1, 0, NULL, 640, 480, 'image/jpeg', 'sha-2', :now, 'camera', x'02'),
+    (3, 1, 2, NULL, 2, 1, 3, 640, 480, 'image/png', 'sha-3', :now, 'http', x'03');
+INSERT INTO embeddings VALUES (1, 'b', x'0000803f00000000'), (2, 'b', x'000000000000803f');
+UPDATE project SET revision = 2;
+PRAGMA user_version = 1;
+"""
+
+
+def write_first_format(path: Path) -> None:
+    """A project of format 1: its migration run, and rows as that version wrote them."""
+    engine = sa.create_engine(f"sqlite:///{path}")
+    config = Config()
+    config.set_main_option("script_location", str(database._MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    engine.dispose()
+    now = journal.now().isoformat(" ", "microseconds")
+    with contextlib.closing(sqlite3.connect(path)) as raw:
+        raw.executescript(FIRST_FORMAT.replace(":now", f"'{now}'"))
+        raw.execute(f"PRAGMA application_id = {tables.APPLICATION_ID}")
+
+
 def test_a_project_of_the_first_format_is_brought_to_the_newest(tmp_path: Path) -> None:
     path = tmp_path / "project.db"
+    write_first_format(path)
+    before = path.read_bytes()
+    with sqlite3.connect(path) as raw:
+        assert "added_by" not in str(raw.execute("SELECT sql FROM sqlite_schema").fetchall())
+    raw.close()
+    assert path.read_bytes() == before
     store = Store(path)
-    mug = store.add_class("Mug")
-    store.add([new(mug.id, recording="a"), new(mug.id, recording="a")], "b")
-    before = contents(store)
-    with store._engine.begin() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(database._MIGRATIONS))
-        config.attributes["connection"] = connection
-        connection.exec_driver_sql("DROP INDEX ix_examples_added_by")
-        connection.exec_driver_sql("ALTER TABLE examples DROP COLUMN added_by")
-        command.stamp(config, "0001")
-        connection.exec_driver_sql("PRAGMA user_version = 1")
+    assert [(item.name, item.color) for item in store.classes()] == [("Mug", 7), ("Cup", 1)]
+    newest, oldest = store.examples()
+    assert (newest.label, newest.recording_id, newest.sha256) == ("Cup", 1, "sha-2")
+    assert (oldest.label, oldest.recording_id, oldest.source) == ("Mug", 1, "camera")
+    assert store.image(1) == (b"\x01", "image/jpeg")
+    vectors = [row.embedding.tolist() for row in store.since(-1, "b").rows]  # type: ignore[union-attr]
+    assert vectors == [[1, 0], [0, 1]]
+    (again,) = store.add([new("Cup", key="key")], "b")
+    assert again == newest
     store.close()
-    again = Store(path)
-    assert contents(again) == before
-    assert again.next_undo().text == "2 examples added to Mug"  # type: ignore[union-attr]
-    again.undo()
-    assert again.examples() == []
-    again.close()
+    with sqlite3.connect(path) as raw:
+        assert raw.execute("PRAGMA user_version").fetchone() == (tables.SCHEMA_VERSION,)
+        assert raw.execute("PRAGMA foreign_key_check").fetchall() == []
+    raw.close()
+
+
+def test_what_the_first_format_did_can_be_undone_and_done_again(tmp_path: Path) -> None:
+    path = tmp_path / "project.db"
+    write_first_format(path)
+    store = Store(path)
+    texts, states = [], [contents(store)]
+    while change := store.next_undo():
+        texts.append(change.text)
+        store.undo()
+        states.append(contents(store))
+    assert texts == ["1 example deleted", "3 examples added to 2 classes", "Mug added"]
+    sizes = [(len(classes), len(rows)) for classes, rows in states]
+    assert sizes == [(2, 2), (2, 3), (1, 0), (0, 0)]
+    for state in states[-2::-1]:
+        store.redo()
+        assert contents(store) == state
+    (joined,) = store.add([new("Mug", recording="press")], "b")
+    assert joined.recording_id == 1
+    store.close()
 
 
 def test_old_changes_are_forgotten_and_what_they_held_is_erased(
@@ -251,3 +307,23 @@ def test_what_can_still_be_brought_back_is_kept(tmp_path: Path) -> None:
     again.redo()
     assert len(again.examples()) == 1
     again.close()
+
+
+def test_an_interrupt_in_a_statement_leaves_the_project_usable(tmp_path: Path) -> None:
+    store = Store(tmp_path / "project.db")
+    mug = store.add_class("Mug")
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    sa.event.listen(store._engine, "before_cursor_execute", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        store.add([new(mug.id)], "b")
+    sa.event.remove(store._engine, "before_cursor_execute", interrupt)
+    assert store.examples() == []
+    store.add([new(mug.id)], "b")
+    assert len(store.examples()) == 1
+    assert store.version() is not None
+    store.close()
+    with pytest.raises(StoreError, match="closed"):
+        store.examples()

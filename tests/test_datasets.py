@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
+import sys
+import tempfile
 from collections import Counter
 from pathlib import Path
 
@@ -76,6 +80,8 @@ def test_hugging_face_lists_name_the_classes(clf: Classifier, tmp_path: Path) ->
     report = clf.import_dataset(write_tree(tmp_path / "set", files))
     assert taught(clf) == {"Mug": 1, "Cup": 1, "b": 1}
     assert [problem.message for problem in report.problems] == ["gone.png: listed, but not there."]
+    labels = [clf.example(id_).label for id_ in report.examples]
+    assert labels == ["Mug", "Cup", "b"]
     rows = [{"file_name": "1.png", "label": 7}, {"file_name": "2.png", "category": "Tea"}]
     lines = "\n".join(json.dumps(row) for row in rows).encode()
     other = {"train/1.png": LIME, "train/2.png": RED, "train/metadata.jsonl": lines}
@@ -138,9 +144,13 @@ def test_videos_in_a_zip_and_videos_that_are_none(clf: Classifier, tmp_path: Pat
     report = clf.import_dataset(write_zip(tmp_path / "set.zip", files), frames=Frames(2))
     assert taught(clf) == {"wave": 6}
     assert [Path(problem.name).name for problem in report.problems] == ["b.mp4", "c.avi"]
-    assert all("not a video" in problem.message for problem in report.problems)
+    for problem in report.problems:
+        assert problem.message.startswith(f"{tmp_path / 'set.zip'}/wave/")
+        assert "video" in problem.message
+        assert "classify-anything-" not in problem.message
     late = clf.import_dataset(tmp_path / "a.avi", frames=Frames(start=60))
-    assert "no frames in that range; it is 3.0 s long" in late.problems[0].message
+    assert late.problems[0].message.startswith(str(tmp_path / "a.avi"))
+    assert taught(clf) == {"wave": 6}
 
 
 @pytest.mark.parametrize(
@@ -154,11 +164,129 @@ def test_frames_that_cannot_be_are_refused(options: dict[str, float]) -> None:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
 def test_what_is_no_file_does_not_hold_an_import_up(clf: Classifier, tmp_path: Path) -> None:
     root = write_tree(tmp_path / "set", {"A/1.png": RED})
-    os.mkfifo(root / "A" / "2.png")
-    (root / "A" / "3.png").symlink_to(root / "nowhere.png")
+    for name in ("2.png", "3.mp4", "4.zip"):
+        os.mkfifo(root / "A" / name)
+    (root / "A" / "5.png").symlink_to(root / "nowhere.png")
     report = clf.import_dataset(root)
     assert taught(clf) == {"A": 1}
-    assert [problem.message.partition("A/")[2] for problem in report.problems] == [
+    assert sorted(problem.message.partition("A/")[2] for problem in report.problems) == [
         "2.png: not a file.",
-        "3.png: No such file or directory.",
+        "3.mp4: not a file.",
+        "4.zip: not a file.",
+        "5.png: No such file or directory.",
     ]
+    os.mkfifo(root / "metadata.csv")
+    with pytest.raises(DatasetError, match=r"metadata\.csv: not a file"):
+        clf.import_dataset(root)
+
+
+def test_links_are_followed_once(clf: Classifier, tmp_path: Path) -> None:
+    far = write_tree(tmp_path / "far", {"1.png": RED, "2.png": BLUE})
+    root = write_tree(tmp_path / "set", {"A/1.png": LIME})
+    (root / "Mug").symlink_to(far)
+    (root / "A" / "2.png").symlink_to(far / "2.png")
+    (root / "A" / "round").symlink_to(root)
+    (far / "back").symlink_to(root / "A")
+    report = clf.import_dataset(root)
+    assert taught(clf) == {"A": 2, "Mug": 2}
+    assert sorted(problem.message for problem in report.problems) == [
+        f"{root}/A/round: a link to a folder read already.",
+        f"{root}/Mug/back: a link to a folder read already.",
+    ]
+
+
+def test_a_broken_zip_among_others_is_listed(clf: Classifier, tmp_path: Path) -> None:
+    root = write_tree(tmp_path / "set", {"broken.zip": b"PK\x03\x04", "A/1.png": RED})
+    write_zip(root / "Mug.zip", {"1.png": BLUE})
+    report = clf.import_dataset(root)
+    assert taught(clf) == {"A": 1, "Mug": 1}
+    (problem,) = report.problems
+    assert problem.message.startswith(f"{root}/broken.zip: not a zip, or damaged")
+
+
+def test_accents_are_matched_however_they_are_written(clf: Classifier, tmp_path: Path) -> None:
+    listed = "file_name,label\nCafe\u0301.png,Mug\nTh\u00e9.png,Tea\n".encode()
+    files = {"Caf\u00e9.png": RED, "The\u0301.png": BLUE, "metadata.csv": listed}
+    report = clf.import_dataset(write_tree(tmp_path / "set", files))
+    assert (taught(clf), report.problems) == ({"Mug": 1, "Tea": 1}, ())
+
+
+def test_names_that_no_terminal_can_show_stay_on_one_line(clf: Classifier, tmp_path: Path) -> None:
+    root = write_tree(tmp_path / "set", {"A/two\nlines.png": b"x", "A/1.png": RED})
+    write_tree(root, {os.fsdecode(b"A/caf\xe9.png"): b"", os.fsdecode(b"caf\xe9/1.png"): BLUE})
+    report = clf.import_dataset(root)
+    assert taught(clf) == {"A": 1}
+    for problem in report.problems:
+        assert "\n" not in problem.message
+        problem.message.encode()
+    names = sorted(problem.name.removeprefix(f"{root}/") for problem in report.problems)
+    assert names == ["A/caf\ufffd.png", "A/two\ufffdlines.png", "caf\ufffd/1.png"]
+
+
+def test_another_program_s_list_of_classes_is_passed_over(clf: Classifier, tmp_path: Path) -> None:
+    files = {"A/1.png": RED, "classes.csv": b"id,name\n1,Mug\n"}
+    clf.import_dataset(write_tree(tmp_path / "set", files))
+    assert [item.name for item in clf.classes()] == ["A"]
+
+
+def test_odd_words_in_a_list_do_no_harm(clf: Classifier, tmp_path: Path) -> None:
+    rows = [
+        {"file_name": "1.png", "label": "Mug", "source": "\ud800", "recording": "a\ud800"},
+        {"file_name": "2.png", "label": None, "created_at": "2020-02-02T20:20:20+02:00"},
+        {"file_name": "../../1.png", "label": "Mug"},
+        {"file_name": "/etc/passwd", "label": "Mug"},
+    ]
+    lines = "\n".join(json.dumps(row) for row in rows).encode()
+    files = {"1.png": RED, "2.png": BLUE, "metadata.jsonl": lines}
+    report = clf.import_dataset(write_tree(tmp_path / "set", files))
+    assert taught(clf) == {"Mug": 1, "set": 1}
+    assert clf.examples()[0].created_at.isoformat() == "2020-02-02T18:20:20+00:00"
+    assert [problem.message for problem in report.problems] == [
+        "../../1.png: listed, but not there.",
+        "/etc/passwd: listed, but not there.",
+    ]
+
+
+_AS_NOBODY = """
+import os, sys
+from PIL import Image
+from classify_anything import Classifier
+from classify_anything.errors import DatasetError
+Image.init()
+clf = Classifier(sys.argv[1], backbone=sys.argv[2])
+if os.getuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+for path in sys.argv[3:]:
+    try:
+        for problem in clf.import_dataset(path).problems:
+            print(problem.message)
+    except DatasetError as error:
+        print("DatasetError", error)
+"""
+
+
+def test_what_may_not_be_read_is_named(tiny_backbone: Path) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        home = Path(name)
+        root = write_tree(home / "set", {"A/1.png": RED, "A/2.png": BLUE, "B/3.png": LIME})
+        write_zip(root / "C.zip", {"1.png": LIME})
+        write_tree(home / "listed", {"1.png": RED, "metadata.csv": b"file_name,label\n1.png,A\n"})
+        closed = [root / "A/2.png", root / "B", root / "C.zip", home / "listed/metadata.csv"]
+        backbone = shutil.copy(tiny_backbone, home)
+        home.chmod(0o777)
+        for path in closed:
+            path.chmod(0)
+        places = [str(root), str(home / "listed"), str(root / "B" / "3.png"), "x" * 5000]
+        command = [sys.executable, "-c", _AS_NOBODY, str(home / "project.db"), backbone, *places]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        for path in closed:
+            path.chmod(0o700)
+    assert sorted(done.stdout.replace(f"{home}/", "").splitlines()) == [
+        "DatasetError listed/metadata.csv: Permission denied.",
+        "DatasetError set/B/3.png: Permission denied.",
+        f"DatasetError {'x' * 5000}: File name too long.",
+        "set/A/2.png: Permission denied.",
+        "set/B: Permission denied.",
+        "set/C.zip: Permission denied.",
+    ], done.stdout + done.stderr

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -19,7 +22,9 @@ from classify_anything.server import messages
 from classify_anything.server.app import _STATUS, describe
 from classify_anything.store import tables
 from tests.photos import encoded, photo, plain
+from tests.reference import COMMANDS, with_tables
 from tests.server import RunningServer
+from tests.videos import write_video
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -55,13 +60,21 @@ def blocks(text: str, language: str) -> list[str]:
 # --- what exists is documented ------------------------------------------------------------------
 
 
-def test_every_option_stands_in_the_command_line_page_word_for_word() -> None:
+def test_every_command_is_documented_with_its_options() -> None:
     text = page("docs/command-line.md")
-    expected = [[f"`{option.flag}`", f"`{option.env}`", option.help] for option in settings.OPTIONS]
-    assert [row for row in rows(text) if row[0].startswith("`--")] == expected
+    assert text == with_tables(text), "write it anew: python -m tests.reference"
+    parts = {name: text.partition(f"\n## `{name}`\n")[2].partition("\n## ")[0] for name in COMMANDS}
+    for name, part in parts.items():
+        assert f"<!-- options of {name} -->" in part
+        assert name == "serve" or f"\n$ classify-anything {name} " in part, f"{name}: no example"
     assert f"`{settings.DEFAULT_HOST}` by default" in text
     assert f"`{settings.DEFAULT_PORT}` by default" in text
-    known = {option.env for option in settings.OPTIONS}
+
+
+def test_every_environment_variable_that_is_named_exists() -> None:
+    parameters = [parameter for command in COMMANDS.values() for parameter in command.params]
+    known = {parameter.envvar for parameter in parameters}
+    known |= {settings.LABEL_VARIABLE, settings.PROBABILITY_VARIABLE}
     for path in PAGES:
         assert set(re.findall(r"CLASSIFY_ANYTHING_\w+", path.read_text())) <= known, path.name
 
@@ -270,3 +283,31 @@ def test_the_curl_lines_are_answered_as_the_page_says(server: RunningServer, des
         reply = as_curl(server.http, command.replace("IMPORT", started))
         started = reply.json()["id"] if "/api/imports " in f"{command} " else started
         assert reply.status_code == int(status), (command, reply.text)
+
+
+def test_the_commands_print_what_the_page_shows(tmp_path: Path, tiny_backbone: Path) -> None:
+    for label, name in (("mug", "coffee"), ("cup", "rocket")):
+        (tmp_path / "photos" / label).mkdir(parents=True)
+        for number in range(1, 4):
+            picture = encoded(photo(name)[:, 10 * number :])
+            (tmp_path / "photos" / label / f"{number}.jpg").write_bytes(picture)
+    (tmp_path / "what.jpg").write_bytes(encoded(photo("coffee")[20:, :-40]))
+    write_video(tmp_path / "mug.avi", [(220 - 2 * n, 40, 30) for n in range(40)])
+
+    shown = "".join(blocks(page("docs/command-line.md"), "console"))
+    steps = re.findall(r"^\$ (.+)\n((?:[^$].*\n)*)", shown, re.MULTILINE)
+    commands, expected = zip(*steps, strict=True)
+    assert len(commands) > 15
+    script = f'classify-anything() {{ {sys.executable} -m classify_anything "$@"; }}; exec 2>&1\n'
+    script += "".join(f"{command}\nprintf '\\0'\n" for command in commands)
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "CLASSIFY_ANYTHING_BACKBONE": str(tiny_backbone)},
+    )
+    printed = done.stdout.split("\0")[:-1]
+    for command, lines, output in zip(commands, expected, printed, strict=True):
+        form = re.escape(lines).replace("…", ".*")
+        assert re.fullmatch(form, output), f"{command} prints:\n{output}"

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
+import io
+import itertools
 import json
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -14,7 +24,7 @@ from hypothesis import strategies as st
 
 from classify_anything import Classifier, KNeighborsHead
 from classify_anything.errors import LabelError, OutputError, SettingError
-from tests.files import colored
+from tests.files import colored, write_tree
 from tests.photos import encoded, photo, plain
 
 LABELS = [
@@ -29,6 +39,12 @@ LABELS = [
     "a|b",
     "a?b",
     "𐍈" * 100,
+    "𐍈" * 99 + "a",
+    "metadata.csv",
+    "CLASSES.csv",
+    "con.png",
+    "set.zip",
+    "a\u202eb",
     '"quoted", <b>',
 ]
 
@@ -95,6 +111,64 @@ def test_every_label_can_be_exported(clf: Classifier, tmp_path: Path, tiny_backb
             assert everything(again) == before
 
 
+@pytest.mark.parametrize("form", ["zip", "folder"])
+def test_what_came_back_goes_out_the_same(
+    clf: Classifier, tmp_path: Path, tiny_backbone: Path, form: Any
+) -> None:
+    clf.add("Gone", plain("navy"))
+    clf.remove_class("Gone")
+    teach(clf)
+    with Classifier(tmp_path / "again.db", backbone=tiny_backbone) as again:
+        again.import_dataset(clf.export(tmp_path / f"one.{form}", form))
+        again.export(tmp_path / f"two.{form}", form)
+    one, two = (files(tmp_path / f"{name}.{form}") for name in ("one", "two"))
+    assert one.keys() != two.keys()
+    assert without_ids(one) == without_ids(two)
+
+
+def files(path: Path) -> dict[str, bytes]:
+    """The files of an export, by their names."""
+    if path.is_dir():
+        inside = [file for file in path.rglob("*") if file.is_file()]
+        return {file.relative_to(path).as_posix(): file.read_bytes() for file in inside}
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def without_ids(exported: dict[str, bytes]) -> tuple[Any, ...]:
+    """An export without the ids of its examples and recordings."""
+    rows = list(csv.DictReader(io.StringIO(exported["metadata.csv"].decode())))
+    first = {row["recording"]: number for number, row in reversed(list(enumerate(rows)))}
+    return exported["classes.csv"], [
+        (
+            exported[row["file_name"]],
+            Path(row["file_name"]).parent,
+            Path(row["file_name"]).suffix,
+            first[row["recording"]],
+            *(row[column] for column in ("label", "created_at", "source", "sha256")),
+        )
+        for row in rows
+    ]
+
+
+def test_odd_times_and_sources_survive(
+    clf: Classifier, tmp_path: Path, tiny_backbone: Path
+) -> None:
+    clf.add("Mug", plain("navy"), source='one\rtwo\n"three", ')
+    listed = (
+        "file_name,label,created_at\n"
+        "1.png,Mug,0001-01-01T00:00:00.000001+00:00\n"
+        "2.png,Mug,1970-01-01T00:00:00+05:30\n"
+        "3.png,Mug,9999-12-31T23:59:59.999999\n"
+    )
+    pictures = {f"{n}.png": colored(n, n, n) for n in (1, 2, 3)}
+    clf.import_dataset(write_tree(tmp_path / "odd", {**pictures, "metadata.csv": listed.encode()}))
+    assert [example.created_at.year for example in clf.examples()][:3] == [9999, 1969, 1]
+    with Classifier(tmp_path / "again.db", backbone=tiny_backbone) as again:
+        assert again.import_dataset(clf.export(tmp_path / "odd.zip")).problems == ()
+        assert everything(again) == everything(clf)
+
+
 @settings(
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -142,11 +216,17 @@ def test_the_json_of_tfjs_has_the_embeddings(clf: Classifier, tmp_path: Path) ->
     teach(clf)
     entries = json.loads(clf.export(tmp_path / "knn.json", "tfjs-knn").read_text())
     assert [(label, shape) for label, _, shape in entries] == [("Mug", [2, 48]), ("Cup", [3, 48])]
-    head = KNeighborsHead()
+    head = KNeighborsHead(weights="distance")
     for label, numbers, shape in entries:
         head.partial_fit(np.array(numbers, np.float32).reshape(shape), [label] * shape[0])
-    embedding = clf.embed(plain("red"))
-    assert head.predict([embedding]) == ["Cup"]
+    exported = [example.id for label in ("Mug", "Cup") for example in clf.examples(label)[::-1]]
+    for image in (plain("red"), photo("coffee"), photo("cat"), photo("retina")):
+        distances, rows = head.kneighbors([clf.embed(image)])
+        found = clf.predict(image).neighbors
+        assert [exported[row] for row in rows[0]] == [near.example_id for near in found]
+        similarities = [near.similarity for near in found]
+        np.testing.assert_allclose(1 - distances[0], similarities, rtol=0, atol=1e-6)
+        assert head.predict([clf.embed(image)]) == [clf.predict(image).label]
     stored = dict(clf.embeddings_by_label())
     for label, numbers, shape in entries:
         exact = np.array(numbers, np.float32).reshape(shape)
@@ -161,8 +241,16 @@ def test_nothing_is_replaced_unasked(clf: Classifier, tmp_path: Path) -> None:
     for form, name in (("zip", "kept.zip"), ("folder", "mine")):
         with pytest.raises(OutputError, match=f"{name}: is there already"):
             clf.export(tmp_path / name, form)  # type: ignore[arg-type]
+    (tmp_path / "mine" / "classes.csv").write_text("physics, art")
     with pytest.raises(OutputError, match="not an export"):
         clf.export(tmp_path / "mine", "folder", overwrite=True)
+    for form, same in itertools.product(
+        ("zip", "tfjs-knn", "folder"), (clf.path, tmp_path / "link")
+    ):
+        with contextlib.suppress(FileExistsError):
+            (tmp_path / "link").symlink_to(clf.path)
+        with pytest.raises(OutputError, match="is the project itself"):
+            clf.export(same, form, overwrite=True)  # type: ignore[arg-type]
     assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
     assert (tmp_path / "kept.zip").read_bytes() == b"kept"
     clf.export(tmp_path / "kept.zip", overwrite=True)
@@ -186,3 +274,56 @@ def test_an_export_that_fails_leaves_nothing(clf: Classifier, tmp_path: Path) ->
     with pytest.raises(KeyError):
         clf.export(target)
     assert list(target.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("form", ["zip", "folder", "tfjs-knn"])
+def test_a_full_disk_leaves_nothing(clf: Classifier, tmp_path: Path, form: Any) -> None:
+    teach(clf)
+    target = tmp_path / "out" / "desk"
+    old_limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    old_handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, old_limit[1]))
+    try:
+        with pytest.raises(OutputError, match="desk: File too large"):
+            clf.export(target, form)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old_limit)
+        signal.signal(signal.SIGXFSZ, old_handler)
+    assert list(target.parent.iterdir()) == []
+    clf.export(target, form)
+    before = target.read_bytes() if target.is_file() else files(target)
+    assert before
+
+
+_AS_NOBODY = """
+import os, sys
+from classify_anything import Classifier
+from classify_anything.errors import OutputError
+clf = Classifier(sys.argv[1], backbone=sys.argv[2])
+clf.add("Mug", sys.argv[3])
+if os.getuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+for form in ("zip", "folder", "tfjs-knn"):
+    try:
+        clf.export(sys.argv[4], form)
+    except OutputError as error:
+        print(error)
+"""
+
+
+def test_a_folder_that_may_not_be_written_is_named(tiny_backbone: Path) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        home = write_tree(Path(name), {"1.png": plain("red")})
+        (home / "closed").mkdir()
+        home.chmod(0o777)
+        (home / "closed").chmod(0o555)
+        backbone = shutil.copy(tiny_backbone, home)
+        target = home / "closed" / "desk"
+        inputs = [str(home / "project.db"), backbone, str(home / "1.png"), str(target)]
+        done = subprocess.run(
+            [sys.executable, "-c", _AS_NOBODY, *inputs], capture_output=True, text=True, timeout=60
+        )
+        assert done.stdout.splitlines() == [f"{target}: Permission denied."] * 3, done.stderr
+        assert list((home / "closed").iterdir()) == []
+        (home / "closed").chmod(0o755)

@@ -7,13 +7,17 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from classify_anything import Classifier, Progress
-from classify_anything.errors import ConflictError, ImageError
+from classify_anything.errors import ConflictError, ImageError, NotFoundError, StoreFullError
 from classify_anything.formats import read_dataset
 from tests.files import colored, write_tree
 from tests.photos import encoded, photo, plain
@@ -52,8 +56,10 @@ def test_every_kind_of_image_can_be_added_to_a_class_by_id(clf: Classifier, tmp_
     report = clf.add_many((mug.id, image) for image in (path, str(path), photo("cat")))
     assert (len(report.examples), report.known) == (2, 1)
     assert clf.count(mug.id) == 2
-    lost = clf.add_many([(99, plain("blue"))])
+    lost = clf.add_many([(99, plain("blue")), (np.int64(mug.id), plain("lime"))])
     assert lost.problems[0].message == "image 1: No class 99."
+    assert len(lost.examples) == 1
+    assert clf.count(mug.id) == 3
 
 
 def test_one_bad_file_among_many_is_listed_and_ends_nothing(
@@ -80,6 +86,65 @@ def test_one_bad_file_among_many_is_listed_and_ends_nothing(
     assert not any("\n" in message for message in said.values())
     assert "save it as JPEG" in said["phone.heic"]
     assert "cut short" in said["cut.jpg"]
+
+
+def test_a_picture_with_a_time_is_told_apart_by_it_and_without_one_by_its_bytes(
+    clf: Classifier, tmp_path: Path
+) -> None:
+    clf.add("Mug", plain("red"))
+    clf.add("Mug", plain("red"))
+    root = write_tree(tmp_path / "set", {"Mug/copy.png": plain("red")})
+    target = clf.export(tmp_path / "desk.zip")
+    clf.undo()
+    clf.undo()
+    report = clf.import_dataset([target, root])
+    assert (len(report.examples), report.known) == (2, 1)
+    report = clf.import_dataset([root, target])
+    assert (len(report.examples), report.known) == (0, 3)
+
+
+def test_every_bad_image_is_a_problem(clf: Classifier, tmp_path: Path) -> None:
+    (tmp_path / "cut.jpg").write_bytes(encoded(photo("cat"))[:9000])
+    with Image.open(tmp_path / "cut.jpg") as cut:
+        bad: list[Any] = [cut, 7, None, np.zeros((4, 4)), tmp_path / "none.png", tmp_path, b"x"]
+        report = clf.add_many([*(("Mug", image) for image in bad), ("Mug", plain("red"))])
+    assert len(report.examples) == 1
+    assert [problem.message for problem in report.problems if "\n" in problem.message] == []
+    names = ["image 1", "image 2", "image 3", "image 4"]
+    names += [str(tmp_path / "none.png"), str(tmp_path), "image 7"]
+    assert [problem.name for problem in report.problems] == names
+    assert all(problem.message.startswith(problem.name) for problem in report.problems)
+
+
+def test_large_images_make_small_batches(clf: Classifier) -> None:
+    noise = np.random.default_rng(0)
+    images = (noise.integers(0, 256, (1500, 1500, 3), dtype=np.uint8) for _ in range(12))
+    told: list[Progress] = []
+    clf.add_many((("Mug", encoded(image, "BMP")) for image in images), progress=told.append)
+    assert [item.done for item in told] == [5, 10, 12]
+
+
+def test_only_a_few_images_are_taken_ahead_of_what_is_written(clf: Classifier) -> None:
+    taken = 0
+
+    def endless() -> Iterator[tuple[str, bytes]]:
+        nonlocal taken
+        for taken in itertools.count(1):
+            yield "Mug", colored(taken % 256, taken // 256, 0)
+
+    ahead = []
+
+    def stop(progress: Progress) -> None:
+        ahead.append(taken - progress.done)
+        if progress.done >= 320:
+            raise KeyboardInterrupt
+
+    threads = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        clf.add_many(endless(), progress=stop)
+    assert len(clf) == 320
+    assert max(ahead) <= 16 * (os.cpu_count() or 1)
+    assert threading.active_count() == threads
 
 
 @pytest.mark.parametrize("label", ["", "   ", "x" * 10_000, "bad\x07bell", "\ud800"])
@@ -146,6 +211,33 @@ def test_a_broken_source_leaves_the_project_as_it_was(clf: Classifier) -> None:
     assert clf.examples() == before
     assert [item.name for item in clf.classes()] == ["Mug"]
     assert clf.next_undo().text == "1 example added to Mug"  # type: ignore[union-attr]
+
+
+def test_a_full_disk_leaves_the_project_as_it_was(clf: Classifier) -> None:
+    clf.add("Mug", plain("red"))
+    before = clf.examples()
+    connection = clf._store._raw.driver_connection
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count = {pages + 40}")
+    with pytest.raises(StoreFullError):
+        clf.add_many(pairs(500, "Cup"))
+    assert clf.examples() == before
+    assert [item.name for item in clf.classes()] == ["Mug"]
+    assert clf.predict(plain("red")).label == "Mug"
+    assert clf.next_undo().text == "1 example added to Mug"  # type: ignore[union-attr]
+
+
+def test_an_import_into_a_class_that_is_removed_meanwhile_ends(clf: Classifier) -> None:
+    mug = clf.add_class("Mug")
+    clf.add("Cup", plain("red"))
+
+    def remove(progress: Progress) -> None:
+        if progress.done == 64:
+            clf.remove_class(mug.id)
+
+    with pytest.raises(NotFoundError, match=f"No class {mug.id}"):
+        clf.add_many([(mug.id, image) for _, image in pairs(100)], progress=remove)
+    assert [(item.name, clf.count(item.id)) for item in clf.classes()] == [("Cup", 1)]
 
 
 def test_an_import_that_is_undone_meanwhile_ends(clf: Classifier, tmp_path: Path) -> None:

@@ -4,15 +4,34 @@ from __future__ import annotations
 
 import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
 
 from classify_anything import Classifier
 from classify_anything.errors import DatasetError
+from classify_anything.formats import read_dataset
+from classify_anything.formats.trees import zip_tree
 from tests.files import colored, write_zip
 
 GOOD = colored(255, 0, 0)
+DEFLATED = 8
+
+
+def write_swelling_zip(path: Path, name: str, megabytes: int) -> Path:
+    """A small zip of one good picture, and a file of zeros that is large when it is unpacked."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    zeros = packer.compress(bytes(2**20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    write_zip(path, {"A/1.png": GOOD, name: zeros * megabytes + packer.flush()})
+    data = bytearray(path.read_bytes())
+    local, central = data.index(name.encode()) - 30, data.rindex(b"PK\x01\x02")
+    for place in (local + 8, central + 10):
+        data[place] = DEFLATED
+    for place in (local + 22, central + 24):
+        data[place : place + 4] = struct.pack("<I", min(megabytes * 2**20, 2**32 - 2))
+    path.write_bytes(data)
+    return path
 
 
 def only_problem(clf: Classifier, path: Path) -> str:
@@ -26,7 +45,7 @@ def only_problem(clf: Classifier, path: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    "name", ["../evil/1.png", "A/../../1.png", "/etc/1.png", "C:/1.png", "..\\evil\\1.png"]
+    "name", ["../evil/1.png", "A/../../1.png", "/etc/1.png", "C:/1.png", "C:\\1.png", "..\\1.png"]
 )
 def test_names_that_lead_out_are_refused(clf: Classifier, tmp_path: Path, name: str) -> None:
     path = write_zip(tmp_path / "set.zip", {"A/1.png": GOOD, name: colored(0, 0, 255)})
@@ -56,20 +75,28 @@ def test_links_locked_files_and_zips_inside_are_refused(clf: Classifier, tmp_pat
 
 
 def test_a_file_that_swells_is_not_swallowed(clf: Classifier, tmp_path: Path) -> None:
-    path = tmp_path / "bomb.zip"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("A/1.png", GOOD)
-        with archive.open("A/bomb.png", "w", force_zip64=True) as file:
-            for _ in range(300):
-                file.write(bytes(2**20))
-    assert path.stat().st_size < 2**20
-    assert "larger than 64 MB" in only_problem(clf, path)
+    path = write_swelling_zip(tmp_path / "bomb.zip", "A/bomb.png", 10_000)
+    assert path.stat().st_size < 12 * 2**20
+    assert "bomb.png: larger than 64 MB" in only_problem(clf, path)
     clf.undo()
     lying = bytearray(path.read_bytes())
-    entry = lying.rindex(b"PK\x01\x02")
-    lying[entry + 24 : entry + 28] = struct.pack("<I", 100)
-    path.write_bytes(lying)
-    assert "bomb.png" in only_problem(clf, path)
+    size = lying.rindex(b"PK\x01\x02") + 24
+    for claim, says in ((100, "damaged"), (0, "damaged"), (2**32 - 2, "larger than 64 MB")):
+        lying[size : size + 4] = struct.pack("<I", claim)
+        path.write_bytes(lying)
+        assert says in only_problem(clf, path)
+        clf.undo()
+
+
+def test_a_video_that_swells_does_not_fill_the_disk(clf: Classifier, tmp_path: Path) -> None:
+    path = write_swelling_zip(tmp_path / "bomb.zip", "A/bomb.mp4", 2_000)
+    assert "bomb.mp4: over 10 times as large as its zip" in only_problem(clf, path)
+    tree = zip_tree(path)
+    target = tmp_path / "bomb.mp4"
+    with pytest.raises(DatasetError):
+        tree.entries[1].unpack(target)
+    assert target.stat().st_size <= 10 * path.stat().st_size
+    tree.close()
 
 
 def test_a_damaged_file_in_a_zip_is_named(clf: Classifier, tmp_path: Path) -> None:
@@ -78,7 +105,15 @@ def test_a_damaged_file_in_a_zip_is_named(clf: Classifier, tmp_path: Path) -> No
     start = data.index(b"\x89PNG", data.index(b"A/2.png"))
     data[start + 20] ^= 0xFF
     path.write_bytes(data)
-    assert "damaged" in only_problem(clf, path)
+    assert "2.png: damaged" in only_problem(clf, path)
+    clf.undo()
+    for method in (9, 0xFF):
+        central = data.rindex(b"PK\x01\x02")
+        for place in (data.rindex(b"PK\x03\x04") + 8, central + 10):
+            data[place] = method
+        path.write_bytes(data)
+        assert "compression method is not supported" in only_problem(clf, path)
+        clf.undo()
 
 
 def test_a_broken_directory_is_refused_whole(clf: Classifier, tmp_path: Path) -> None:
@@ -101,11 +136,44 @@ def test_two_files_of_one_name_are_both_taken(clf: Classifier, tmp_path: Path) -
     assert [clf.image(id_)[0] for id_ in report.examples] == [GOOD, colored(0, 0, 255)]
 
 
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [("./A/1.png", "A"), ("A/./1.png", "A"), ("A//1.png", "A"), ("A: tea/1.png", "A: tea")],
+)
+def test_names_that_are_only_odd_are_read(
+    clf: Classifier, tmp_path: Path, name: str, label: str
+) -> None:
+    report = clf.import_dataset(write_zip(tmp_path / "set.zip", {name: GOOD}))
+    assert report.problems == ()
+    assert [item.name for item in clf.classes()] == [label]
+
+
+def test_a_file_without_a_name_is_refused(clf: Classifier, tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "set.zip", {"A/1.png": GOOD, "\0": colored(0, 0, 255)})
+    assert "a file without a name" in only_problem(clf, path)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the system does not tell")
+def test_a_zip_is_closed_when_it_is_read(clf: Classifier, tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "set.zip", {"A/1.png": GOOD})
+    dataset = read_dataset([path])
+    clf.begin_import(dataset).run()
+    open_files = {file.resolve() for file in Path("/proc/self/fd").iterdir()}
+    assert path.resolve() not in open_files
+
+
 def test_names_that_do_not_say_how_they_are_written_are_read(
     clf: Classifier, tmp_path: Path
 ) -> None:
-    path = write_zip(tmp_path / "set.zip", {"KIND1/1.png": GOOD, "KIND2/1.png": colored(1, 1, 1)})
-    data = path.read_bytes().replace(b"KIND1", "né€"[:2].encode() + b"ws"[:2])
-    path.write_bytes(data.replace(b"KIND2", b"Caf\x82s"))
-    clf.import_dataset(path)
-    assert [item.name for item in clf.classes()] == ["Cafés", "néws"]
+    names = {b"KIND1": "néws".encode(), b"KIND2": b"Caf\x82s", b"KIND3": "日本".encode("cp932")}
+    files = {f"{kind.decode()}/1.png": colored(n, n, 1) for n, kind in enumerate(names)}
+    path = write_zip(tmp_path / "set.zip", files)
+    data = path.read_bytes()
+    for kind, name in names.items():
+        data = data.replace(kind, name.ljust(5))
+    path.write_bytes(data)
+    report = clf.import_dataset(path)
+    assert (len(report.examples), report.problems) == (3, ())
+    labels = {item.name for item in clf.classes()}
+    assert {"néws", "Cafés"} < labels
+    assert len(labels) == 3

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from classify_anything.backbones import Backbone, load_backbone
-from classify_anything.errors import ImageError, NotAProjectError
+from classify_anything.errors import DatasetError, ImageError, InputError, NotAProjectError
+from classify_anything.evaluation import Evaluation, best_head, evaluate, summarize
 from classify_anything.exporting import ExportFormat, write_export
 from classify_anything.formats import (
     Dataset,
@@ -19,12 +20,12 @@ from classify_anything.formats import (
     Item,
     read_dataset,
 )
-from classify_anything.heads import Head, KNeighborsHead, unit_rows
+from classify_anything.heads import Head, HeldOut, unit_rows
 from classify_anything.images import ImageInput, Picture, read_bytes, read_picture, to_square
 from classify_anything.importing import BATCH, Import
 from classify_anything.parallel import in_parallel
 from classify_anything.project import Project
-from classify_anything.store import NewExample
+from classify_anything.store import NewExample, clean_label
 from classify_anything.types import (
     Example,
     Float32Array,
@@ -47,8 +48,9 @@ class Classifier(Project):
         project: the project file; it is created if there is none.
         backbone: a name, an .onnx file, or an open Backbone; by default the one that ships with
             the package.
-        head: what decides; by default ``KNeighborsHead(n_neighbors=3, weights="distance")``, with
-            which one example a class is decided by similarity and not by the order of the classes.
+        head: what decides; by default what the project's settings say, and that is, unless it was
+            changed, ``KNeighborsHead(3, weights="distance", balanced=True)``: with it one example a
+            class is decided by similarity and not by the order of the classes.
         create: whether a project that is not there is begun.
 
     Raises:
@@ -76,7 +78,7 @@ class Classifier(Project):
         super().__init__(
             path,
             backbone if isinstance(backbone, Backbone) else load_backbone(backbone),
-            KNeighborsHead(weights="distance") if head is None else head,
+            head,
         )
 
     # --- predicting
@@ -152,6 +154,62 @@ class Classifier(Project):
         embedding = self._store.embedding(example_id, self.backbone.fingerprint)
         found = self._knowledge.nearest(embedding, n + 1)
         return tuple(neighbor for neighbor in found if neighbor.example_id != example_id)[:n]
+
+    def evaluate(self, head: str | None = None) -> Evaluation:
+        """How often a head is right on the project's own examples, none judged by its recording.
+
+        Args:
+            head: "knn", "means" or "ridge"; by default the one that decides now.
+
+        Raises:
+            InputError: there are no examples, or only of one class.
+            SettingError: there is no such head.
+        """
+        return evaluate(self.lesson(), head or self.head_name)
+
+    def evaluate_on(self, folder: str | os.PathLike[str], head: str | None = None) -> Evaluation:
+        """How often a head is right on the pictures of a folder per class (or a zip, or a list).
+
+        Its outcomes have the places of the pictures, from 0, where others have ids of examples.
+        Pictures that cannot be read, or are of no known class, are left out.
+
+        Raises:
+            DatasetError: there is nothing in it that can be judged.
+            SettingError: there is no such head.
+        """
+        name = head or self.head_name
+        lesson = self.lesson()
+        learnt = lesson.taught(name)
+        codes = {clean_label(label).casefold(): n for n, label in enumerate(lesson.labels.values())}
+        items = (item for item in read_dataset([Path(folder)]).items if isinstance(item, Item))
+        judged = [(item, codes.get(str(item.label).casefold())) for item in items]
+        known = [(item, code) for item, code in judged if code is not None]
+        embed = self.backbone.for_workers()
+
+        def probabilities(item: Item) -> Float32Array | None:
+            try:
+                square = to_square(item.read(), embed.size)
+            except (InputError, OSError):
+                return None
+            return learnt.decide(embed.embed(square[None])[0]).probabilities
+
+        found = list(in_parallel(probabilities, (item for item, _ in known), _workers()))
+        rows = [(one, code) for one, (_, code) in zip(found, known, strict=True) if one is not None]
+        if not rows or not len(learnt):
+            raise DatasetError(f"{folder}: no pictures of the classes of this project.")
+        count = len(rows)
+        held = HeldOut(
+            keys=np.arange(count),
+            codes=np.array([code for _, code in rows]),
+            probabilities=np.stack([one for one, _ in rows]),
+            familiarities=np.zeros(count, np.float32),
+            alone=np.zeros(count, np.bool_),
+        )
+        return summarize(name, held, range(count), lesson.labels)
+
+    def compare_heads(self) -> tuple[str, dict[str, Evaluation]]:
+        """The head that "auto" takes, and the evaluation of each, which tells why."""
+        return best_head(self.lesson())
 
     def _shown(self, prediction: Prediction) -> Prediction:
         """With what a notebook needs to show its pictures."""

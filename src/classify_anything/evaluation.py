@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from classify_anything.errors import SettingError
+from classify_anything.errors import InputError, SettingError
 from classify_anything.heads import ClassMeansHead, Head, HeldOut, KNeighborsHead, RidgeHead
 from classify_anything.types import Float32Array
 
@@ -22,6 +22,7 @@ HEADS: dict[str, Callable[[], Head]] = {
 
 AUTOMATIC = "auto"
 _BINS = 10
+_SMALLEST = 1e-12
 _Z = 1.96
 """Of a 95 % interval."""
 
@@ -114,22 +115,36 @@ def evaluate(lesson: Lesson, name: str) -> Evaluation:
     """Judge a head by what it says of each example without the example's recording.
 
     Where a class has only one recording, only the example itself is left out, and that is said.
+
+    Raises:
+        SettingError: there is no such head.
+        InputError: fewer than two classes have examples.
     """
+    if len(set(lesson.class_ids)) < 2:
+        raise InputError("There is nothing to tell apart yet: add examples of two classes.")
     held = lesson.taught(name).held_out()
-    ids = list(lesson.labels)
     groups = dict(zip(lesson.keys, lesson.groups, strict=True))
-    group_of = np.array([groups[key] for key in held.keys.tolist()])
+    return summarize(name, held, [groups[key] for key in held.keys.tolist()], lesson.labels)
+
+
+def summarize(
+    head: str, held: HeldOut, groups: Sequence[int], labels: Mapping[int, str]
+) -> Evaluation:
+    """Count what was said of examples; ``groups``, [n], are their recordings, one trial each."""
+    ids = list(labels)
+    group_of = np.asarray(groups)
     predicted = held.probabilities.argmax(axis=1)
     right = predicted == held.codes
     confusion = np.zeros((len(ids), len(ids)), np.int64)
     np.add.at(confusion, (held.codes, predicted), 1)
+    accuracy = float(right.mean())
     return Evaluation(
-        head=name,
-        accuracy=float(right.mean()),
-        interval=_wilson(float(right.mean()), len(np.unique(group_of))),
+        head=head,
+        accuracy=accuracy,
+        interval=_wilson(accuracy, len(np.unique(group_of))),
         per_class=tuple(
             ClassAccuracy(
-                label=lesson.labels[class_id],
+                label=labels[class_id],
                 accuracy=float(right[mine].mean()) if mine.any() else math.nan,
                 examples=int(mine.sum()),
                 recordings=len(np.unique(group_of[mine])),
@@ -139,7 +154,7 @@ def evaluate(lesson: Lesson, name: str) -> Evaluation:
             for mine in [held.codes == code]
         ),
         confusion=tuple(tuple(row) for row in confusion.tolist()),
-        labels=tuple(lesson.labels.values()),
+        labels=tuple(labels.values()),
         calibration_error=calibration_error(held.probabilities, held.codes),
         outcomes=tuple(
             Outcome(key, ids[code], ids[said], float(probability))
@@ -168,17 +183,22 @@ def best_head(lesson: Lesson) -> tuple[str, dict[str, Evaluation]]:
     return (best if best.accuracy > usual.accuracy + error else usual).head, found
 
 
-def threshold(held: HeldOut, strictness: float) -> float:
-    """The familiarity below which the answer is "none of these".
+def plane(vectors: Float32Array) -> Float32Array:
+    """Vectors [n, d] laid into the plane, [n, 2] from -1 to 1, so that near ones stay near.
 
-    It is the one that ``strictness``, the share of the project's own examples, stays below when
-    each is seen without its recording. Examples that could only be left out alone do not count:
-    they are as familiar as no new view will be. Without others every answer counts.
+    They are the first two principal components (Pearson, 1901), each scaled by the widest.
     """
-    fair = held.familiarities[~held.alone]
-    if strictness <= 0 or len(fair) == 0:
-        return -math.inf
-    return float(np.quantile(fair, min(strictness, 1)))
+    if len(vectors) < 2:
+        return np.zeros((len(vectors), 2), np.float32)
+    centred = vectors - vectors.mean(axis=0)
+    random = np.random.default_rng(0).standard_normal((centred.shape[1], 8)).astype(np.float32)
+    # A few rounds of subspace iteration: only two directions are asked for.
+    basis = random
+    for _ in range(6):
+        basis, _ = np.linalg.qr(centred.T @ (centred @ basis))
+    _, _, turned = np.linalg.svd(centred @ basis, full_matrices=False)
+    places = centred @ (basis @ turned[:2].T)
+    return np.asarray(places / max(float(np.abs(places).max()), _SMALLEST), np.float32)
 
 
 def calibration_error(probabilities: Float32Array, codes: Int64Array) -> float:

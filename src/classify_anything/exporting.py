@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar, get_args
 
-from classify_anything.errors import SettingError
+from classify_anything.errors import OutputError, SettingError
 from classify_anything.formats import (
     new_file,
     new_folder,
@@ -35,6 +35,9 @@ def write_export(ask: Ask, path: Path, form: str, *, overwrite: bool = False) ->
     if form not in get_args(ExportFormat):
         known = ", ".join(get_args(ExportFormat))
         raise SettingError(f"No format {form!r}. There is: {known}.")
+    project = ask(lambda project: project.path)
+    if path.exists() and path.samefile(project):
+        raise OutputError(f"{path}: is the project itself; choose another name.")
     if form == "tfjs-knn":
         with new_file(path, overwrite=overwrite) as file:
             write_tfjs_knn(file, ask(Project.embeddings_by_label))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from classify_anything.errors import ImageError
 from classify_anything.types import UInt8Array
@@ -35,10 +35,27 @@ MEDIA_TYPES = {
     "GIF": "image/gif",
     "TIFF": "image/tiff",
 }
-_HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
+_PHONE_FORMATS = {
+    b"avif": "an AVIF",
+    b"avis": "an AVIF",
+    b"heic": "a HEIC",
+    b"heix": "a HEIC",
+    b"hevc": "a HEIC",
+    b"mif1": "a HEIC",
+    b"msf1": "a HEIC",
+}
 _ORIENTATION = 0x0112
-_LYING = (5, 6, 7, 8)
-"""EXIF orientations whose rows are the picture's columns."""
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture upright, by its EXIF orientation."""
+_QUARTER_TURNS = [_TURNS[orientation] for orientation in (5, 6, 7, 8)]
 
 _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I")
 
@@ -67,12 +84,9 @@ def read_picture(image: ImageInput | Picture, size: int, name: str | None = None
         return image
     if isinstance(image, str | os.PathLike | bytes):
         data, known_as = read_bytes(image)
-        decoded, (width, height) = _open(data, name or known_as, size)
-        if decoded.getexif().get(_ORIENTATION, 1) in _LYING:
-            width, height = height, width
-        media_type = MEDIA_TYPES[decoded.format or ""]
-        return Picture(data, media_type, width, height, _square(_upright_rgb(decoded), size))
-    upright = _upright_rgb(_from_memory(image))
+        upright, (width, height), media_type = _decode(data, name or known_as, size)
+        return Picture(data, media_type, width, height, _square(upright, size))
+    upright = _from_memory(image, name)
     buffer = io.BytesIO()
     upright.save(buffer, "PNG", compress_level=1)
     square = _square(upright, size)
@@ -84,9 +98,9 @@ def to_square(image: ImageInput | Picture, size: int) -> UInt8Array:
     if isinstance(image, Picture):
         return image.square
     if isinstance(image, str | os.PathLike | bytes):
-        decoded, _ = _open(*read_bytes(image), size)
-        return _square(_upright_rgb(decoded), size)
-    return _square(_upright_rgb(_from_memory(image)), size)
+        upright, _, _ = _decode(*read_bytes(image), size)
+        return _square(upright, size)
+    return _square(_from_memory(image), size)
 
 
 def thumbnail(data: bytes, size: int = THUMBNAIL_SIZE) -> bytes:
@@ -96,8 +110,8 @@ def thumbnail(data: bytes, size: int = THUMBNAIL_SIZE) -> bytes:
     return buffer.getvalue()
 
 
-def _open(data: bytes, name: str, size: int) -> tuple[Image.Image, tuple[int, int]]:
-    """Decode image bytes, whole, without turning or converting them; gives the full size too.
+def _decode(data: bytes, name: str, size: int) -> tuple[Image.Image, tuple[int, int], str]:
+    """Image bytes → the upright RGB picture, its full width and height, and its media type.
 
     A JPEG whose short side is twice ``size`` or more may come out smaller, but not below ``size``:
     its decoder then takes every 8×8 block as a smaller one, which costs half the time and less.
@@ -111,28 +125,33 @@ def _open(data: bytes, name: str, size: int) -> tuple[Image.Image, tuple[int, in
         raise ImageError(f"{name}: larger than {MAX_BYTES // 2**20} MB.")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            # Of what a damaged file holds, only the picture matters.
+            warnings.filterwarnings("ignore", module="PIL")
             picture = Image.open(io.BytesIO(data), formats=FORMATS)
-            if picture.width * picture.height > MAX_PIXELS:
+            width, height = picture.size
+            if width * height > MAX_PIXELS:
                 raise ImageError(
-                    f"{name}: {picture.width}×{picture.height} pixels; "
+                    f"{name}: {width}×{height} pixels; "
                     f"at most {MAX_PIXELS // 10**6} million are read."
                 )
-            full_size = picture.size
-            short = min(full_size)
+            short = min(width, height)
             if short >= 2 * size:
-                width, height = (math.ceil(side * size / short) for side in full_size)
-                picture.draft("RGB", (width, height))
-            picture.load()
+                wanted = math.ceil(width * size / short), math.ceil(height * size / short)
+                picture.draft("RGB", wanted)
+            upright = _upright_rgb(picture)
+            if _turn(picture) in _QUARTER_TURNS:
+                width, height = height, width
+    except ImageError:
+        raise
     except UnidentifiedImageError as error:
         raise ImageError(f"{name}: {_unknown(data)}") from error
     except Image.DecompressionBombError as error:
         raise ImageError(
             f"{name}: at most {MAX_PIXELS // 10**6} million pixels are read."
         ) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise ImageError(f"{name}: damaged or cut short ({error}).") from error
-    return picture, full_size
+    except Exception as error:  # Pillow's decoders raise anything on damaged files
+        raise ImageError(f"{name}: damaged or cut short ({_one_line(error)}).") from error
+    return upright, (width, height), MEDIA_TYPES[picture.format or ""]
 
 
 def read_bytes(image: str | os.PathLike[str] | bytes) -> tuple[bytes, str]:
@@ -150,8 +169,8 @@ def read_bytes(image: str | os.PathLike[str] | bytes) -> tuple[bytes, str]:
 
 def _unknown(data: bytes) -> str:
     """Why an image is not read, and what to do."""
-    if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
-        return "a HEIC picture; save it as JPEG and take that."
+    if data[4:8] == b"ftyp" and data[8:12] in _PHONE_FORMATS:
+        return f"{_PHONE_FORMATS[data[8:12]]} picture; save it as JPEG and take that."
     return f"not an image this program reads ({', '.join(FORMATS)})."
 
 
@@ -166,9 +185,17 @@ def _square(upright: Image.Image, size: int) -> UInt8Array:
     return np.asarray(upright)
 
 
-def _from_memory(image: Image.Image | npt.NDArray[np.uint8]) -> Image.Image:
+def _from_memory(
+    image: Image.Image | npt.NDArray[np.uint8], name: str | None = None
+) -> Image.Image:
+    name = name or "the image"
     if isinstance(image, Image.Image):
-        return image
+        if 0 in image.size:
+            raise ImageError(f"{name}: has no pixels.")
+        try:
+            return _upright_rgb(image)
+        except Exception as error:  # it may be a damaged file that is read only now
+            raise ImageError(f"{name}: damaged or cut short ({_one_line(error)}).") from error
     if not isinstance(image, np.ndarray):
         raise ImageError(
             f"An image is a path, bytes, a PIL image or an array, not {type(image).__name__}."
@@ -181,17 +208,29 @@ def _from_memory(image: Image.Image | npt.NDArray[np.uint8]) -> Image.Image:
 
 
 def _upright_rgb(picture: Image.Image) -> Image.Image:
-    """Apply the EXIF rotation and give RGB; transparency is laid on white."""
-    if picture.getexif().get(_ORIENTATION, 1) != 1:
-        picture = ImageOps.exif_transpose(picture)
+    """Decode, apply the EXIF rotation and give RGB; transparency is laid on white."""
+    picture.load()
+    turn = _turn(picture)
+    if turn is not None:
+        picture = picture.transpose(turn)
     if picture.mode == "RGB":
         return picture
     if picture.mode in _SIXTEEN_BIT:
-        return Image.fromarray((np.asarray(picture) >> 8).clip(0, 255).astype(np.uint8)).convert(
-            "RGB"
-        )
+        eight_bit = (np.asarray(picture) >> 8).clip(0, 255).astype(np.uint8)
+        return Image.fromarray(eight_bit).convert("RGB")
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         white = Image.new("RGBA", picture.size, "white")
         return Image.alpha_composite(white, picture).convert("RGB")
     return picture.convert("RGB")
+
+
+def _turn(picture: Image.Image) -> Image.Transpose | None:
+    try:
+        return _TURNS.get(picture.getexif().get(_ORIENTATION, 1))
+    except Exception:  # noqa: BLE001 - the EXIF is damaged; the picture may be whole
+        return None
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from classify_anything.store import NewExample, Store, clean_label
 from classify_anything.types import ImportReport, Problem, Progress
 
 BATCH = 64
+BATCH_BYTES = 32 * 2**20
+"""Of large images there are fewer in a batch."""
 
 Identity = tuple[str, str, datetime | None]
 """An example is the same as another if label, sha256 and, where it is told, time are the same."""
@@ -88,10 +91,11 @@ class Import:
     def run(self, progress: Callable[[Progress], object] | None = None) -> ImportReport:
         """Do it all. What was added stays on Ctrl+C; any other error leaves nothing of it."""
         try:
-            for batch in self.batches():
-                self.commit(batch)
-                if progress:
-                    progress(self.progress)
+            with contextlib.closing(self.batches()) as batches:
+                for batch in batches:
+                    self.commit(batch)
+                    if progress:
+                        progress(self.progress)
         except Exception:
             self.discard()
             raise
@@ -105,13 +109,17 @@ class Import:
             return item if isinstance(item, Problem) else self._prepare(item, embed)
 
         batch: Batch = []
-        for prepared in in_parallel(prepare, self._dataset.items, self._workers):
-            batch.append(prepared)
-            if len(batch) == self._batch:
+        size = 0
+        ready = in_parallel(prepare, self._dataset.items, self._workers)
+        with contextlib.closing(self._dataset), contextlib.closing(ready):
+            for prepared in ready:
+                batch.append(prepared)
+                size += len(prepared.example.image) if isinstance(prepared, _Ready) else 0
+                if len(batch) == self._batch or size >= BATCH_BYTES:
+                    yield batch
+                    batch, size = [], 0
+            if batch:
                 yield batch
-                batch = []
-        if batch:
-            yield batch
 
     def commit(self, batch: Batch) -> None:
         """Write a batch. Raises StoreError, or ConflictError if the import was undone meanwhile."""
@@ -122,7 +130,8 @@ class Import:
             elif isinstance(prepared, _Known) or prepared.identity in self._known:
                 self._known_count += 1
             else:
-                self._known.add(prepared.identity)
+                label, sha256, _ = prepared.identity
+                self._known |= {prepared.identity, (label, sha256, None)}
                 ready.append(prepared.example)
         if ready:
             if self.change is None:
@@ -170,7 +179,7 @@ class Import:
     def _example(self, item: Item, picture: Picture, backbone: Backbone) -> NewExample:
         (embedding,) = unit_rows(backbone.embed(picture.square[None]), backbone.dimension)
         return NewExample(
-            label=item.label,
+            label=item.label if isinstance(item.label, str) else int(item.label),
             image=picture.data,
             media_type=picture.media_type,
             width=picture.width,

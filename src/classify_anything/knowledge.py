@@ -5,19 +5,35 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from classify_anything.evaluation import AUTOMATIC, Lesson, best_head, make_head
 from classify_anything.heads import Decision, Head
+from classify_anything.heads.calibration import has_grown
 from classify_anything.members import Members
 from classify_anything.store import Snapshot
-from classify_anything.types import Class, Float32Array, Neighbor, Prediction
+from classify_anything.types import Class, Float32Array, Neighbor, Prediction, Settings
+
+_GROWTH = 1.5
+_BEFORE_CHOOSING = "ridge"
+"""The head that is taken until there is enough to choose by."""
 
 
 class Knowledge:
-    """A head that knows just what the snapshots of a store have told."""
+    """A head that knows just what the snapshots of a store have told.
 
-    def __init__(self, head: Head) -> None:
+    Args:
+        head: what decides; without one, what the settings say.
+    """
+
+    def __init__(self, head: Head | None = None) -> None:
         self.classes: dict[int, Class] = {}
         self.members = Members()
-        self._head = head
+        self.settings = Settings()
+        self.head_name = "own" if head else self.settings.head
+        self._given = head is not None
+        self._head = head or make_head(self.settings.head)
+        self._chosen_on = 0
+        self._compared_on = 0
+        self._familiar: Float32Array = np.empty(0, np.float32)
 
     def apply(self, snapshot: Snapshot, vectors: Float32Array) -> None:
         """Learn and forget what has changed; ``vectors``, [n, d], are of the rows not removed."""
@@ -25,6 +41,7 @@ class Knowledge:
         for example_id in [id_ for id_ in stale if id_ in self.members]:
             self._head.remove([example_id])
             self.members.discard(example_id)
+            self._compared_on = 0
         self.classes = {item.id: item for item in snapshot.classes}
         present = [row for row in snapshot.rows if not row.removed]
         self._head.partial_fit(
@@ -32,12 +49,26 @@ class Knowledge:
             [row.class_id for row in present],
             keys=[row.example_id for row in present],
             classes=list(self.classes),
+            groups=[row.recording_id for row in present],
         )
         for row in present:
-            self.members.add(row.example_id, row.class_id)
+            self.members.add(row.example_id, row.class_id, row.recording_id)
+        self._follow(snapshot.settings)
+
+    def lesson(self) -> Lesson:
+        """All that was learnt, to teach another head."""
+        keys, vectors = self._head.examples()
+        return Lesson(
+            vectors=vectors,
+            class_ids=[self.members.class_of(key) for key in keys],
+            keys=keys,
+            groups=[self.members.recording_of(key) for key in keys],
+            labels={item.id: item.name for item in self.classes.values()},
+        )
 
     def predict(self, embedding: npt.ArrayLike) -> Prediction:
         """Say which class an embedding, float [d], belongs to. Raises EmbeddingError."""
+        self._choose()
         decision = self._head.decide(embedding)
         pairs = zip(self._head.classes_.tolist(), decision.probabilities.tolist(), strict=True)
         taught = [(class_id, p) for class_id, p in pairs if self.members.count(class_id)]
@@ -45,12 +76,15 @@ class Knowledge:
             return Prediction(None, 0.0, {}, ())
         taught.sort(key=lambda pair: -pair[1])
         best, probability = taught[0]
+        familiarity = self._familiarity(decision)
+        known = familiarity >= self.settings.strictness
         return Prediction(
-            label=self.classes[best].name,
-            probability=probability,
+            label=self.classes[best].name if known else None,
+            probability=probability if known else 0.0,
             probabilities={self.classes[class_id].name: p for class_id, p in taught},
             neighbors=self._neighbors(decision),
-            class_id=best,
+            class_id=best if known else None,
+            familiarity=familiarity,
         )
 
     def nearest(self, embedding: npt.ArrayLike, count: int) -> tuple[Neighbor, ...]:
@@ -59,6 +93,42 @@ class Knowledge:
             return ()
         distances, keys = self._head.kneighbors(np.asarray(embedding)[None], count)
         return self._neighbors(Decision(np.empty(0, np.float32), keys[0], 1 - distances[0]))
+
+    def _follow(self, settings: Settings) -> None:
+        """Change the head, if the settings have."""
+        changed = settings.head != self.settings.head
+        self.settings = settings
+        if changed and not self._given:
+            self._chosen_on = self._compared_on = 0
+            if settings.head != AUTOMATIC:
+                self._take(settings.head)
+
+    def _take(self, name: str) -> None:
+        if name != self.head_name:
+            self._head, self.head_name = self.lesson().taught(name), name
+            self._compared_on = 0
+
+    def _choose(self) -> None:
+        """Take the head that is best now, if that is to be found out, and it is time to."""
+        if self.settings.head != AUTOMATIC or self._given:
+            return
+        if not has_grown(self._chosen_on, len(self.members), _GROWTH):
+            return
+        self._chosen_on = len(self.members)
+        enough = any(self.members.count(class_id) > 1 for class_id in self.classes)
+        self._take(best_head(self.lesson())[0] if enough else _BEFORE_CHOOSING)
+
+    def _familiarity(self, decision: Decision) -> float:
+        """The share of own examples that are less familiar than this; see ``Prediction``."""
+        if self.settings.strictness <= 0:
+            return 1.0
+        if has_grown(self._compared_on, len(self.members)):
+            held = self._head.held_out()
+            self._familiar = np.sort(held.familiarities[~held.alone])
+            self._compared_on = len(self.members)
+        if len(self._familiar) == 0:
+            return 1.0
+        return float(np.searchsorted(self._familiar, decision.familiarity) / len(self._familiar))
 
     def _neighbors(self, decision: Decision) -> tuple[Neighbor, ...]:
         pairs = zip(decision.keys.tolist(), decision.similarities.tolist(), strict=True)

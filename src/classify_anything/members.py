@@ -1,4 +1,4 @@
-"""Which examples each class has."""
+"""Which examples each class has, and of which recordings."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ class Members:
 
     def __init__(self) -> None:
         self._class_of: dict[int, int] = {}
+        self._recording_of: dict[int, int] = {}
         self._ids: dict[int, list[int]] = {}
 
     def __len__(self) -> int:
@@ -22,8 +23,9 @@ class Members:
     def __contains__(self, example_id: int) -> bool:
         return example_id in self._class_of
 
-    def add(self, example_id: int, class_id: int) -> None:
-        """Put an example into a class."""
+    def add(self, example_id: int, class_id: int, recording_id: int) -> None:
+        """Put an example of a recording into a class."""
+        self._recording_of[example_id] = recording_id
         bisect.insort(self._ids.setdefault(class_id, []), example_id)
         self._class_of[example_id] = class_id
 
@@ -31,12 +33,17 @@ class Members:
         """Take an example out of its class, if it is in one."""
         class_id = self._class_of.pop(example_id, None)
         if class_id is not None:
+            del self._recording_of[example_id]
             ids = self._ids[class_id]
             del ids[bisect.bisect_left(ids, example_id)]
 
     def class_of(self, example_id: int) -> int:
         """The class of an example."""
         return self._class_of[example_id]
+
+    def recording_of(self, example_id: int) -> int:
+        """The recording of an example."""
+        return self._recording_of[example_id]
 
     def count(self, class_id: int) -> int:
         """How many examples a class has."""

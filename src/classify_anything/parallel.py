@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ R = TypeVar("R")
 _AHEAD = 8
 
 
-def in_parallel(job: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
+def in_parallel(job: Callable[[T], R], items: Iterable[T], workers: int) -> Generator[R]:
     """The results of a job on each item, in the order of the items.
 
     Items are taken from their source only a few ahead of the result that is asked for.

@@ -16,11 +16,12 @@ from classify_anything.errors import (
     SettingError,
     no_such_class,
 )
+from classify_anything.evaluation import AUTOMATIC, Lesson, make_head
 from classify_anything.heads import Head
 from classify_anything.images import thumbnail, to_square
 from classify_anything.knowledge import Knowledge
 from classify_anything.store import COLORS, Index, Row, Store, clean_label, same_label
-from classify_anything.types import Change, Class, Example, Float32Array
+from classify_anything.types import Change, Class, Example, Float32Array, Settings
 
 _EMBED_BATCH = 64
 
@@ -31,7 +32,7 @@ class Project:
     Each call first takes over what was written since the last one, here or by another process.
     """
 
-    def __init__(self, path: Path, backbone: Backbone, head: Head) -> None:
+    def __init__(self, path: Path, backbone: Backbone, head: Head | None = None) -> None:
         self.backbone = backbone
         self._store = Store(path)
         self._knowledge = Knowledge(head)
@@ -210,6 +211,43 @@ class Project:
             for item in classes
         )
         return [(label, np.asarray(vectors)) for label, vectors in groups if vectors]
+
+    # --- how it decides
+
+    @property
+    def settings(self) -> Settings:
+        """How the project decides."""
+        self.refresh()
+        return self._knowledge.settings
+
+    @property
+    def head_name(self) -> str:
+        """The head that decides now: "knn", "means", "ridge", or "own" for one that was given."""
+        self.refresh()
+        return self._knowledge.head_name
+
+    def lesson(self) -> Lesson:
+        """All examples as a head learns them: to teach or to judge another one."""
+        self.refresh()
+        return self._knowledge.lesson()
+
+    def configure(self, *, head: str | None = None, strictness: float | None = None) -> Settings:
+        """Change how the project decides; what is None stays. See ``Settings``.
+
+        Raises:
+            SettingError: there is no such head, or the strictness is not from 0 to 1.
+        """
+        before = self.settings
+        settings = Settings(
+            head=before.head if head is None else head,
+            strictness=before.strictness if strictness is None else strictness,
+        )
+        if settings.head != AUTOMATIC:
+            make_head(settings.head)
+        if not 0 <= settings.strictness <= 1:
+            raise SettingError(f"Strictness is from 0 to 1, not {settings.strictness}.")
+        self._store.set_settings(settings)
+        return self.settings
 
     # --- undoing
 

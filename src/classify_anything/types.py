@@ -58,8 +58,11 @@ class Neighbor:
 class Prediction:
     """What the classifier says of one image.
 
-    ``label`` is None while nothing is learnt, and for "none of these". ``probabilities`` has an
-    entry for each class that has examples, most probable first, and sums to 1. ``neighbors`` are
+    ``label`` is None while nothing is learnt, and for "none of these"; ``probability`` is then 0.
+    ``probabilities`` has an entry for each class that has examples, most probable first, and sums
+    to 1. ``familiarity`` is the share of the project's own examples that, seen without their
+    recording, are less clearly of a class than this image; 1 where there is nothing to compare
+    with. It is "none of these" when that is below the project's strictness. ``neighbors`` are
     the examples that decided, nearest first. ``thumbnail`` gives the picture of one of them, by its
     id, as a small JPEG; notebooks show it.
     """
@@ -69,6 +72,7 @@ class Prediction:
     probabilities: dict[str, float]
     neighbors: tuple[Neighbor, ...]
     class_id: int | None = None
+    familiarity: float = 1.0
     thumbnail: Callable[[int], bytes] | None = field(default=None, repr=False, compare=False)
 
     def _repr_html_(self) -> str:
@@ -87,8 +91,8 @@ class Prediction:
 
     def __reduce__(self) -> tuple[type[Prediction], tuple[Any, ...]]:
         # Without the thumbnails: they belong to an open project.
-        given = (self.label, self.probability, self.probabilities, self.neighbors, self.class_id)
-        return Prediction, given
+        given = (self.label, self.probability, self.probabilities, self.neighbors)
+        return Prediction, (*given, self.class_id, self.familiarity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,20 @@ class ImportReport:
     examples: tuple[int, ...]
     known: int
     problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a project decides; kept in it, for all who use it.
+
+    Attributes:
+        head: "knn", "means", "ridge", or "auto" for the one that evaluates best.
+        strictness: the share of the project's own examples that would be called "none of these",
+            were they new: 0 always answers, and the higher, the surer an answer must be.
+    """
+
+    head: str = "knn"
+    strictness: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from classify_anything.errors import ImageError, MissingExtraError
+from classify_anything.errors import ImageError
 from classify_anything.formats.video import Frames, opencv, read_pictures, to_rgb
 from classify_anything.images import ImageInput
 from classify_anything.types import UInt8Array
@@ -41,7 +41,7 @@ class Sight:
     at: float | None = None
 
 
-def watch(source: str, *, rate: float, existing: bool = False) -> Iterator[Sight]:
+def watch(source: str, *, rate: float, existing: bool = False) -> Generator[Sight]:
     """Pictures of a source, as they come.
 
     Args:
@@ -148,7 +148,7 @@ class Newest:
         self._name = name
         self._changed = threading.Condition()
         self._frame: Any = None
-        self._error: ImageError | MissingExtraError | None = None
+        self._error: Exception | None = None
         self._closed = False
         # A daemon: opening an address that does not answer cannot be stopped.
         self._thread = threading.Thread(target=self._read, name="camera", daemon=True)
@@ -185,7 +185,7 @@ class Newest:
                     self._put(frame)
             finally:
                 capture.release()
-        except (ImageError, MissingExtraError) as error:
+        except Exception as error:  # noqa: BLE001 - ``next`` raises it
             with self._changed:
                 self._error = error
                 self._changed.notify()

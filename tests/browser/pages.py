@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect
@@ -81,6 +82,41 @@ class ProjectPage:
     def menu(self, name: str, item: str) -> None:
         self.page.get_by_role("button", name=f"More for {name}", exact=True).click()
         self.page.get_by_role("button", name=item, exact=True).click()
+
+    def open_examples(self) -> Locator:
+        """Go to the view of all examples; returns those that are in sight."""
+        self.page.get_by_role("link", name="Examples", exact=True).click()
+        return self.page.get_by_role("listbox", name="Examples").get_by_role("option")
+
+    def pick_files(self, item: str, *paths: Path) -> None:
+        """Through the menu "Add pictures"."""
+        self.page.get_by_role("button", name="Add pictures", exact=True).click()
+        with self.page.expect_file_chooser() as chooser:
+            self.page.get_by_role("button", name=item).click()
+        chooser.value.set_files(paths[0] if len(paths) == 1 else list(paths))
+
+    def drag(self, target: Locator, *paths: Path) -> Callable[[], None]:
+        """Drag files from outside over the page; returns what lets them fall."""
+        target.scroll_into_view_if_needed()
+        box = target.bounding_box()
+        assert box is not None
+        session = self.page.context.new_cdp_session(self.page)
+        event = {
+            "x": box["x"] + box["width"] / 2,
+            "y": box["y"] + min(box["height"] / 2, 40),
+            "data": {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1},
+        }
+        for kind in ("dragEnter", "dragOver"):
+            session.send("Input.dispatchDragEvent", {"type": kind, **event})
+
+        def fall() -> None:
+            session.send("Input.dispatchDragEvent", {"type": "drop", **event})
+
+        return fall
+
+    def drop(self, target: Locator, *paths: Path) -> None:
+        """Drop files from outside on the page."""
+        self.drag(target, *paths)()
 
     def toast(self, text: str) -> Locator:
         return self.page.get_by_test_id("toast").filter(has_text=text)

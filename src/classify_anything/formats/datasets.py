@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from classify_anything.errors import ClassifyAnythingError, DatasetError
-from classify_anything.formats.items import Dataset, Item, problem
+from classify_anything.formats.items import Dataset, Item, printable, problem
 from classify_anything.formats.metadata import (
     CLASSES,
     METADATA_NAMES,
@@ -18,7 +19,14 @@ from classify_anything.formats.metadata import (
     read_classes,
     read_metadata,
 )
-from classify_anything.formats.trees import Entry, Tree, file_entry, folder_tree, zip_tree
+from classify_anything.formats.trees import (
+    Entry,
+    Tree,
+    check_is_file,
+    file_entry,
+    folder_tree,
+    zip_tree,
+)
 from classify_anything.formats.video import Frames, is_video, read_frames
 from classify_anything.types import Problem
 
@@ -46,33 +54,45 @@ def read_dataset(
     Raises:
         DatasetError: a path is not there, a zip or a list is damaged, or nothing was found.
     """
-    trees = [tree for path in paths for tree in _trees(path, name_loose)]
-    readers = [_TreeReader(tree, label, frames) for tree in trees]
+    try:
+        trees = [tree for path in paths for tree in _trees(path, name_loose)]
+        readers = [_TreeReader(tree, label, frames) for tree in trees]
+    except OSError as error:
+        raise DatasetError(f"{error.filename}: {error.strerror or error}.") from error
     count = sum(len(reader.places) + len(reader.problems) for reader in readers)
     if count == 0:
-        raise DatasetError(f"{', '.join(map(str, paths))}: no images in it.")
+        raise DatasetError(f"{', '.join(map(str, paths)) or 'Nothing given'}: no images in it.")
     endless = any(is_video(entry.path.name) for reader in readers for entry, _ in reader.places)
+
+    def close() -> None:
+        for tree in trees:
+            tree.close()
+
     return Dataset(
         items=chain.from_iterable(reader.items() for reader in readers),
         total=None if endless else count,
         classes=tuple(chain.from_iterable(reader.classes for reader in readers)),
+        close=close,
     )
 
 
-def _trees(path: Path, name_loose: bool) -> Iterator[Tree]:
+def _trees(path: Path, name_loose: bool) -> list[Tree]:
     """The tree of a path, and of each zip in it."""
     if not path.exists():
         raise DatasetError(f"{path}: no such file or folder.")
     if not path.is_dir():
-        yield zip_tree(path) if _is_zip(path.name) else _single(path)
-        return
+        return [zip_tree(path) if _is_zip(path.name) else _single(path)]
     tree = folder_tree(path)
-    zips = [entry for entry in tree.entries if _is_zip(entry.path.name)]
-    others = [entry for entry in tree.entries if not _is_zip(entry.path.name)]
-    yield Tree(tree.name if name_loose else None, others, tree.problems)
-    for entry in zips:
-        if entry.on_disk:
-            yield zip_tree(entry.on_disk)
+    files, zips, problems = [], [], list(tree.problems)
+    for entry in tree.entries:
+        if not _is_zip(entry.path.name):
+            files.append(entry)
+            continue
+        try:
+            zips.append(zip_tree(path / entry.path))
+        except (DatasetError, OSError) as error:
+            problems.append(problem(entry.name, error))
+    return [Tree(tree.name if name_loose else None, files, problems), *zips]
 
 
 def _single(path: Path) -> Tree:
@@ -89,7 +109,7 @@ class _TreeReader:
         self._frames = frames
         # Teachable Machine calls the zip of a class so.
         self._root_label = tree.name and re.sub(r"-samples( ?\(\d+\))?$", "", tree.name)
-        listed: dict[PurePosixPath, Facts] = {}
+        listed: dict[str, Facts] = {}
         self.classes: tuple[tuple[str, int], ...] = ()
         files = []
         for entry in tree.entries:
@@ -99,17 +119,15 @@ class _TreeReader:
                 self.classes += read_classes(entry)
             else:
                 files.append(entry)
-        by_path: dict[PurePosixPath, list[Entry]] = {}
+        by_key: dict[str, list[Entry]] = {}
         for entry in files:
-            by_path.setdefault(entry.path, []).append(entry)
-        in_order = [entry for path in listed for entry in by_path.get(path, ())]
-        in_order += [entry for entry in files if entry.path not in listed]
-        self.places = [(entry, listed.get(entry.path, _NO_FACTS)) for entry in in_order]
-        self.problems = list(tree.problems)
-        for path in listed:
-            if path not in by_path:
-                text = f"{path}: listed, but not there."
-                self.problems.append(Problem(str(path), text, DatasetError.code))
+            by_key.setdefault(entry.key, []).append(entry)
+        in_order = [entry for key in listed for entry in by_key.get(key, ())]
+        in_order += [entry for entry in files if entry.key not in listed]
+        self.places = [(entry, listed.get(entry.key, _NO_FACTS)) for entry in in_order]
+        missing = DatasetError("listed, but not there.")
+        lost = [problem(key, missing) for key in listed if key not in by_key]
+        self.problems = [*tree.problems, *lost]
 
     def items(self) -> Iterator[Item | Problem]:
         """The items in their order, after the problems."""
@@ -137,12 +155,11 @@ class _TreeReader:
 
     def _video(self, entry: Entry, label: str) -> Iterator[Item | Problem]:
         """The frames of a video; they are one recording."""
+        known_as = entry.name
         try:
-            with tempfile.TemporaryDirectory(prefix="classify-anything-") as folder:
-                path = entry.on_disk
-                if path is None:
-                    path = Path(folder, entry.path.name)
-                    entry.copy(path)
+            with _on_disk(entry) as path:
+                known_as = str(path)
+                check_is_file(path)
                 size = path.stat().st_size
                 for time, data in read_frames(path, self._frames):
                     yield Item(
@@ -150,10 +167,22 @@ class _TreeReader:
                         label=label,
                         read=partial(bytes, data),
                         source="video",
-                        recording=f"video:{entry.name}:{size}",
+                        recording=printable(f"video:{entry.name}:{size}"),
                     )
         except (ClassifyAnythingError, OSError) as error:
-            yield problem(entry.name, error)
+            yield problem(entry.name, error, known_as)
+
+
+@contextlib.contextmanager
+def _on_disk(entry: Entry) -> Iterator[Path]:
+    """The file of an entry; what lies in a zip is unpacked for as long as it is used."""
+    if entry.on_disk:
+        yield entry.on_disk
+        return
+    with tempfile.TemporaryDirectory(prefix="classify-anything-") as folder:
+        path = Path(folder, f"file{entry.path.suffix}")
+        entry.unpack(path)
+        yield path
 
 
 def _is_zip(name: str) -> bool:

@@ -24,9 +24,9 @@ _ENDINGS = {
     "image/tiff": "tif",
 }
 _NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
-_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d|__macosx)$|\.")
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d|__macosx)(\.|$)|\.")
 _NAME_BYTES = 120
-_FIRST_ZIP_YEAR = 1980
+_ZIP_YEARS = range(1980, 2108)
 
 ReadImage = Callable[[int], tuple[bytes, str]]
 """The bytes and the media type of an example, by its id."""
@@ -49,7 +49,7 @@ def write_zip(
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, data, example in _files(classes, examples, image):
             info = zipfile.ZipInfo(name)
-            if example and example.created_at.year >= _FIRST_ZIP_YEAR:
+            if example and example.created_at.year in _ZIP_YEARS:
                 info.date_time = example.created_at.timetuple()[:6]
             info.external_attr = 0o644 << 16
             archive.writestr(info, data)
@@ -85,7 +85,8 @@ def new_file(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
 @contextlib.contextmanager
 def new_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
     """A folder that appears at ``path`` only when it is whole. Raises OutputError."""
-    if overwrite and path.exists() and not (path / CLASSES).is_file():
+    is_export = (path / METADATA).is_file() and (path / CLASSES).is_file()
+    if overwrite and path.exists() and not is_export:
         raise OutputError(f"{path}: is there already, and not an export; choose another name.")
     with _place(path, overwrite=overwrite) as folder:
         part = folder / "folder"
@@ -130,7 +131,7 @@ def _folder_names(classes: Sequence[Class]) -> dict[int, str]:
         safe = _NOT_IN_NAMES.sub("_", item.name)
         safe = safe.encode()[:_NAME_BYTES].decode(errors="ignore").rstrip(". ")
         safe = f"_{safe}" if not safe or _RESERVED.match(safe) else safe
-        taken = {name.casefold() for name in names.values()}
+        taken = {METADATA, CLASSES} | {name.casefold() for name in names.values()}
         name, number = safe, 2
         while name.casefold() in taken:
             name, number = f"{safe} ({number})", number + 1

@@ -19,7 +19,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from classify_anything.errors import DatasetError
-from classify_anything.formats.trees import Entry
+from classify_anything.formats.trees import Entry, path_key
 from classify_anything.store import COLORS, clean_label
 from classify_anything.types import Class, Example
 
@@ -40,19 +40,19 @@ class Facts:
     sha256: str | None
 
 
-def read_metadata(entry: Entry) -> dict[PurePosixPath, Facts]:
-    """What a list tells, by path below the root, in its order. Raises DatasetError."""
+def read_metadata(entry: Entry) -> dict[str, Facts]:
+    """What a list tells, by ``Entry.key``, in its order. Raises DatasetError."""
     data = entry.read()
     rows = _jsonl(entry, data) if entry.path.suffix == ".jsonl" else _csv(entry, data)
     name = hashlib.sha256(data).hexdigest()[:16]
-    found = {}
+    found: dict[str, Facts] = {}
     for row in rows:
         file_name = row.get("file_name")
         if not isinstance(file_name, str) or not file_name:
             raise DatasetError(f"{entry.name}: a line has no file_name.")
         path = PurePosixPath(file_name.replace("\\", "/"))
         recording = _text(row.get("recording"))
-        found[entry.path.parent / path] = Facts(
+        found[path_key(entry.path.parent / path)] = Facts(
             label=next((_text(row[key]) for key in _LABEL_COLUMNS if key in row), None),
             recording=recording and f"{name}:{recording}",
             created_at=_time(entry, row.get("created_at")),
@@ -79,15 +79,17 @@ def write_metadata(rows: Iterable[tuple[str, Example]]) -> str:
 
 
 def read_classes(entry: Entry) -> tuple[tuple[str, int], ...]:
-    """Names and colours of the classes, in their order. Raises DatasetError."""
-    found = []
-    for row in _csv(entry, entry.read()):
-        try:
-            found.append((clean_label(row["name"]), int(row["color"]) % COLORS))
-        except (KeyError, TypeError, ValueError) as error:
-            text = f"{entry.name}: its columns are not name and color ({error})."
-            raise DatasetError(text) from error
-    return tuple(found)
+    """Names and colours of the classes, in their order. Raises DatasetError.
+
+    A list with other columns is another program's, and tells us nothing.
+    """
+    rows = _csv(entry, entry.read())
+    if not all({"name", "color"} <= row.keys() for row in rows):
+        return ()
+    try:
+        return tuple((clean_label(row["name"]), int(row["color"]) % COLORS) for row in rows)
+    except (TypeError, ValueError) as error:
+        raise DatasetError(f"{entry.name}: not a list of names and colours ({error}).") from error
 
 
 def write_classes(classes: Sequence[Class]) -> str:
@@ -97,7 +99,7 @@ def write_classes(classes: Sequence[Class]) -> str:
 
 def _write(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(columns)
     writer.writerows(rows)
     return text.getvalue()
@@ -121,7 +123,7 @@ def _jsonl(entry: Entry, data: bytes) -> list[Mapping[str, Any]]:
 
 
 def _text(value: object) -> str | None:
-    return None if value is None or value == "" else str(value)
+    return None if value is None or value == "" else str(value).encode("utf-8", "replace").decode()
 
 
 def _time(entry: Entry, value: object) -> datetime | None:
@@ -129,6 +131,6 @@ def _time(entry: Entry, value: object) -> datetime | None:
         return None
     try:
         time = datetime.fromisoformat(str(value))
-    except ValueError as error:
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise DatasetError(f"{entry.name}: {value!r} is not a time.") from error
-    return time if time.tzinfo else time.replace(tzinfo=UTC)

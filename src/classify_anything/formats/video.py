@@ -143,9 +143,7 @@ def _check_beginning(path: Path) -> None:
     if not beginning:
         raise ImageError(f"{path}: empty.")
     if not _BEGINNING.match(beginning):
-        raise ImageError(
-            f"{path}: not a video this program reads (AVI, Matroska, MOV, MP4, WebM)."
-        )
+        raise ImageError(f"{path}: not a video this program reads (AVI, Matroska, MOV, MP4, WebM).")
 
 
 def _open(path: Path, start: float) -> Any:

@@ -46,6 +46,6 @@ def class_weights(codes: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.
     return len(codes) / (np.count_nonzero(counts) * counts[codes])
 
 
-def has_grown(before: int, now: int) -> bool:
+def has_grown(before: int, now: int, growth: float = _GROWTH) -> bool:
     """Whether a number of examples has clearly changed, so that what hangs on it is out of date."""
-    return not before / _GROWTH < now < before * _GROWTH
+    return not before / growth < now < before * growth

@@ -12,7 +12,7 @@ from classify_anything.types import Float32Array
 
 Float64Array = npt.NDArray[np.float64]
 
-PENALTIES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+PENALTIES = (0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 
 
 class KernelRidge:

@@ -184,6 +184,11 @@ class Memory(ClassifierEstimator, ABC):
         order = np.lexsort((self._rows.keys[near], self._rows.codes[near], rank))
         return near[order[:count]]
 
+    def examples(self) -> tuple[list[int], Float32Array]:
+        """The keys [n] and the unit vectors, float32 [n, d], oldest first."""
+        order = np.argsort(self._rows.keys)
+        return self._rows.keys[order].tolist(), self._rows.vectors[order]
+
     @abstractmethod
     def held_out(self) -> HeldOut:
         """What it would say of each example, had it not seen the example's group.

@@ -17,7 +17,6 @@ from classify_anything.heads.calibration import (
 from classify_anything.heads.kernel import Float64Array, KernelRidge
 from classify_anything.heads.memory import Memory
 from classify_anything.heads.protocol import Decision, HeldOut, Int64Array
-from classify_anything.heads.rows import directions
 from classify_anything.types import Float32Array
 
 _USUAL_TEMPERATURE = 0.085
@@ -31,10 +30,11 @@ cube, and more of them hardly change it."""
 class RidgeHead(Memory):
     """Classify by kernel ridge regression on class indicators.
 
-    Examples are seen from the mean of the class means, as unit vectors; the kernel is their product
-    (see ``KernelRidge``). An indicator is divided by the square root of its class's size, so that a
-    class with many examples does not win by number. Scores become probabilities by a temperature
-    that is fitted to the scores of examples left out.
+    The kernel is the product of unit vectors (see ``KernelRidge``). They are not centred: a mean
+    that an example had a part in would give its class away when it is left out. An indicator is
+    divided by the square root of its class's size, so that a class with many examples does not win
+    by number. Scores become probabilities by a temperature that is fitted to the scores of
+    examples left out.
 
     One example more is a rank-one update; the whole solution is made anew only when their number
     has grown by a fifth.
@@ -48,7 +48,6 @@ class RidgeHead(Memory):
         self.n_neighbors = n_neighbors
         self._solution: KernelRidge | None = None
         self._chosen: Int64Array = np.empty(0, np.int64)
-        self._centre: Float32Array = np.empty(0, np.float32)
         self._solved_on = 0
         self._temperature = _USUAL_TEMPERATURE
 
@@ -66,7 +65,7 @@ class RidgeHead(Memory):
         new = np.arange(before, len(self))
         stale = has_grown(self._solved_on, len(self)) or len(self) <= _SOON
         if solution is not None and not stale and len(self) <= _MOST:
-            for point in directions(self._rows.vectors[new] - self._centre):
+            for point in self._rows.vectors[new]:
                 solution.add(point)
             self._chosen = np.concatenate([self._chosen, new])
         elif len(new) and stale:
@@ -76,16 +75,12 @@ class RidgeHead(Memory):
     def held_out(self) -> HeldOut:
         """What it would say of each example, had it not seen the example's group."""
         self._check_fitted()
-        solution = self._solve()
-        parts, alone = self._groups(self._chosen)
-        targets, offsets = self._targets()
-        scores, variances = solution.without(parts, targets)
-        scores += offsets
+        scores, familiarities, alone = self._without(self._solve())
         return HeldOut(
             self._rows.keys[self._chosen],
             self._rows.codes[self._chosen],
             self._probabilities(scores),
-            _familiarity(scores, variances),
+            familiarities,
             alone,
         )
 
@@ -95,8 +90,7 @@ class RidgeHead(Memory):
         if len(chosen) == 0:
             return Decision(np.zeros(len(self._codes), np.float32), keys, similarities)
         solution = self._solve()
-        (point,) = directions(unit[None] - self._centre)
-        weights, variance = solution.weigh(point)
+        weights, variance = solution.weigh(unit)
         targets, offsets = self._targets()
         scores = (weights @ targets + offsets)[None]
         (familiarity,) = _familiarity(scores, np.array([variance]))
@@ -110,21 +104,32 @@ class RidgeHead(Memory):
         if self._solution is None:
             self._chosen = _evenly(self._rows.codes, _MOST)
             codes = self._rows.codes[self._chosen]
-            vectors = self._rows.vectors[self._chosen]
-            self._centre = np.mean(
-                [vectors[codes == code].mean(axis=0) for code in np.unique(codes)], axis=0
-            )
-            points = directions(vectors - self._centre)
             weights = class_weights(codes, len(self._codes))
-            targets, offsets = self._targets()
+            targets, _ = self._targets()
+            points = self._rows.vectors[self._chosen]
             self._solution = KernelRidge(points, targets, weights)
             self._solved_on = len(self)
-            parts, _ = self._groups(self._chosen)
-            scores, _ = self._solution.without(parts, targets)
-            scores += offsets
+            scores, _, _ = self._without(self._solution)
             scores[:, ~self._taught()] = -np.inf
             self._temperature = fit_temperature(scores, codes, weights, _USUAL_TEMPERATURE)
         return self._solution
+
+    def _without(
+        self, solution: KernelRidge
+    ) -> tuple[Float64Array, Float32Array, npt.NDArray[np.bool_]]:
+        """Scores and familiarity of each example without its group; which are left out alone."""
+        parts, alone = self._groups(self._chosen)
+        targets, offsets = self._targets()
+        scores, variances = solution.without(parts, targets)
+        scores += offsets
+        familiarities = _familiarity(scores, variances)
+        codes = self._rows.codes[self._chosen]
+        sizes = np.bincount(codes, minlength=len(self._codes))
+        for part in parts:
+            # Without the part its classes are smaller, so their indicators are larger.
+            left = sizes - np.bincount(codes[part], minlength=len(sizes))
+            scores[part] *= np.where(left > 0, np.sqrt(sizes / np.maximum(left, 1)), 0)
+        return scores, familiarities, alone
 
     def _targets(self) -> tuple[Float64Array, Float64Array]:
         """Class indicators [n, classes], smaller for classes with more examples, less their means
@@ -146,11 +151,15 @@ class RidgeHead(Memory):
 
 
 def _familiarity(scores: Float64Array, variances: Float64Array) -> Float32Array:
-    """Twice the lead of the best class over the next, less the variance: [n]."""
-    if scores.shape[1] < 2:
-        return np.asarray(-variances, np.float32)
-    ranked = np.partition(scores, -2, axis=1)
-    return np.asarray(2 * (ranked[:, -1] - ranked[:, -2]) - variances, np.float32)
+    """The lead of the best class over the next, less the variance: [n].
+
+    Their weights are those that told taught signs from others best (benchmarks/README.md).
+    """
+    lead = np.zeros(len(scores))
+    if scores.shape[1] > 1:
+        ranked = np.partition(scores, -2, axis=1)
+        lead = ranked[:, -1] - ranked[:, -2]
+    return np.asarray(2 * lead - 3 * variances, np.float32)
 
 
 def _evenly(codes: Int64Array, most: int) -> Int64Array:

@@ -32,6 +32,7 @@ from classify_anything.server.messages import (
 from classify_anything.server.project import LiveProject
 from classify_anything.server.routes import classes as class_routes
 from classify_anything.server.routes import datasets as dataset_routes
+from classify_anything.server.routes import evaluation as evaluation_routes
 from classify_anything.server.routes import examples as example_routes
 from classify_anything.server.routes import project as project_routes
 from classify_anything.server.samples import add_samples
@@ -107,7 +108,7 @@ def _routes(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unknown_error)
-    for part in (project_routes, class_routes, example_routes, dataset_routes):
+    for part in (project_routes, class_routes, evaluation_routes, example_routes, dataset_routes):
         app.include_router(part.router)
     app.include_router(live.router)
     _describe_what_fastapi_cannot_see(app)

@@ -83,6 +83,9 @@ class PredictionInfo(Message):
     label: str | None
     probability: float = Field(ge=0, le=1)
     probabilities: dict[int, float] = Field(description="Of each class that has examples, by id.")
+    familiarity: float = Field(
+        ge=0, le=1, description="Share of the own examples that are less clearly of a class."
+    )
     neighbors: list[NeighborInfo]
 
 
@@ -125,6 +128,14 @@ class ChangeInfo(Message):
     text: str
 
 
+class SettingsInfo(Message):
+    """How the project decides; ``deciding`` is the head that "auto" has taken."""
+
+    head: Literal["knn", "means", "ridge", "auto"]
+    strictness: float = Field(ge=0, le=1)
+    deciding: str
+
+
 class State(Message):
     """The whole project in short; sent on connecting and after every change."""
 
@@ -133,6 +144,7 @@ class State(Message):
     project: str
     backbone: str
     version: str
+    settings: SettingsInfo
     classes: list[ClassInfo]
     undo: ChangeInfo | None
     redo: ChangeInfo | None
@@ -172,6 +184,86 @@ class ClassEdit(Message):
 
     name: str | None = None
     color: int | None = Field(default=None, ge=0, le=7)
+
+
+class SettingsEdit(Message):
+    """Body of ``PATCH /api/settings``; what is absent stays."""
+
+    head: Literal["knn", "means", "ridge", "auto"] | None = None
+    strictness: float | None = Field(default=None, ge=0, le=1)
+
+
+class ClassAccuracyInfo(Message):
+    """How often the examples of a class were recognised; null if it has none."""
+
+    class_id: int
+    accuracy: float | None
+    examples: int
+    recordings: int
+    alone: bool = Field(description="All of one recording, so the number is too good.")
+
+
+class OutcomeInfo(Message):
+    """What was said of one example without its recording."""
+
+    example_id: int
+    class_id: int
+    predicted: int
+    probability: float
+
+
+class EvaluationInfo(Message):
+    """How good a head is on the project's own examples.
+
+    ``confusion[i][j]`` counts the examples of class i that were taken for class j, in the order of
+    ``class_ids``.
+    """
+
+    revision: int
+    head: str
+    accuracy: float
+    interval: tuple[float, float]
+    calibration_error: float
+    class_ids: list[int]
+    per_class: list[ClassAccuracyInfo]
+    confusion: list[list[int]]
+    outcomes: list[OutcomeInfo]
+
+
+class HeadAccuracy(Message):
+    """How often a head would be right."""
+
+    head: str
+    accuracy: float
+    interval: tuple[float, float]
+
+
+class AdviceInfo(Message):
+    """One suggestion: ``kind`` for programs, ``text`` for people, and what it is about."""
+
+    kind: Literal["few", "one_recording", "confused", "mislabelled", "head"]
+    text: str
+    class_ids: list[int]
+    example_ids: list[int]
+    head: str | None
+
+
+class Report(Message):
+    """``GET /api/evaluation``: the head that decides, all heads, and what would help."""
+
+    evaluation: EvaluationInfo
+    heads: list[HeadAccuracy]
+    best: str = Field(description='The head that "auto" takes.')
+    advice: list[AdviceInfo]
+
+
+class ExampleMap(Message):
+    """Where each example lies in the plane: near ones look alike. Columns of equal length."""
+
+    ids: list[int]
+    class_ids: list[int]
+    x: list[float]
+    y: list[float]
 
 
 class UndoRequest(Message):

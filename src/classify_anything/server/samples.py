@@ -7,15 +7,20 @@ from typing import Any
 
 from classify_anything._version import __version__
 from classify_anything.server.messages import (
+    AdviceInfo,
     ChangeInfo,
+    ClassAccuracyInfo,
     ClassEdit,
     ClassInfo,
     ErrorReply,
+    EvaluationInfo,
     ExampleIds,
     ExampleIndex,
     ExampleInfo,
+    ExampleMap,
     ExampleMove,
     ExamplePage,
+    HeadAccuracy,
     Health,
     ImportInfo,
     ImportStart,
@@ -23,8 +28,12 @@ from classify_anything.server.messages import (
     NeighborInfo,
     Neighbors,
     NewClass,
+    OutcomeInfo,
     PredictionInfo,
     ProblemInfo,
+    Report,
+    SettingsEdit,
+    SettingsInfo,
     State,
     UndoRequest,
 )
@@ -50,6 +59,7 @@ _SAMPLES: tuple[Message, ...] = (
         project="desk",
         backbone="efficientnet-lite0",
         version=__version__,
+        settings=SettingsInfo(head="auto", strictness=0.05, deciding="ridge"),
         classes=[_MUG],
         undo=_CHANGE,
         redo=None,
@@ -59,6 +69,7 @@ _SAMPLES: tuple[Message, ...] = (
         label="Mug",
         probability=0.92,
         probabilities={1: 0.92, 2: 0.08},
+        familiarity=0.4,
         neighbors=[_NEIGHBOR],
     ),
     Neighbors(neighbors=[_NEIGHBOR]),
@@ -94,6 +105,34 @@ _SAMPLES: tuple[Message, ...] = (
     ExampleIds(ids=[7, 8]),
     ExampleMove(ids=[7, 8], class_id=2),
     ImportStart(label="Mug"),
+    SettingsEdit(head="auto", strictness=0.05),
+    ExampleMap(ids=[7, 8], class_ids=[1, 1], x=[0.5, -1.0], y=[0.1, -0.1]),
+    Report(
+        evaluation=EvaluationInfo(
+            revision=31,
+            head="knn",
+            accuracy=0.9,
+            interval=(0.74, 0.97),
+            calibration_error=0.05,
+            class_ids=[1],
+            per_class=[
+                ClassAccuracyInfo(class_id=1, accuracy=0.9, examples=2, recordings=1, alone=True)
+            ],
+            confusion=[[2]],
+            outcomes=[OutcomeInfo(example_id=7, class_id=1, predicted=1, probability=0.92)],
+        ),
+        heads=[HeadAccuracy(head="ridge", accuracy=0.95, interval=(0.8, 0.99))],
+        best="ridge",
+        advice=[
+            AdviceInfo(
+                kind="few",
+                text="Mug has only 2 examples. Show more.",
+                class_ids=[1],
+                example_ids=[],
+                head=None,
+            )
+        ],
+    ),
 )
 _BY_NAME = {type(sample).__name__: sample.model_dump(mode="json") for sample in _SAMPLES}
 _ERRORS = {

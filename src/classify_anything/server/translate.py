@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from classify_anything._version import __version__
+from classify_anything.advice import advise
 from classify_anything.classifier import Classifier
+from classify_anything.evaluation import Lesson, best_head, plane
 from classify_anything.server.messages import (
+    AdviceInfo,
     ChangeInfo,
+    ClassAccuracyInfo,
     ClassInfo,
+    EvaluationInfo,
     ExampleIndex,
     ExampleInfo,
+    ExampleMap,
+    HeadAccuracy,
     NeighborInfo,
+    OutcomeInfo,
     PredictionInfo,
+    Report,
+    SettingsInfo,
     State,
 )
 from classify_anything.types import Change, Class, Example, Neighbor, Prediction
@@ -26,8 +36,82 @@ def to_state(classifier: Classifier) -> State:
         project=classifier.path.stem,
         backbone=classifier.backbone.name,
         version=__version__,
+        settings=to_settings(classifier),
         undo=_to_change(classifier.next_undo()),
         redo=_to_change(classifier.next_redo()),
+    )
+
+
+def to_settings(classifier: Classifier) -> SettingsInfo:
+    """How the project decides."""
+    settings = classifier.settings
+    return SettingsInfo(
+        head=settings.head,  # type: ignore[arg-type] # the message checks it
+        strictness=settings.strictness,
+        deciding=classifier.head_name,
+    )
+
+
+def to_report(lesson: Lesson, head: str, revision: int) -> Report:
+    """The evaluation of all heads; needs no classifier, so it can be made on any thread."""
+    best, found = best_head(lesson)
+    now = found[head] if head in found else found[best]
+    ids = list(lesson.labels)
+    return Report(
+        evaluation=EvaluationInfo(
+            revision=revision,
+            head=now.head,
+            accuracy=now.accuracy,
+            interval=now.interval,
+            calibration_error=now.calibration_error,
+            class_ids=ids,
+            per_class=[
+                ClassAccuracyInfo(
+                    class_id=class_id,
+                    accuracy=item.accuracy if item.examples else None,
+                    examples=item.examples,
+                    recordings=item.recordings,
+                    alone=item.alone,
+                )
+                for class_id, item in zip(ids, now.per_class, strict=True)
+            ],
+            confusion=[list(row) for row in now.confusion],
+            outcomes=[
+                OutcomeInfo(
+                    example_id=one.example_id,
+                    class_id=one.class_id,
+                    predicted=one.predicted,
+                    probability=one.probability,
+                )
+                for one in now.outcomes
+            ],
+        ),
+        heads=[
+            HeadAccuracy(head=name, accuracy=one.accuracy, interval=one.interval)
+            for name, one in found.items()
+        ],
+        best=best,
+        advice=[
+            AdviceInfo(
+                kind=one.kind,  # type: ignore[arg-type] # the message checks it
+                text=one.text,
+                class_ids=list(one.class_ids),
+                example_ids=list(one.example_ids),
+                head=one.head,
+            )
+            for one in advise(now, found, ids)
+        ],
+    )
+
+
+def to_map(lesson: Lesson) -> ExampleMap:
+    """The examples in the plane."""
+    places = plane(lesson.vectors)
+    return ExampleMap(
+        ids=list(lesson.keys),
+        class_ids=list(lesson.class_ids),
+        x=places[:, 0].round(4).tolist(),
+        y=places[:, 1].round(4).tolist(),
     )
 
 
@@ -50,6 +134,7 @@ def to_prediction(classifier: Classifier, prediction: Prediction) -> PredictionI
         label=prediction.label,
         probability=prediction.probability,
         probabilities={ids[label]: p for label, p in prediction.probabilities.items()},
+        familiarity=prediction.familiarity,
         neighbors=[to_neighbor(neighbor) for neighbor in prediction.neighbors],
     )
 

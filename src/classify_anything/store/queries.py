@@ -135,7 +135,13 @@ def rows_since(connection: sa.Connection, revision: int, backbone: str) -> list[
         embeddings.c.example_id == examples.c.id, embeddings.c.backbone == backbone
     )
     select = (
-        sa.select(examples.c.id, examples.c.class_id, examples.c.removed, embeddings.c.vector)
+        sa.select(
+            examples.c.id,
+            examples.c.class_id,
+            examples.c.recording_id,
+            examples.c.removed,
+            embeddings.c.vector,
+        )
         .outerjoin(embeddings, of_backbone)
         .where(examples.c.revision > revision)
         .order_by(examples.c.id)
@@ -143,8 +149,8 @@ def rows_since(connection: sa.Connection, revision: int, backbone: str) -> list[
     if revision < 0:
         select = select.where(sa.not_(examples.c.removed))
     return [
-        Row(id_, class_id, removed, None if vector is None else np.frombuffer(vector, "<f4"))
-        for id_, class_id, removed, vector in connection.execute(select)
+        Row(id_, class_id, recording_id, removed, _vector(stored))
+        for id_, class_id, recording_id, removed, stored in connection.execute(select)
     ]
 
 
@@ -153,6 +159,10 @@ def example_of_key(connection: sa.Connection, key: str | None) -> int | None:
     if key is None:
         return None
     return connection.execute(sa.select(examples.c.id).where(examples.c.key == key)).scalar()
+
+
+def _vector(stored: bytes | None) -> Float32Array | None:
+    return None if stored is None else np.frombuffer(stored, "<f4")
 
 
 def join_recordings(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from classify_anything.store.database import clear_errors, open_database
 from classify_anything.store.labels import clean_label, free_label, same_label
 from classify_anything.store.tables import classes, examples, project
 from classify_anything.store.values import Index, NewExample, Snapshot
-from classify_anything.types import Change, Class, Example, Float32Array
+from classify_anything.types import Change, Class, Example, Float32Array, Settings
 
 
 class Store:
@@ -30,6 +31,7 @@ class Store:
         self.path = path
         self._engine = open_database(path)
         self._writer = self._engine.execution_options(write=True)
+        self._closed = False
         self._writes = 0
         self._raw: Any = self._engine.raw_connection()
         with clear_errors(path), self._writer.begin() as connection:
@@ -37,6 +39,7 @@ class Store:
 
     def close(self) -> None:
         """Close the file; SQLite then folds its log into it."""
+        self._closed = True
         self._raw.close()
         self._engine.dispose()
 
@@ -58,7 +61,13 @@ class Store:
             current = connection.execute(sa.select(project)).one()
             complete = revision < current.compacted
             rows = queries.rows_since(connection, -1 if complete else revision, backbone)
-            return Snapshot(current.revision, complete, queries.all_classes(connection), rows)
+            return Snapshot(
+                revision=current.revision,
+                complete=complete,
+                settings=Settings(**current.settings),
+                classes=queries.all_classes(connection),
+                rows=rows,
+            )
 
     def classes(self) -> list[Class]:
         """The classes, in their order."""
@@ -326,11 +335,21 @@ class Store:
         with self._writing() as (connection, revision):
             journal.redo(connection, revision, expected)
 
+    def set_settings(self, settings: Settings) -> None:
+        """Keep how the project decides; this is not a change to be undone."""
+        usual = asdict(Settings())
+        unusual = {key: value for key, value in asdict(settings).items() if value != usual[key]}
+        with self._writing() as (connection, _):
+            connection.execute(sa.update(project).values(settings=unusual))
+
     # --- transactions
 
     def _check_open(self) -> None:
-        if self._raw.driver_connection is None:
+        if self._closed:
             raise StoreError(f"{self.path}: the project is closed.")
+        if self._raw.driver_connection is None:
+            # An interrupt (Ctrl+C) in the midst of a statement has closed the connection.
+            self._raw = self._engine.raw_connection()
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sa.Connection]:

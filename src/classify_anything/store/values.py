@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from classify_anything.types import Class, Float32Array
+from classify_anything.types import Class, Float32Array, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class Row:
 
     example_id: int
     class_id: int
+    recording_id: int
     removed: bool
     embedding: Float32Array | None
 
@@ -45,12 +46,14 @@ class Snapshot:
 
     Attributes:
         complete: whether ``rows`` are all examples, not only those that changed.
+        settings: how the project decides.
         classes: all of them, in their order.
         rows: examples that were added, changed or removed, oldest first.
     """
 
     revision: int
     complete: bool
+    settings: Settings
     classes: list[Class]
     rows: list[Row]
 

@@ -1,4 +1,18 @@
-import type { ClassEdit, ClassInfo, ErrorReply, ExamplePage, State } from "./types";
+import type {
+  ClassEdit,
+  ClassInfo,
+  ErrorReply,
+  ExampleIndex,
+  ExampleInfo,
+  ExampleMap,
+  ExamplePage,
+  ImportInfo,
+  Neighbors,
+  PredictionInfo,
+  Report,
+  SettingsEdit,
+  State,
+} from "./types";
 
 /** An answer of the server that says no; the message is for people. */
 export class ApiError extends Error {
@@ -10,34 +24,76 @@ export class ApiError extends Error {
   }
 }
 
+/** A new example: its class by id or by name, and what it belongs to. */
+export interface ExampleFacts {
+  class_id?: number;
+  label?: string;
+  recording?: string;
+  source: string;
+}
+
 export const api = {
+  state: () => call<State>("GET", "/api/state"),
   createClass: (name?: string) => call<ClassInfo>("POST", "/api/classes", { name }),
   editClass: (id: number, edit: ClassEdit) => call<ClassInfo>("PATCH", `/api/classes/${id}`, edit),
   deleteClass: (id: number) => call<State>("DELETE", `/api/classes/${id}`),
   clearClass: (id: number) => call<State>("DELETE", `/api/classes/${id}/examples`),
-  examples: (id: number, limit: number, before: number | null) => {
-    const query = new URLSearchParams({ class_id: String(id), limit: String(limit) });
-    if (before !== null) query.set("before", String(before));
-    return call<ExamplePage>("GET", `/api/examples?${query}`);
+  index: () => call<ExampleIndex>("GET", "/api/examples/index"),
+  examples: (query: { class_id: number; before: number; limit: number }) => {
+    const given = Object.entries(query).map(([name, value]) => [name, String(value)]);
+    return call<ExamplePage>("GET", `/api/examples?${new URLSearchParams(given)}`);
   },
-  deleteExample: (id: number) => call<State>("DELETE", `/api/examples/${id}`),
+  neighbors: (id: number, limit: number) =>
+    call<Neighbors>("GET", `/api/examples/${id}/neighbors?limit=${limit}`),
+  addExample: (image: Blob, facts: ExampleFacts, signal?: AbortSignal) => {
+    const query = new URLSearchParams({ key: crypto.randomUUID() });
+    for (const [name, value] of Object.entries(facts)) query.set(name, String(value));
+    return call<ExampleInfo>("POST", `/api/examples?${query}`, image, signal);
+  },
+  moveExamples: (ids: readonly number[], classId: number) =>
+    call<State>("POST", "/api/examples/move", { ids, class_id: classId }),
+  deleteExamples: (ids: readonly number[]) => call<State>("POST", "/api/examples/remove", { ids }),
   deleteLastRecording: () => call<State>("DELETE", "/api/recordings/last"),
+  evaluation: () => call<Report>("GET", "/api/evaluation"),
+  map: () => call<ExampleMap>("GET", "/api/examples/map"),
+  editSettings: (edit: SettingsEdit) => call<State>("PATCH", "/api/settings", edit),
+  predict: (image: Blob) => call<PredictionInfo>("POST", "/api/predict", image),
   undo: (change?: number) => call<State>("POST", "/api/undo", { change }),
   redo: (change?: number) => call<State>("POST", "/api/redo", { change }),
+  beginImport: () => call<ImportInfo>("POST", "/api/imports"),
+  sendFile: (id: string, path: string, file: Blob, signal: AbortSignal) => {
+    const inside = path.split("/").map(encodeURIComponent).join("/");
+    return call<void>("PUT", `/api/imports/${id}/files/${inside}`, file, signal);
+  },
+  startImport: (id: string, label: string | null) =>
+    call<ImportInfo>("POST", `/api/imports/${id}/start`, { label }),
+  importInfo: (id: string, signal: AbortSignal) =>
+    call<ImportInfo>("GET", `/api/imports/${id}`, undefined, signal),
+  cancelImport: (id: string) => call<ImportInfo>("DELETE", `/api/imports/${id}`),
 };
 
+/** The picture as it came. */
 export function imageAddress(exampleId: number): string {
   return `/api/examples/${exampleId}/image`;
 }
 
-async function call<T>(method: string, path: string, body?: object): Promise<T> {
+/** A small square of it. */
+export function thumbnailAddress(exampleId: number): string {
+  return `/api/examples/${exampleId}/thumbnail`;
+}
+
+async function call<T>(method: string, path: string, body?: object, signal?: AbortSignal): Promise<T> {
+  const raw = body instanceof Blob;
   const response = await fetch(path, {
     method,
-    headers: body ? { "Content-Type": "application/json" } : {},
-    body: body ? JSON.stringify(body) : null,
+    headers: body && !raw ? { "Content-Type": "application/json" } : {},
+    body: body && !raw ? JSON.stringify(body) : (body ?? null),
+    signal: signal ?? null,
   }).catch(() => {
+    signal?.throwIfAborted();
     throw new ApiError("unreachable", "The server does not answer. Try again when it is back.");
   });
+  if (response.status === 204) return undefined as T;
   if (response.ok) return (await response.json()) as T;
   const reply = (await response.json().catch(() => null)) as ErrorReply | null;
   throw new ApiError(

@@ -1,3 +1,4 @@
+import { recall, remember } from "./memory";
 import { obstacle, problem, problemOf, type Problem } from "./problems";
 
 const REMEMBERED = "camera";
@@ -50,7 +51,7 @@ export class Devices {
     this.stream = stream;
     this.cameraId = deviceId;
     this.mirrored = facingMode !== "environment";
-    remember(deviceId);
+    remember(REMEMBERED, deviceId);
   }
 
   #stop(): void {
@@ -97,18 +98,6 @@ function stopTracks(stream: MediaStream): void {
 }
 
 function remembered(): Choice | null {
-  try {
-    const deviceId = localStorage.getItem(REMEMBERED);
-    return deviceId ? { deviceId } : null;
-  } catch {
-    return null; // The browser keeps nothing for this page; then nothing is remembered.
-  }
-}
-
-function remember(deviceId: string): void {
-  try {
-    localStorage.setItem(REMEMBERED, deviceId);
-  } catch {
-    // As above.
-  }
+  const deviceId = recall(REMEMBERED);
+  return deviceId ? { deviceId } : null;
 }

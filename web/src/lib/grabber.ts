@@ -3,7 +3,7 @@ import GrabberWorker from "./grabber.worker?worker";
 import type { Sight } from "./sight";
 
 export interface Picture {
-  jpeg: Uint8Array;
+  jpeg: Uint8Array<ArrayBuffer>;
   /** When the camera took it, on the clock of performance.now(). */
   capturedAt: number;
   /** Milliseconds it waited before it was looked at. */

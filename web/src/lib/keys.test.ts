@@ -28,3 +28,7 @@ test("the browser keeps its own keys", () => {
 test("a question mark shows the keys", () => {
   expect(shortcutOf(press("?", "Slash", { shiftKey: true }))).toEqual({ act: "help" });
 });
+
+test("Escape stops", () => {
+  expect(shortcutOf(press("Escape", "Escape"))).toEqual({ act: "stop" });
+});

@@ -1,6 +1,6 @@
 /** Which key means what. Keys count nowhere where a person types. */
 
-export type Shortcut = { act: "hold"; index: number } | { act: "undo" | "redo" | "help" };
+export type Shortcut = { act: "hold"; index: number } | { act: "undo" | "redo" | "help" | "stop" };
 
 type KeyPress = Pick<KeyboardEvent, "code" | "key" | "ctrlKey" | "metaKey" | "altKey" | "shiftKey">;
 
@@ -12,6 +12,7 @@ export function shortcutOf(event: KeyPress): Shortcut | null {
     if (key === "z") return { act: event.shiftKey ? "redo" : "undo" };
     return key === "y" ? { act: "redo" } : null;
   }
+  if (event.key === "Escape") return { act: "stop" };
   if (event.key === "?") return { act: "help" };
   // By place, not by character: on a French keyboard the digits need Shift.
   const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code)?.[1];

@@ -1,15 +1,19 @@
 import { tick } from "svelte";
+import type { Asking } from "./asking.svelte";
 import { Grabber, type Picture } from "./grabber";
 import { Recording } from "./holding";
 import { leaveMeasure, Meter, type Summary } from "./meter";
 import { createPredictor, type Connection, type Listener, type Predictor, type Reply } from "./predictor";
 import type { Project } from "./project.svelte";
+import { recall, remember } from "./memory";
+import { MOST_SMOOTHING_MS, Smoother, USUAL_SMOOTHING_MS } from "./smoothing";
 import { eachFrame, present, type Sight } from "./sight";
 import type { Toasts } from "./toasts.svelte";
 import type { PredictionInfo } from "./types";
-import { examples } from "./words";
+import { examples, messageOf } from "./words";
 
 const SUMMARY_MS = 500;
+const SMOOTHING = "smoothing";
 
 /** What became of one press. */
 interface Tally {
@@ -22,7 +26,6 @@ interface Tally {
 
 /** The live loop: every frame of the camera is looked at, or added while a button is held. */
 export class Live {
-  prediction = $state.raw<PredictionInfo | null>(null);
   connection = $state<Connection>("connecting");
   /** Examples not yet answered. */
   waiting = $state(0);
@@ -32,10 +35,16 @@ export class Live {
   taken = $state(0);
   summary = $state.raw<Summary | null>(null);
 
+  /** What is said of the picture that is asked about, else of the camera's newest frame. */
+  readonly prediction = $derived.by(() => (this.#asking.question ? this.#asking.prediction : this.#seen));
+  #seen = $state.raw<PredictionInfo | null>(null);
+
   readonly #project: Project;
   readonly #toasts: Toasts;
+  readonly #asking: Asking;
   readonly #predictor: Predictor;
   readonly #grabber = new Grabber();
+  readonly #smoother = new Smoother(kept(recall(SMOOTHING)));
   readonly #meter = new Meter();
   readonly #measuring = new URLSearchParams(location.search).has("measure");
   #video: HTMLVideoElement | null = null;
@@ -43,13 +52,25 @@ export class Live {
   #tally: Tally | null = null;
   /** The newest frame, not yet looked at. */
   #fresh: Sight | null = null;
+  #smoothing = $state(this.#smoother.constant);
   #grabbing = false;
 
-  constructor(project: Project, toasts: Toasts) {
+  constructor(project: Project, toasts: Toasts, asking: Asking) {
     this.#project = project;
     this.#toasts = toasts;
+    this.#asking = asking;
     this.#predictor = createPredictor(this.#listener());
     setInterval(() => (this.summary = this.#meter.summary(performance.now())), SUMMARY_MS);
+  }
+
+  /** The time constant, in milliseconds, with which answers follow each other. */
+  get smoothing(): number {
+    return this.#smoothing;
+  }
+
+  set smoothing(constant: number) {
+    this.#smoothing = this.#smoother.constant = constant;
+    remember(SMOOTHING, String(constant));
   }
 
   /** Look through this video from now on; returns a stop. */
@@ -64,12 +85,12 @@ export class Live {
       stop();
       this.release();
       this.#drop();
-      this.#video = this.prediction = null;
+      this.#video = this.#seen = null;
     };
   }
 
-  press(classId: number): void {
-    if (this.held === classId) return;
+  /** Record for this class, ``rate`` pictures a second, until the release. */
+  press(classId: number, rate: number): void {
     this.release();
     if (!this.#video || this.#video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) {
       this.#toasts.show("There is no picture to add: the camera is not running.");
@@ -77,7 +98,7 @@ export class Live {
     }
     this.held = classId;
     this.taken = 0;
-    this.#recording = new Recording(classId, performance.now());
+    this.#recording = new Recording(classId, performance.now(), rate);
     this.#tally = { taken: 0, added: 0, settled: 0, released: false, change: null };
     void this.#add(present(this.#video), this.#recording, this.#tally);
   }
@@ -96,7 +117,7 @@ export class Live {
   /** Do with the newest frame what is to be done now, if there is one and the way is free. */
   #look(): void {
     const sight = this.#fresh;
-    if (!sight || this.#grabbing) return;
+    if (!sight || this.#grabbing || this.#asking.question) return;
     if (this.#recording && this.#tally) {
       const ready = this.#predictor.free || !this.#predictor.online;
       if (ready && this.#recording.due(performance.now())) {
@@ -139,7 +160,7 @@ export class Live {
       await this.#show(reply, picture);
     } catch (error) {
       if (tally === this.#tally) this.release();
-      this.#toasts.show(error instanceof Error ? error.message : String(error));
+      this.#toasts.show(messageOf(error));
     }
     tally.settled += 1;
     if (tally.released && tally.settled === tally.taken) this.#report(tally);
@@ -159,7 +180,7 @@ export class Live {
   async #show(reply: Reply, { capturedAt, wait, encode }: Picture): Promise<void> {
     if (!this.#video) return;
     const { answer, wire, receivedAt } = reply;
-    this.prediction = answer.prediction;
+    this.#seen = this.#smoother.next(answer.prediction, receivedAt);
     await tick();
     const shownAt = performance.now();
     const show = shownAt - receivedAt;
@@ -171,8 +192,7 @@ export class Live {
 
   #report({ added, change }: Tally): void {
     if (added === 0) return;
-    const undo = { name: "Undo", run: () => void this.#project.undo(change ?? undefined) };
-    this.#toasts.show(`${examples(added)} added.`, undo);
+    this.#toasts.show(`${examples(added)} added.`, this.#project.undoing(change ?? undefined));
   }
 
   #listener(): Listener {
@@ -186,4 +206,9 @@ export class Live {
       error: (message) => this.#toasts.show(message),
     };
   }
+}
+
+function kept(text: string | null): number {
+  const value = Number(text ?? USUAL_SMOOTHING_MS);
+  return value >= 0 && value <= MOST_SMOOTHING_MS ? value : USUAL_SMOOTHING_MS;
 }

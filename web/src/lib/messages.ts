@@ -168,6 +168,68 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Edit Settings
+         * @description Change the head, or how sure it must be. What is absent stays.
+         */
+        patch: operations["edit_settings_api_settings_patch"];
+        trace?: never;
+    };
+    "/api/evaluation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Evaluation
+         * @description How often the head is right on examples seen without their recording, and what would help.
+         *
+         *     It is made aside, so the live answer goes on. 400 while fewer than two classes have examples.
+         */
+        get: operations["evaluation_api_evaluation_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/examples/map": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Example Map
+         * @description Where each example lies in the plane: near ones look alike.
+         */
+        get: operations["example_map_api_examples_map_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/examples": {
         parameters: {
             query?: never;
@@ -470,6 +532,25 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AdviceInfo
+         * @description One suggestion: ``kind`` for programs, ``text`` for people, and what it is about.
+         */
+        AdviceInfo: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "few" | "one_recording" | "confused" | "mislabelled" | "head";
+            /** Text */
+            text: string;
+            /** Class Ids */
+            class_ids: number[];
+            /** Example Ids */
+            example_ids: number[];
+            /** Head */
+            head: string | null;
+        };
+        /**
          * ChangeInfo
          * @description A change that can be undone or redone, in words.
          */
@@ -478,6 +559,25 @@ export interface components {
             id: number;
             /** Text */
             text: string;
+        };
+        /**
+         * ClassAccuracyInfo
+         * @description How often the examples of a class were recognised; null if it has none.
+         */
+        ClassAccuracyInfo: {
+            /** Class Id */
+            class_id: number;
+            /** Accuracy */
+            accuracy: number | null;
+            /** Examples */
+            examples: number;
+            /** Recordings */
+            recordings: number;
+            /**
+             * Alone
+             * @description All of one recording, so the number is too good.
+             */
+            alone: boolean;
         };
         /**
          * ClassEdit
@@ -537,6 +637,36 @@ export interface components {
             error: components["schemas"]["ErrorDetail"];
         };
         /**
+         * EvaluationInfo
+         * @description How good a head is on the project's own examples.
+         *
+         *     ``confusion[i][j]`` counts the examples of class i that were taken for class j, in the order of
+         *     ``class_ids``.
+         */
+        EvaluationInfo: {
+            /** Revision */
+            revision: number;
+            /** Head */
+            head: string;
+            /** Accuracy */
+            accuracy: number;
+            /** Interval */
+            interval: [
+                number,
+                number
+            ];
+            /** Calibration Error */
+            calibration_error: number;
+            /** Class Ids */
+            class_ids: number[];
+            /** Per Class */
+            per_class: components["schemas"]["ClassAccuracyInfo"][];
+            /** Confusion */
+            confusion: number[][];
+            /** Outcomes */
+            outcomes: components["schemas"]["OutcomeInfo"][];
+        };
+        /**
          * ExampleIds
          * @description Body of ``POST /api/examples/remove``.
          */
@@ -590,6 +720,20 @@ export interface components {
             source: string;
         };
         /**
+         * ExampleMap
+         * @description Where each example lies in the plane: near ones look alike. Columns of equal length.
+         */
+        ExampleMap: {
+            /** Ids */
+            ids: number[];
+            /** Class Ids */
+            class_ids: number[];
+            /** X */
+            x: number[];
+            /** Y */
+            y: number[];
+        };
+        /**
          * ExampleMove
          * @description Body of ``POST /api/examples/move``: the examples, and the class they are to have.
          */
@@ -608,6 +752,21 @@ export interface components {
             examples: components["schemas"]["ExampleInfo"][];
             /** Next */
             next: number | null;
+        };
+        /**
+         * HeadAccuracy
+         * @description How often a head would be right.
+         */
+        HeadAccuracy: {
+            /** Head */
+            head: string;
+            /** Accuracy */
+            accuracy: number;
+            /** Interval */
+            interval: [
+                number,
+                number
+            ];
         };
         /**
          * Health
@@ -700,6 +859,20 @@ export interface components {
             name?: string | null;
         };
         /**
+         * OutcomeInfo
+         * @description What was said of one example without its recording.
+         */
+        OutcomeInfo: {
+            /** Example Id */
+            example_id: number;
+            /** Class Id */
+            class_id: number;
+            /** Predicted */
+            predicted: number;
+            /** Probability */
+            probability: number;
+        };
+        /**
          * PredictionInfo
          * @description What the classifier says of one picture.
          *
@@ -719,6 +892,11 @@ export interface components {
             probabilities: {
                 [key: string]: number;
             };
+            /**
+             * Familiarity
+             * @description Share of the own examples that are less clearly of a class.
+             */
+            familiarity: number;
             /** Neighbors */
             neighbors: components["schemas"]["NeighborInfo"][];
         };
@@ -733,6 +911,47 @@ export interface components {
             message: string;
             /** Code */
             code: string;
+        };
+        /**
+         * Report
+         * @description ``GET /api/evaluation``: the head that decides, all heads, and what would help.
+         */
+        Report: {
+            evaluation: components["schemas"]["EvaluationInfo"];
+            /** Heads */
+            heads: components["schemas"]["HeadAccuracy"][];
+            /**
+             * Best
+             * @description The head that "auto" takes.
+             */
+            best: string;
+            /** Advice */
+            advice: components["schemas"]["AdviceInfo"][];
+        };
+        /**
+         * SettingsEdit
+         * @description Body of ``PATCH /api/settings``; what is absent stays.
+         */
+        SettingsEdit: {
+            /** Head */
+            head?: ("knn" | "means" | "ridge" | "auto") | null;
+            /** Strictness */
+            strictness?: number | null;
+        };
+        /**
+         * SettingsInfo
+         * @description How the project decides; ``deciding`` is the head that "auto" has taken.
+         */
+        SettingsInfo: {
+            /**
+             * Head
+             * @enum {string}
+             */
+            head: "knn" | "means" | "ridge" | "auto";
+            /** Strictness */
+            strictness: number;
+            /** Deciding */
+            deciding: string;
         };
         /**
          * State
@@ -753,6 +972,7 @@ export interface components {
             backbone: string;
             /** Version */
             version: string;
+            settings: components["schemas"]["SettingsInfo"];
             /** Classes */
             classes: components["schemas"]["ClassInfo"][];
             undo: components["schemas"]["ChangeInfo"] | null;
@@ -1343,6 +1563,151 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    edit_settings_api_settings_patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SettingsEdit"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["State"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    evaluation_api_evaluation_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    example_map_api_examples_map_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExampleMap"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

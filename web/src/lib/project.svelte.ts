@@ -1,6 +1,7 @@
 import { api } from "./api";
-import type { Toasts } from "./toasts.svelte";
-import type { ChangeInfo, ClassEdit, ClassInfo, State } from "./types";
+import type { ToastAction, Toasts } from "./toasts.svelte";
+import type { ChangeInfo, ClassEdit, ClassInfo, SettingsEdit, State } from "./types";
+import { messageOf } from "./words";
 
 /** The project as the server last told it, and what a person can do to it. */
 export class Project {
@@ -47,8 +48,17 @@ export class Project {
     return this.#change(() => api.clearClass(classId));
   }
 
-  deleteExample(exampleId: number): Promise<void> {
-    return this.#change(() => api.deleteExample(exampleId));
+  /** Whether it was done. */
+  configure(edit: SettingsEdit): Promise<boolean> {
+    return this.#try(async () => this.receive(await api.editSettings(edit)));
+  }
+
+  deleteExamples(exampleIds: readonly number[]): Promise<void> {
+    return this.#change(() => api.deleteExamples(exampleIds));
+  }
+
+  moveExamples(exampleIds: readonly number[], classId: number): Promise<void> {
+    return this.#change(() => api.moveExamples(exampleIds, classId));
   }
 
   deleteLastRecording(): Promise<void> {
@@ -65,22 +75,42 @@ export class Project {
     if (undo) this.#offerUndo(undo);
   }
 
-  /** A delete: done at once, and can be undone. */
+  /** Ask for the state, rather than wait until it is told. */
+  async refresh(): Promise<void> {
+    this.#accept(await api.state());
+  }
+
+  /** What a toast offers after a change; without one, after the newest. */
+  undoing(change = this.state?.undo?.id): ToastAction {
+    return { name: "Undo", run: () => void this.undo(change) };
+  }
+
+  /** Remove examples that were added but are not to be: undo it, or delete them if more came after. */
+  async takeBack(exampleIds: readonly number[], change: number | undefined): Promise<void> {
+    const undone = change === undefined ? null : await api.undo(change).catch(() => null);
+    this.#accept(undone ?? (await api.deleteExamples(exampleIds)));
+  }
+
+  /** A delete or a move: done at once, and can be undone. */
   async #change(request: () => Promise<State>): Promise<void> {
     const undo = await this.#step(request, "undo");
     if (undo) this.#offerUndo(undo);
   }
 
   #offerUndo({ id, text }: ChangeInfo): void {
-    this.#toasts.show(`${text}.`, { name: "Undo", run: () => void this.undo(id) });
+    this.#toasts.show(`${text}.`, this.undoing(id));
   }
 
   async #step(request: () => Promise<State>, then: "undo" | "redo"): Promise<ChangeInfo | null> {
     let state: State | undefined;
     await this.#try(async () => void (state = await request()));
     if (!state) return null;
-    if (state.revision >= (this.state?.revision ?? 0)) this.state = state;
+    this.#accept(state);
     return state[then];
+  }
+
+  #accept(state: State): void {
+    if (state.revision >= (this.state?.revision ?? 0)) this.state = state;
   }
 
   async #try(act: () => Promise<void>): Promise<boolean> {
@@ -88,7 +118,7 @@ export class Project {
       await act();
       return true;
     } catch (error) {
-      this.#toasts.show(error instanceof Error ? error.message : String(error));
+      this.#toasts.show(messageOf(error));
       return false;
     }
   }

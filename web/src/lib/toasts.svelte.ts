@@ -1,8 +1,8 @@
-/** A short note about what just happened, with at most one thing to do about it. */
+/** A short note about what just happened, with what can be done about it. */
 
 export interface Toast {
   text: string;
-  action?: ToastAction | undefined;
+  actions: readonly ToastAction[];
 }
 
 export interface ToastAction {
@@ -14,8 +14,8 @@ export interface ToastAction {
 export class Toasts {
   current = $state.raw<Toast | null>(null);
 
-  show(text: string, action?: ToastAction): void {
-    this.current = { text, action };
+  show(text: string, ...actions: ToastAction[]): void {
+    this.current = { text, actions };
   }
 
   dismiss(): void {

@@ -1,4 +1,16 @@
-/** Counts and measures as people read them. */
+/** Counts, measures and names as people read them. */
+
+const NUMBER = new Intl.NumberFormat("en");
+const WHEN = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+const SOURCES: Record<string, string> = {
+  camera: "Camera",
+  http: "Another program",
+  import: "Files",
+  picture: "Single pictures",
+  python: "Python",
+  video: "Video",
+};
 
 export function percent(probability: number): string {
   return `${Math.round(probability * 100)} %`;
@@ -8,6 +20,36 @@ export function milliseconds(value: number): string {
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
 }
 
+export function number(value: number): string {
+  return NUMBER.format(value);
+}
+
+export function counted(count: number, one: string, many: string): string {
+  return `${number(count)} ${count === 1 ? one : many}`;
+}
+
 export function examples(count: number): string {
-  return `${count} ${count === 1 ? "example" : "examples"}`;
+  return counted(count, "example", "examples");
+}
+
+/** Seconds, as 1:05 or 0:07.5. */
+export function duration(seconds: number): string {
+  const tenths = Math.round(seconds * 10);
+  const whole = Math.floor((tenths % 600) / 10);
+  const rest = tenths % 10 ? `.${tenths % 10}` : "";
+  return `${Math.floor(tenths / 600)}:${String(whole).padStart(2, "0")}${rest}`;
+}
+
+/** When something was, in seconds since 1970. */
+export function moment(seconds: number): string {
+  return WHEN.format(seconds * 1000);
+}
+
+/** Where examples came from. */
+export function sourceName(source: string): string {
+  return SOURCES[source] ?? source;
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

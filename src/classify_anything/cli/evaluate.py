@@ -1,0 +1,78 @@
+"""``evaluate``: how often a project is right, on its own examples or on other pictures."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from classify_anything import settings
+from classify_anything.cli.options import (
+    AsJson,
+    BackboneName,
+    ProjectFile,
+    open_classifier,
+    option,
+)
+from classify_anything.cli.output import print_json, print_line, print_table
+
+if TYPE_CHECKING:
+    from classify_anything.evaluation import Evaluation
+
+
+def evaluate(
+    project: ProjectFile = None,
+    test: Annotated[Path | None, option(settings.TEST, metavar="FOLDER")] = None,
+    head: Annotated[str | None, option(settings.HEAD)] = None,
+    as_json: AsJson = False,
+    backbone: BackboneName = None,
+) -> None:
+    """Tell how often a project is right.
+
+    Each example is judged without its own recording, or, with a folder, the pictures in it are
+    judged by all examples.
+    """
+    with open_classifier(project, backbone) as clf:
+        found = clf.evaluate(head) if test is None else clf.evaluate_on(test, head)
+    if as_json:
+        print_json(_as_json(found))
+    else:
+        _print(found)
+
+
+def _as_json(found: Evaluation) -> dict[str, object]:
+    return {
+        "head": found.head,
+        "accuracy": found.accuracy,
+        "interval": found.interval,
+        "per_class": [asdict(item) for item in found.per_class],
+        "confusion": found.confusion,
+        "labels": found.labels,
+        "calibration_error": found.calibration_error,
+    }
+
+
+def _print(found: Evaluation) -> None:
+    low, high = found.interval
+    print_line(
+        f"{found.accuracy:.0%} right, between {low:.0%} and {high:.0%} in 95 of 100 cases "
+        f"({len(found.outcomes)} examples, head {found.head})"
+    )
+    if any(item.alone for item in found.per_class):
+        typer.echo(
+            "Where all examples of a class are one recording (*), its number is too good.", err=True
+        )
+    rows = []
+    for item, row in zip(found.per_class, found.confusion, strict=True):
+        if item.examples == 0:
+            continue
+        mistakes = [
+            f"{label} {count}"
+            for label, count in zip(found.labels, row, strict=True)
+            if count and label != item.label
+        ]
+        share = f"{item.accuracy:.0%}{'*' if item.alone else ''}"
+        rows.append((share, item.examples, item.label, ", ".join(mistakes)))
+    print_table(("right", "examples", "label", "taken for"), rows)

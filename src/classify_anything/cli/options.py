@@ -1,0 +1,44 @@
+"""The options that several commands share, and how they open a project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import classify_anything
+from classify_anything import settings
+
+if TYPE_CHECKING:
+    from classify_anything.classifier import Classifier
+
+
+def option(declared: settings.Option, **more: Any) -> Any:
+    """An option of a command, as it is declared in the settings."""
+    flags = [declared.flag] if declared.short is None else [declared.flag, declared.short]
+    return typer.Option(*flags, envvar=declared.env, help=declared.help, **more)
+
+
+def seconds(text: str | float) -> float:
+    """A time in a video: "90", "1:30" and "0:01:30" are the same."""
+    try:
+        parts = [float(part) for part in str(text).split(":")]
+    except ValueError:
+        parts = []
+    if not 1 <= len(parts) <= 3 or not all(part >= 0 for part in parts):
+        raise typer.BadParameter(f"{text!r} is not a time, such as 90 or 1:30.")
+    return sum(part * unit for part, unit in zip(reversed(parts), (1, 60, 3600), strict=False))
+
+
+ProjectFile = Annotated[Path | None, option(settings.PROJECT, metavar="FILE")]
+BackboneName = Annotated[str | None, option(settings.BACKBONE)]
+AsJson = Annotated[bool, option(settings.JSON)]
+
+
+def open_classifier(
+    project: Path | None, backbone: str | None, *, create: bool = False
+) -> Classifier:
+    """Open a project; without ``create`` it must be there. Raises StoreError or BackboneError."""
+    path = settings.default_project() if project is None else project
+    return classify_anything.Classifier(path, backbone=backbone, create=create)

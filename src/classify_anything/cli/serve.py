@@ -1,0 +1,55 @@
+"""``serve``: the page in the browser."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from classify_anything import settings
+from classify_anything.cli.options import BackboneName, option
+from classify_anything.server.address import Address, PortTakenError, listen
+
+
+def serve(
+    project: Annotated[
+        Path | None,
+        typer.Argument(metavar="PROJECT", envvar=settings.PROJECT.env, help=settings.PROJECT.help),
+    ] = None,
+    host: Annotated[str, option(settings.HOST)] = settings.DEFAULT_HOST,
+    port: Annotated[int | None, option(settings.PORT)] = None,
+    open_browser: Annotated[bool, option(settings.OPEN)] = True,
+    backbone: BackboneName = None,
+    token: Annotated[str | None, option(settings.TOKEN)] = None,
+) -> None:
+    """Open a project's page in the browser.
+
+    The page has the camera and five class buttons. Hold a button while you show something: each
+    frame becomes an example. From the first one on, the page says what the camera sees. Everything
+    stays on this machine, and is kept in one project file.
+    """
+    from classify_anything.server.serve import serve as serve_project  # noqa: PLC0415 - takes 0.5 s
+
+    project = settings.default_project() if project is None else project
+    address = _listen(host, settings.DEFAULT_PORT if port is None else port, token)
+
+    def on_ready() -> None:
+        typer.echo(f"Classify Anything is at {address.url}")
+        typer.echo(f"Project: {project}   (Ctrl+C ends it)")
+
+    serve_project(project, address, backbone=backbone, on_ready=on_ready, open_browser=open_browser)
+
+
+def _listen(host: str, port: int, token: str | None) -> Address:
+    """Open the socket; if its port is taken, offer the next free one to a person."""
+    try:
+        return listen(host, port, token)
+    except PortTakenError as error:
+        if error.free is None or not sys.stdin.isatty():
+            raise
+        question = f"Port {error.port} is taken by another program. Use {error.free}?"
+        if not typer.confirm(question, default=True):
+            raise
+        return listen(host, error.free, token)

@@ -1,0 +1,220 @@
+"""Pictures come in from files: dropped or picked, in folders, zips and videos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from playwright.sync_api import Locator, expect
+
+from tests.browser.pages import ProjectPage
+from tests.files import colored, write_tree, write_video, write_zip
+from tests.server import RunningServer
+
+PATIENCE = 30_000
+"""Milliseconds for work in the background, on a slow machine."""
+
+
+def shades(folder: str, numbers: Iterable[int]) -> dict[str, bytes]:
+    """Files of a folder, each of another colour."""
+    return {f"{folder}/{n}.png": colored(n % 256, n // 256, len(folder)) for n in numbers}
+
+
+def counts(server: RunningServer) -> dict[str, int]:
+    """The classes that have examples."""
+    classes = server.http.get("/api/state").json()["classes"]
+    return {info["name"]: info["examples"] for info in classes if info["examples"]}
+
+
+def expect_count(page: ProjectPage, name: str, count: int) -> None:
+    shown = page.card(name).get_by_test_id("class-count")
+    expect(shown).to_have_text(str(count), timeout=PATIENCE)
+
+
+def report(page: ProjectPage, text: str) -> Locator:
+    toast = page.toast(text)
+    expect(toast).to_be_visible(timeout=PATIENCE)
+    return toast
+
+
+def test_the_folders_in_a_folder_that_is_picked_become_classes(
+    page: ProjectPage, server: RunningServer, tmp_path: Path
+) -> None:
+    files = shades("cats", range(3)) | shades("dogs", range(2))
+    folder = write_tree(tmp_path / "animals", {**files, ".DS_Store": b"x"})
+    page.pick_files("A folder…", folder)
+    report(page, "5 examples added.").get_by_role("button", name="Undo")
+    assert counts(server) == {"cats": 3, "dogs": 2}
+    expect_count(page, "cats", 3)
+
+
+def test_a_folder_is_dropped_and_taken_back(
+    page: ProjectPage, server: RunningServer, tmp_path: Path
+) -> None:
+    folder = write_tree(tmp_path / "animals", shades("cats", range(120)))
+    fall = page.drag(page.page.get_by_role("banner"), folder)
+    expect(page.page.get_by_test_id("drop")).to_have_text("Drop to add to the project")
+    fall()
+    toast = report(page, "120 examples added.")
+    expect(page.page.get_by_test_id("drop")).to_have_count(0)
+    assert counts(server) == {"cats": 120}
+    toast.get_by_role("button", name="Undo").click()
+    expect(page.card("cats")).to_have_count(0)
+    assert counts(server) == {}
+
+
+def test_what_is_dropped_on_a_class_goes_into_it(
+    page: ProjectPage, server: RunningServer, tmp_path: Path
+) -> None:
+    folder = write_tree(tmp_path, {"1.png": colored(1, 2, 3), **shades("sub", range(2))})
+    fall = page.drag(page.card("Class 2"), folder / "1.png", folder / "sub")
+    expect(page.page.get_by_test_id("drop")).to_have_text("Drop to add to Class 2")
+    fall()
+    report(page, "3 examples added.")
+    assert counts(server) == {"Class 2": 3}
+
+
+def test_a_zip_is_added_and_what_is_known_is_not_added_again(
+    page: ProjectPage, server: RunningServer, tmp_path: Path
+) -> None:
+    archive = write_zip(tmp_path / "set.zip", shades("mugs", range(4)) | shades("cups", range(3)))
+    page.pick_files("Files…", archive)
+    report(page, "7 examples added.")
+    page.pick_files("Files…", archive)
+    report(page, "Nothing added, 7 already there.")
+    assert counts(server) == {"mugs": 4, "cups": 3}
+
+
+def test_pictures_alone_ask_for_their_class(
+    page: ProjectPage, server: RunningServer, tmp_path: Path
+) -> None:
+    write_tree(tmp_path, {"1.png": colored(1, 0, 0), "2.png": colored(2, 0, 0)})
+    page.pick_files("Files…", tmp_path / "1.png", tmp_path / "2.png")
+    dialog = page.page.get_by_role("dialog", name="Which class are these?")
+    add = dialog.get_by_role("button", name="Add 2 pictures")
+    expect(add).to_be_disabled()
+    dialog.get_by_role("radio", name="Class 3").check()
+    expect(add).to_be_enabled()
+    dialog.get_by_role("textbox", name="A new class").fill("Pencil")
+    add.click()
+    report(page, "2 examples added.")
+    assert counts(server) == {"Pencil": 2}
+
+
+def test_a_class_dialog_that_is_closed_adds_nothing(
+    page: ProjectPage, server: RunningServer, tmp_path: Path
+) -> None:
+    write_tree(tmp_path, {"1.png": colored(1, 0, 0)})
+    page.drop(page.page.get_by_role("banner"), tmp_path / "1.png")
+    dialog = page.page.get_by_role("dialog", name="Which class is this?")
+    expect(dialog).to_be_visible()
+    page.page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    assert counts(server) == {}
+
+
+def test_what_cannot_be_used_is_left_out_and_listed(
+    page: ProjectPage, server: RunningServer, tmp_path: Path
+) -> None:
+    broken = {"mugs/broken.jpg": b"\xff\xd8\xff not a picture", "mugs/empty.png": b""}
+    folder = write_tree(tmp_path / "set", {**shades("mugs", range(3)), **broken})
+    page.pick_files("A folder…", folder)
+    toast = report(page, "3 examples added, 2 left out.")
+    toast.get_by_role("button", name="Show what was left out").click()
+    listed = page.page.get_by_role("dialog", name="2 left out").get_by_role("listitem")
+    expect(listed).to_have_count(2)
+    expect(listed.filter(has_text="broken.jpg")).to_have_count(1)
+    expect(listed.filter(has_text="empty.png")).to_have_count(1)
+    page.page.keyboard.press("Escape")
+    expect(listed).to_have_count(0)
+    assert counts(server) == {"mugs": 3}
+
+
+def test_what_is_no_picture_at_all_is_refused_in_one_line(
+    page: ProjectPage, tmp_path: Path
+) -> None:
+    write_tree(tmp_path, {"notes.txt": b"Buy milk."})
+    page.drop(page.page.get_by_role("banner"), tmp_path / "notes.txt")
+    report(page, "notes.txt is not a picture, a video or a zip.")
+
+
+def test_a_cancelled_import_leaves_the_project_as_it_was(
+    page: ProjectPage, server: RunningServer, tmp_path: Path
+) -> None:
+    page.click("Class 1")
+    before = counts(server)
+    archive = write_zip(tmp_path / "set.zip", shades("mugs", range(3000)))
+    page.pick_files("Files…", archive)
+    progress = page.page.get_by_test_id("progress")
+    expect(progress).to_contain_text("Adding pictures", timeout=PATIENCE)
+    progress.get_by_role("button", name="Cancel").click()
+    report(page, "Cancelled. The project is as it was.")
+    expect(progress).to_have_count(0)
+    expect(page.card("mugs")).to_have_count(0)
+    assert counts(server) == before
+
+
+def test_an_import_that_fails_leaves_the_project_as_it_was_and_says_why(
+    page: ProjectPage, server: RunningServer, tmp_path: Path
+) -> None:
+    page.pick_files("Files…", write_zip(tmp_path / "set.zip", {}))
+    toast = report(page, "The project is as it was.")
+    expect(toast).to_contain_text("no images in it")
+    assert counts(server) == {}
+
+
+def test_the_answer_goes_on_while_pictures_are_added(page: ProjectPage, tmp_path: Path) -> None:
+    page.click("Class 1")
+    archive = write_zip(tmp_path / "set.zip", shades("mugs", range(2000)))
+    page.pick_files("Files…", archive)
+    progress = page.page.get_by_test_id("progress")
+    expect(progress).to_contain_text("Adding pictures", timeout=PATIENCE)
+    page.click("Class 1")
+    assert page.count("Class 1") == 2
+    expect(page.page.get_by_test_id("rate")).to_contain_text("/s")
+    report(page, "2,000 examples added.")
+
+
+def test_frames_of_a_video_become_one_recording(
+    page: ProjectPage, server: RunningServer, tmp_path: Path
+) -> None:
+    video = write_video(tmp_path / "clip.webm", frames=40, rate=10)
+    page.pick_files("Files…", video)
+    dialog = page.page.get_by_role("dialog", name="clip.webm")
+    expect(dialog).to_be_visible(timeout=PATIENCE)
+    dialog.get_by_role("slider", name="From").fill("2")
+    dialog.get_by_role("combobox", name="Pictures a second").select_option("5")
+    dialog.get_by_role("radio", name="Class 4").check()
+    dialog.get_by_role("button", name="Add 10 pictures").click()
+    toast = report(page, "10 examples added to Class 4.")
+    examples = server.http.get("/api/examples").json()["examples"]
+    assert len(examples) == 10
+    assert {example["source"] for example in examples} == {"video"}
+    assert len({example["recording_id"] for example in examples}) == 1
+    assert {(example["width"], example["height"]) for example in examples} == {(224, 224)}
+    toast.get_by_role("button", name="Undo").click()
+    expect_count(page, "Class 4", 0)
+
+
+def test_a_video_that_is_cancelled_leaves_nothing_behind(
+    page: ProjectPage, server: RunningServer, tmp_path: Path
+) -> None:
+    page.click("Class 1")
+    video = write_video(tmp_path / "clip.webm", frames=600, rate=10)
+    page.drop(page.card("Class 2"), video)
+    dialog = page.page.get_by_role("dialog", name="clip.webm")
+    expect(dialog.get_by_role("radio", name="Class 2")).to_be_checked(timeout=PATIENCE)
+    dialog.get_by_role("combobox", name="Pictures a second").select_option("10")
+    dialog.get_by_role("button", name="Add 600 pictures").click()
+    expect(page.card("Class 2").get_by_test_id("class-count")).not_to_have_text(
+        "0", timeout=PATIENCE
+    )
+    page.page.get_by_test_id("progress").get_by_role("button", name="Cancel").click()
+    report(page, "Cancelled. The project is as it was.")
+    assert counts(server) == {"Class 1": 1}
+
+
+def test_a_video_that_cannot_be_read_says_so(page: ProjectPage, tmp_path: Path) -> None:
+    write_tree(tmp_path, {"clip.mp4": b"not a video"})
+    page.pick_files("Files…", tmp_path / "clip.mp4")
+    report(page, "clip.mp4: this browser finds no pictures in it.")

@@ -1,0 +1,72 @@
+"""The option tables of docs/command-line.md, from the command line itself.
+
+``python -m tests.reference`` writes them anew; a test in test_docs.py compares them.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from classify_anything.cli import app
+
+PAGE = Path(__file__).parent.parent / "docs" / "command-line.md"
+COMMANDS: dict[str, Any] = typer.main.get_command(app).commands
+
+
+def with_tables(text: str) -> str:
+    """The page, with the part between each pair of marks written anew."""
+    return re.sub(
+        r"(<!-- options of (\w+) -->\n).*?(<!-- end of options -->)",
+        lambda found: found[1] + table(found[2]) + found[3],
+        text,
+        flags=re.DOTALL,
+    )
+
+
+def table(name: str) -> str:
+    """How a command is called, and a row for each argument and option."""
+    parameters = COMMANDS[name].params
+    arguments = [parameter for parameter in parameters if parameter.param_type_name == "argument"]
+    words = ["classify-anything", name, "[OPTIONS]", *map(_shown, arguments)]
+    lines = [
+        "```",
+        " ".join(words),
+        "```",
+        "",
+        "| option | environment variable | what it does |",
+        "|---|---|---|",
+        *(f"| {_names(one)} | {_code(one.envvar)} | {_help(one)} |" for one in parameters),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _shown(argument: Any) -> str:
+    shown = argument.metavar + ("..." if argument.nargs == -1 else "")
+    return shown if argument.required else f"[{shown}]"
+
+
+def _names(parameter: Any) -> str:
+    if parameter.param_type_name == "argument":
+        return _code(parameter.metavar)
+    if parameter.secondary_opts:
+        return _code("/".join([*parameter.opts, *parameter.secondary_opts]))
+    return ", ".join(map(_code, parameter.opts))
+
+
+def _code(text: str | None) -> str:
+    return f"`{text}`" if text else ""
+
+
+def _help(parameter: Any) -> str:
+    told: str = parameter.help.replace("|", "\\|")
+    if isinstance(parameter.default, float):
+        told += f" By default {parameter.default:g}."
+    return told
+
+
+if __name__ == "__main__":
+    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

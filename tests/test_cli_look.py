@@ -1,0 +1,134 @@
+"""``classes``, ``examples`` and ``export`` tell what is in a project, and take it elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from classify_anything import Classifier
+from tests.command import SHADES, objects, run, run_on_terminal, taught
+from tests.files import write_tree
+from tests.photos import plain
+
+
+@pytest.fixture
+def project(tmp_path: Path, tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    project = taught(tmp_path, tiny_backbone)
+    monkeypatch.setenv("CLASSIFY_ANYTHING_PROJECT", str(project))
+    monkeypatch.setenv("CLASSIFY_ANYTHING_BACKBONE", str(tiny_backbone))
+    return project
+
+
+def test_classes_are_listed_with_their_examples(project: Path, tiny_backbone: Path) -> None:
+    with Classifier(project, backbone=tiny_backbone) as clf:
+        clf.rename("cup", "杯子 🍵")
+        clf.add_class("empty")
+    assert objects(run("classes", "--json").stdout) == [
+        {"id": 1, "name": "mug", "color": 0, "examples": 3},
+        {"id": 2, "name": "杯子 🍵", "color": 1, "examples": 3},
+        {"id": 3, "name": "empty", "color": 2, "examples": 0},
+    ]
+    assert run("classes").stdout.splitlines() == [
+        "1  mug      0  3",
+        "2  杯子 🍵  1  3",
+        "3  empty    2  0",
+    ]
+    assert run_on_terminal("classes").splitlines()[0].strip("\x1b[01m").split() == [
+        "id",
+        "name",
+        "color",
+        "examples",
+    ]
+
+
+def test_examples_are_listed_newest_first(project: Path) -> None:
+    found = objects(run("examples", "--json").stdout)
+    colors = [color for colors in SHADES.values() for color in colors][::-1]
+    assert [example["sha256"] for example in found] == [
+        hashlib.sha256(plain(color)).hexdigest() for color in colors
+    ]
+    for example in found:
+        assert (example["width"], example["height"], example["source"]) == (64, 48, "python")
+        age = datetime.now(UTC) - datetime.fromisoformat(example["time"])
+        assert 0 <= age.total_seconds() < 600
+    lines = run("examples").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == [str(example["id"]) for example in found]
+    assert "64×48" in lines[0]
+
+
+def test_examples_are_chosen_by_class_and_source(project: Path, tiny_backbone: Path) -> None:
+    with Classifier(project, backbone=tiny_backbone) as clf:
+        clf.add("mug", plain("orange"), source="camera")
+    found = objects(run("examples", "--class", "mug", "--source", "camera", "--json").stdout)
+    assert [(example["label"], example["source"]) for example in found] == [("mug", "camera")]
+    assert len(objects(run("examples", "--class", "mug", "--json").stdout)) == 4
+    wrong = run("examples", "--class", "mgu")
+    assert wrong.returncode == 1
+    assert "Did you mean 'mug'?" in wrong.stderr
+
+
+def test_an_empty_list_is_empty(project: Path) -> None:
+    done = run("examples", "--source", "camera")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_ending_tells_the_form_of_an_export(project: Path, tmp_path: Path) -> None:
+    assert run("export", "out.zip", cwd=tmp_path).stdout == "6 examples are in out.zip\n"
+    assert len([n for n in zipfile.ZipFile(tmp_path / "out.zip").namelist() if "/" in n]) == 6
+    run("export", "out.json", cwd=tmp_path)
+    rows = json.loads((tmp_path / "out.json").read_text())
+    assert [(label, shape) for label, _, shape in rows] == [("mug", [3, 48]), ("cup", [3, 48])]
+    run("export", "out", cwd=tmp_path)
+    assert len(list((tmp_path / "out").glob("*/*.png"))) == 6
+    run("export", "photos.d", "--format", "zip", cwd=tmp_path)
+    assert zipfile.is_zipfile(tmp_path / "photos.d")
+
+
+def test_an_export_comes_back_as_it_was(project: Path, tmp_path: Path) -> None:
+    run("export", "out.zip", cwd=tmp_path)
+    assert run("import", "-p", "again.db", "out.zip", cwd=tmp_path).returncode == 0
+    again = objects(run("examples", "-p", "again.db", "--json", cwd=tmp_path).stdout)
+    assert again == objects(run("examples", "--json").stdout)
+
+
+@pytest.mark.parametrize("name", ["out.zip", "out.json", "out"])
+def test_nothing_is_replaced_unless_it_is_asked_for(
+    project: Path, tmp_path: Path, name: str
+) -> None:
+    assert run("export", name, cwd=tmp_path).returncode == 0
+    before = (tmp_path / name).stat().st_mtime_ns
+    refused = run("export", name, cwd=tmp_path)
+    assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
+    assert refused.stderr.startswith(f"Error: {name}: is there already")
+    assert (tmp_path / name).stat().st_mtime_ns == before
+    assert run("export", name, "--force", cwd=tmp_path).returncode == 0
+    assert (tmp_path / name).stat().st_mtime_ns > before
+
+
+def test_an_evaluation_tells_how_often_it_is_right(project: Path, tmp_path: Path) -> None:
+    (found,) = objects(run("evaluate", "--json").stdout)
+    assert set(found) == {
+        "head",
+        "accuracy",
+        "interval",
+        "per_class",
+        "confusion",
+        "labels",
+        "calibration_error",
+    }
+    assert found["labels"] == ["mug", "cup"]
+    assert sum(map(sum, found["confusion"])) == 6
+    lines = run("evaluate", "--head", "ridge").stdout.splitlines()
+    assert "(6 examples, head ridge)" in lines[0]
+    assert [line.split()[2] for line in lines[1:]] == ["mug", "cup"]
+    folder = write_tree(tmp_path / "test", {"mug/1.png": plain("red")})
+    (other,) = objects(run("evaluate", "--test", str(folder), "--json").stdout)
+    assert sum(map(sum, other["confusion"])) == 1
+    refused = run("evaluate", "--head", "svm")
+    assert refused.returncode == 1
+    assert "No head named 'svm'" in refused.stderr

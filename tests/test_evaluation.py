@@ -1,0 +1,255 @@
+"""Accuracy that does not flatter, heads that are chosen by it, and answers that abstain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from classify_anything import Classifier
+from classify_anything.advice import advise
+from classify_anything.errors import DatasetError, InputError, SettingError
+from classify_anything.evaluation import (
+    HEADS,
+    Lesson,
+    best_head,
+    calibration_error,
+    evaluate,
+    make_head,
+    plane,
+)
+from tests.files import write_tree
+from tests.photos import plain
+
+DIMENSION = 16
+
+
+def bursts(
+    recordings: int, frames: int = 6, classes: int = 3, spread: float = 0.8, seed: int = 0
+) -> Lesson:
+    """Frames of one recording are near copies; recordings of a class differ by ``spread``."""
+    random = np.random.default_rng(seed)
+    vectors, class_ids, groups = [], [], []
+    for number in range(recordings * classes):
+        centre = (
+            np.eye(DIMENSION)[number % classes] + spread * random.standard_normal(DIMENSION) / 2
+        )
+        for _ in range(frames):
+            vectors.append(centre + 0.02 * random.standard_normal(DIMENSION))
+            class_ids.append(number % classes + 1)
+            groups.append(number)
+    rows = np.array(vectors, np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    labels = {number + 1: f"Class {number + 1}" for number in range(classes)}
+    return Lesson(rows, class_ids, range(len(rows)), groups, labels)
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_no_example_is_judged_by_its_own_recording(name: str) -> None:
+    """The closed forms say what a head says that was really taught without the recording."""
+    lesson = bursts(recordings=4)
+    held = lesson.taught(name).held_out()
+    groups = np.array(lesson.groups)
+    wrong = 0
+    for group in set(lesson.groups):
+        rest = np.flatnonzero(groups != group)
+        other = make_head(name)
+        other.partial_fit(
+            lesson.vectors[rest],
+            [lesson.class_ids[place] for place in rest],
+            rest.tolist(),
+            list(lesson.labels),
+            groups[rest],
+        )
+        for place in np.flatnonzero(groups == group):
+            said = other.decide(lesson.vectors[place]).probabilities
+            row = held.keys.tolist().index(place)
+            wrong += int(said.argmax() != held.probabilities[row].argmax())
+    assert wrong <= 6, "the penalty may be another one"
+
+
+def test_near_copies_flatter_and_recordings_do_not() -> None:
+    lesson = bursts(recordings=3, spread=1.6)
+    alone = Lesson(lesson.vectors, lesson.class_ids, lesson.keys, list(lesson.keys), lesson.labels)
+    fooled, honest = evaluate(alone, "knn"), evaluate(lesson, "knn")
+    assert fooled.accuracy == 1
+    assert honest.accuracy < 0.9
+    low, high = honest.interval
+    assert low < honest.accuracy < high
+    assert high - low > 0.3, "nine recordings are nine trials, however many frames they have"
+
+
+def test_an_evaluation_counts_what_was_taken_for_what() -> None:
+    lesson = bursts(recordings=3, spread=1.6)
+    found = evaluate(lesson, "ridge")
+    confusion = np.array(found.confusion)
+    assert confusion.sum() == len(lesson.keys) == len(found.outcomes)
+    assert confusion.trace() / confusion.sum() == pytest.approx(found.accuracy)
+    assert [item.examples for item in found.per_class] == confusion.sum(axis=1).tolist()
+    assert [item.recordings for item in found.per_class] == [3, 3, 3]
+    for number, item in enumerate(found.per_class):
+        assert item.accuracy == pytest.approx(confusion[number, number] / confusion[number].sum())
+    assert 0 <= found.calibration_error <= 1
+
+
+def test_a_class_of_one_recording_is_told() -> None:
+    lesson = bursts(recordings=1)
+    found = evaluate(lesson, "knn")
+    assert [item.alone for item in found.per_class] == [True] * 3
+    assert found.accuracy == 1
+    kinds = [item.kind for item in advise(found, {}, list(lesson.labels))]
+    assert kinds[:3] == ["one_recording"] * 3
+
+
+def test_the_calibration_error_is_the_mean_gap() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.6, 0.4]], np.float32)
+    codes = np.array([0, 1, 0, 0])
+    assert calibration_error(probabilities, codes) == pytest.approx((0.4 + 0.4) / 2, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["ridge", "means"])
+def test_probabilities_are_calibrated(name: str) -> None:
+    taught = bursts(recordings=20, frames=2, spread=1.2).taught(name)
+    fresh = bursts(recordings=100, frames=1, spread=1.2, seed=1)
+    found = np.stack([taught.decide(row).probabilities for row in fresh.vectors])
+    codes = np.array(fresh.class_ids) - 1
+    assert 0.5 < (found.argmax(axis=1) == codes).mean() < 0.98
+    assert calibration_error(found, codes) < 0.12
+
+
+def test_another_head_than_ridge_must_be_clearly_better() -> None:
+    name, found = best_head(bursts(recordings=6, spread=0.5))
+    assert set(found) == set(HEADS)
+    assert name == "ridge"
+    assert found["ridge"].accuracy > 0.8
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_a_class_with_many_examples_does_not_win_by_number(name: str) -> None:
+    random = np.random.default_rng(0)
+    labels = [0] * 60 + [1] * 4
+    centres = np.eye(DIMENSION)[labels]
+    X = centres + 0.45 * random.standard_normal(centres.shape)
+    head = make_head(name).partial_fit(X, labels)
+    fresh = np.eye(DIMENSION)[[1] * 200] + 0.45 * random.standard_normal((200, DIMENSION))
+    taken = np.mean([head.decide(row).probabilities.argmax() == 1 for row in fresh])
+    assert taken > 0.6
+
+
+def test_the_plane_keeps_what_is_alike_together() -> None:
+    lesson = bursts(recordings=2, classes=2, spread=0.2)
+    places = plane(lesson.vectors)
+    assert places.shape == (24, 2)
+    assert np.abs(places).max() == pytest.approx(1)
+    own = np.array(lesson.class_ids)
+    one, other = places[own == 1], places[own == 2]
+    apart = np.linalg.norm(one.mean(axis=0) - other.mean(axis=0))
+    assert apart > 3 * max(one.std(), other.std()) or apart > 1
+    assert plane(lesson.vectors[:1]).tolist() == [[0, 0]]
+
+
+def test_advice_names_what_is_wrong() -> None:
+    lesson = bursts(recordings=5, frames=2, spread=0.3)
+    swapped = list(lesson.class_ids)
+    swapped[0] = 2
+    bad = Lesson(lesson.vectors, swapped, lesson.keys, list(lesson.keys), lesson.labels)
+    found = {name: evaluate(bad, name) for name in HEADS}
+    given = {item.kind: item for item in advise(found["ridge"], found, list(bad.labels))}
+    assert given["mislabelled"].example_ids == (0,)
+    assert given["mislabelled"].text.startswith("1 example looks mislabelled")
+    mixed = bursts(recordings=8, frames=1, classes=2, spread=3)
+    confused = advise(evaluate(mixed, "means"), {}, [1, 2])
+    assert "Class 1 and Class 2 are confused" in " ".join(item.text for item in confused)
+    few = bursts(recordings=3, frames=1, spread=0.1)
+    assert {item.kind for item in advise(evaluate(few, "knn"), {}, [1, 2, 3])} == {"few"}
+
+
+# --- through a project
+
+
+def teach(clf: Classifier, *, views: int = 4) -> None:
+    for number in range(views):
+        for label, color in (("Red", (255, 10 * number, 0)), ("Blue", (0, 10 * number, 255))):
+            image = plain(f"rgb{color}")
+            clf.add(label, image, recording=f"{label} {number}")
+
+
+def test_a_project_keeps_how_it_decides(clf: Classifier, tiny_backbone: Path) -> None:
+    assert (clf.settings.head, clf.settings.strictness, clf.head_name) == ("knn", 0, "knn")
+    teach(clf)
+    for name in ("means", "ridge", "knn"):
+        clf.configure(head=name)
+        assert clf.head_name == name
+        assert clf.predict(plain("darkred")).label == "Red"
+    clf.configure(head="auto", strictness=0.1)
+    clf.predict(plain("red"))
+    assert clf.head_name == "ridge"
+    with Classifier(clf.path, backbone=tiny_backbone) as other:
+        assert (other.settings.head, other.settings.strictness) == ("auto", 0.1)
+        other.configure(head="means")
+        assert other.predict(plain("red")).label == "Red"
+    assert clf.predict(plain("red")).label == "Red"
+    assert clf.head_name == "means"
+    with pytest.raises(SettingError, match="No head named 'svm'"):
+        clf.configure(head="svm")
+    with pytest.raises(SettingError, match="from 0 to 1"):
+        clf.configure(strictness=2)
+    assert clf.settings.head == "means"
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_what_is_like_nothing_taught_is_none_of_these(clf: Classifier, head: str) -> None:
+    teach(clf, views=8)
+    clf.configure(head=head)
+    assert clf.predict(plain("lime")).label is not None, "unless asked, it always answers"
+    clf.configure(strictness=0.05)
+    known, unknown = clf.predict(plain("rgb(255, 35, 0)")), clf.predict(plain("lime"))
+    assert known.label == "Red"
+    assert known.familiarity >= 0.05
+    assert (unknown.label, unknown.class_id, unknown.probability) == (None, None, 0)
+    assert unknown.familiarity < 0.05
+    assert unknown.neighbors
+    assert sum(unknown.probabilities.values()) == pytest.approx(1)
+    clf.configure(strictness=0)
+    assert clf.predict(plain("lime")).label is not None
+
+
+def test_one_recording_a_class_is_not_enough_to_abstain(clf: Classifier) -> None:
+    for label, color in (("Red", "red"), ("Blue", "blue")):
+        for shade in range(5):
+            clf.add(label, plain(f"{color}" if shade == 0 else f"dark{color}"), recording=label)
+    clf.configure(strictness=0.5)
+    assert clf.predict(plain("lime")).label is not None
+
+
+def test_an_evaluation_of_a_project(clf: Classifier) -> None:
+    with pytest.raises(InputError, match="nothing to tell apart"):
+        clf.evaluate()
+    clf.add("Red", plain("red"))
+    with pytest.raises(InputError, match="nothing to tell apart"):
+        clf.evaluate()
+    teach(clf)
+    found = clf.evaluate()
+    assert (found.head, found.accuracy) == ("knn", 1)
+    assert found.labels == ("Red", "Blue")
+    assert clf.evaluate("ridge").head == "ridge"
+    best, heads = clf.compare_heads()
+    assert best in heads
+    assert set(heads) == set(HEADS)
+
+
+def test_other_pictures_are_judged_by_all_examples(clf: Classifier, tmp_path: Path) -> None:
+    teach(clf)
+    files = {
+        "red/1.png": plain("darkred"),
+        "Blue/1.png": plain("navy"),
+        "Blue/2.png": plain("crimson"),
+        "Other/1.png": plain("lime"),
+        "Blue/notes.txt": b"dear",
+    }
+    found = clf.evaluate_on(write_tree(tmp_path / "test", files))
+    assert found.accuracy == pytest.approx(2 / 3)
+    assert found.confusion == ((1, 0), (1, 1))
+    with pytest.raises(DatasetError, match="no pictures of the classes"):
+        clf.evaluate_on(write_tree(tmp_path / "none", {"Other/1.png": plain("lime")}))

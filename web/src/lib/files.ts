@@ -1,0 +1,95 @@
+/** Files that a person dropped or picked, with the folders they lie in. */
+
+export interface LocalFile {
+  /** Relative, as ``mugs/1.jpg``; a file alone has only its name. */
+  path: string;
+  file: File;
+}
+
+/** What is to become of them, by kind. */
+export interface Sorted {
+  /** Alone: somebody must say what they show. */
+  pictures: LocalFile[];
+  /** Alone: somebody must say which part of them. */
+  videos: LocalFile[];
+  /** In folders and zips, which tell their classes. */
+  collections: LocalFile[];
+  /** Alone, and nothing of use. */
+  others: LocalFile[];
+}
+
+const HIDDEN = /^(\.|__MACOSX$|Thumbs\.db$|desktop\.ini$)/;
+const PICTURE = /\.(jpe?g|jfif|png|webp|gif|bmp|tiff?|avif|hei[cf])$/i;
+const VIDEO = /\.(mp4|m4v|mov|webm|mkv|avi|mjpe?g|mpe?g|ogv|wmv|3gp)$/i;
+const ZIP = /\.zip$/i;
+
+export function sorted(files: readonly LocalFile[]): Sorted {
+  const found: Sorted = { pictures: [], videos: [], collections: [], others: [] };
+  for (const local of files) found[kindOf(local)].push(local);
+  return found;
+}
+
+export function isPicture({ name, type }: File): boolean {
+  return type.startsWith("image/") || PICTURE.test(name);
+}
+
+function kindOf({ path, file }: LocalFile): keyof Sorted {
+  if (path.includes("/") || ZIP.test(path)) return "collections";
+  if (isPicture(file)) return "pictures";
+  return file.type.startsWith("video/") || VIDEO.test(path) ? "videos" : "others";
+}
+
+/** All files of a drop. The entries are gone after the event, so they are taken before anything waits. */
+export async function droppedFiles({ items, files }: DataTransfer): Promise<LocalFile[]> {
+  const entries = Array.from(items).flatMap((item) => item.webkitGetAsEntry() ?? []);
+  if (entries.length === 0) return Array.from(files, (file) => ({ path: file.name, file }));
+  const found: LocalFile[] = [];
+  for (const entry of entries) for await (const local of walk(entry)) found.push(local);
+  return found;
+}
+
+/** All files of a file field, which may be one for folders. */
+export function pickedFiles(files: Iterable<File>): LocalFile[] {
+  return Array.from(files, (file) => ({ path: file.webkitRelativePath || file.name, file })).filter(
+    ({ path }) => !path.split("/").some((part) => HIDDEN.test(part)),
+  );
+}
+
+/** The files of an entry and of its folders, in order of names; hidden ones are passed over. */
+export async function* walk(entry: FileSystemEntry, folder = ""): AsyncGenerator<LocalFile> {
+  if (HIDDEN.test(entry.name)) return;
+  const path = folder + entry.name;
+  if (entry.isFile) {
+    const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
+    yield { path, file };
+  } else {
+    const entries = await entriesOf(entry as FileSystemDirectoryEntry);
+    entries.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
+    for (const inner of entries) yield* walk(inner, `${path}/`);
+  }
+}
+
+/** A browser gives the entries of a folder a hundred at a time, and in the end none. */
+async function entriesOf(folder: FileSystemDirectoryEntry): Promise<FileSystemEntry[]> {
+  const reader = folder.createReader();
+  const found: FileSystemEntry[] = [];
+  for (;;) {
+    const batch = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
+    if (batch.length === 0) return found;
+    found.push(...batch);
+  }
+}
+
+/** Let a person pick files, or a folder; none if they think better of it. */
+export function pickFiles({ folder = false, accept = "" } = {}): Promise<LocalFile[]> {
+  const field = document.createElement("input");
+  field.type = "file";
+  field.multiple = true;
+  field.accept = accept;
+  field.webkitdirectory = folder;
+  return new Promise((resolve) => {
+    field.onchange = () => resolve(pickedFiles(field.files ?? []));
+    field.oncancel = () => resolve([]);
+    field.click();
+  });
+}
