@@ -38,7 +38,8 @@ with Classifier(sys.argv[1]) as clf:
 def write_images(folder: Path, count: int) -> None:
     """JPEGs of random pieces of five photographs, a folder each."""
     random = np.random.default_rng(0)
-    sources = [Image.fromarray(photo(name)) for name in PHOTOS]
+    names = list(PHOTOS)
+    sources = [Image.fromarray(photo(name)) for name in names]
     for number in range(count):
         source = sources[number % len(sources)]
         width = int(random.integers(120, min(source.width, source.height * 4 // 3)))
@@ -46,7 +47,7 @@ def write_images(folder: Path, count: int) -> None:
         left = int(random.integers(0, source.width - width + 1))
         top = int(random.integers(0, source.height - height + 1))
         piece = source.crop((left, top, left + width, top + height)).resize(_SIZE)
-        target = folder / PHOTOS[number % len(PHOTOS)] / f"{number}.jpg"
+        target = folder / names[number % len(names)] / f"{number}.jpg"
         target.parent.mkdir(parents=True, exist_ok=True)
         piece.save(target, quality=90)
 
