@@ -42,6 +42,7 @@ bench: .venv/developing
 	tests/browser/install-chromium
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.datasets
 
 pins: .venv/developing
 	echo "# The versions everything is tested with. Written by: make pins" > constraints.txt

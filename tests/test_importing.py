@@ -173,7 +173,13 @@ def test_only_a_few_images_are_taken_ahead(clf: Classifier) -> None:
 def test_many_are_predicted_as_one_by_one(clf: Classifier, tmp_path: Path) -> None:
     clf.add_many([("Red", plain("red")), ("Blue", plain("blue"))])
     images = [colored(n, 0, 255 - n) for n in range(0, 256, 5)]
-    assert list(clf.predict_many(iter(images))) == [clf.predict(image) for image in images]
+    for many, one in zip(clf.predict_many(iter(images)), map(clf.predict, images), strict=True):
+        assert many is not None
+        assert (many.label, many.class_id) == (one.label, one.class_id)
+        assert many.probabilities == pytest.approx(one.probabilities, abs=1e-5)
+        assert [near.example_id for near in many.neighbors] == [
+            near.example_id for near in one.neighbors
+        ]
     with pytest.raises(ImageError, match=r"nothing\.png"):
         list(clf.predict_many([tmp_path / "nothing.png"]))
     said = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -23,7 +24,7 @@ from classify_anything.formats import (
 from classify_anything.heads import Head, HeldOut, unit_rows
 from classify_anything.images import ImageInput, Picture, read_bytes, read_picture, to_square
 from classify_anything.importing import BATCH, Import
-from classify_anything.parallel import in_parallel
+from classify_anything.parallel import in_parallel, one_blas_thread
 from classify_anything.project import Project
 from classify_anything.store import NewExample, clean_label
 from classify_anything.types import (
@@ -34,6 +35,9 @@ from classify_anything.types import (
     Prediction,
     Progress,
 )
+
+_BLOCK = 16
+"""Images that are compared with the examples at once, which reads those only once."""
 
 OnProgress = Callable[[Progress], object]
 
@@ -122,16 +126,23 @@ class Classifier(Project):
                 return image, error
 
         prepared = in_parallel(prepare, images, _workers())
-        for done, (image, embedding) in enumerate(prepared, 1):
-            if not isinstance(embedding, ImageError):
-                yield self._shown(self.predict_embedding(embedding))
-            elif on_error is None:
-                raise embedding
-            else:
-                on_error(image, embedding)
-                yield None
-            if progress:
-                progress(Progress(done, total))
+        done = 0
+        while block := list(itertools.islice(prepared, _BLOCK)):
+            self.refresh()
+            known = [made for _, made in block if not isinstance(made, ImageError)]
+            with one_blas_thread():
+                answers = iter(self._knowledge.predict(np.stack(known)) if known else ())
+            for image, made in block:
+                done += 1
+                if not isinstance(made, ImageError):
+                    yield self._shown(next(answers))
+                elif on_error is None:
+                    raise made
+                else:
+                    on_error(image, made)
+                    yield None
+                if progress:
+                    progress(Progress(done, total))
 
     def embed(self, image: ImageInput | Picture) -> Float32Array:
         """Turn an image into its embedding, float32 [dimension] of length 1. Raises ImageError."""
@@ -141,7 +152,7 @@ class Classifier(Project):
     def predict_embedding(self, embedding: npt.ArrayLike) -> Prediction:
         """Say which class an embedding, float [dimension], belongs to. Raises EmbeddingError."""
         self.refresh()
-        return self._knowledge.predict(embedding)
+        return self._knowledge.predict(np.asarray(embedding)[None])[0]
 
     def read(self, image: ImageInput | Picture) -> Picture:
         """Decode an image once, to both predict and add it. Raises ImageError."""

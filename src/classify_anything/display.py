@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from html import escape
 
 _MOST_BARS = 10
+_ONE_LINE = "overflow:hidden;text-overflow:ellipsis;white-space:nowrap"
 
 
 def prediction_html(
@@ -19,7 +20,9 @@ def prediction_html(
 
     ``neighbors`` are label, similarity, and a small JPEG or None where it is not at hand.
     """
-    title = _text("None of these" if probabilities and label is None else label or "Nothing learnt")
+    title = escape(
+        "None of these" if probabilities and label is None else label or "Nothing learnt"
+    )
     share = f" {probability:.0%}" if label is not None else ""
     shown = list(probabilities.items())[:_MOST_BARS]
     rest = len(probabilities) - len(shown)
@@ -29,33 +32,33 @@ def prediction_html(
     because = f'<div style="margin:8px 0 4px;opacity:.7">because it looks like</div>{pictures}'
     return (
         '<div style="max-width:480px;font-family:system-ui,sans-serif;line-height:1.4">'
-        f'<div style="font-size:1.6em;font-weight:700">{title}<span style="font-weight:400">{share}'
-        f"</span></div>{bars}{more}{because if pictures else ''}</div>"
+        f'<div style="font-size:1.6em;font-weight:700"><bdi>{title}</bdi>'
+        f'<span style="font-weight:400">{share}</span></div>'
+        f"{bars}{more}{because if pictures else ''}</div>"
     )
 
 
 def _bar(label: str, value: float) -> str:
     return (
         '<div style="display:flex;gap:8px;align-items:center">'
-        '<span style="flex:0 0 40%;overflow:hidden;text-overflow:ellipsis;white-space:nowrap">'
-        f'{_text(label)}</span><span style="flex:1;background:rgba(128,128,128,.2)">'
+        f'{_words(label, "flex:0 0 40%")}<span style="flex:1;background:rgba(128,128,128,.2)">'
         f'<span style="display:block;width:{value:.1%};height:10px;background:#0072b2"></span>'
         f'</span><span style="flex:0 0 3em;text-align:end">{value:.0%}</span></div>'
     )
 
 
 def _picture(label: str, similarity: float, jpeg: bytes | None) -> str:
-    source = f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}" if jpeg else ""
-    image = (
-        f'<img src="{source}" width="96" height="96" alt="" style="display:block">' if jpeg else ""
-    )
+    image = ""
+    if jpeg:
+        source = f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+        image = f'<img src="{source}" width="96" height="96" alt="" style="display:block">'
     return (
         '<figure style="display:inline-block;margin:0 8px 0 0;width:96px;vertical-align:top">'
-        f'{image}<figcaption style="overflow:hidden;text-overflow:ellipsis;white-space:nowrap">'
-        f"{_text(label)} {similarity:.2f}</figcaption></figure>"
+        f'{image}<figcaption style="display:flex;gap:4px">{_words(label, "flex:0 1 auto")} '
+        f"<span>{similarity:.2f}</span></figcaption></figure>"
     )
 
 
-def _text(text: str) -> str:
-    """A person's words: safe, and in their own direction."""
-    return f"<bdi>{escape(text)}</bdi>"
+def _words(label: str, style: str) -> str:
+    """A label on one line, safe, and cut at its end whichever way it is read."""
+    return f'<span dir="auto" style="{style};{_ONE_LINE}">{escape(label)}</span>'

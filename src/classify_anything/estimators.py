@@ -72,10 +72,12 @@ class ImageEmbedder(TransformerMixin, BaseEstimator):  # type: ignore[misc] # it
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
         tags.requires_fit = False
+        tags.transformer_tags.preserves_dtype = []  # float32, whatever came in
         return tags
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"backbone": self.backbone}
+        state: dict[str, Any] = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_opened"}
 
     def _open(self) -> Backbone:
         """The backbone, opened once for each value of the parameter."""

@@ -66,10 +66,12 @@ class Knowledge:
             labels={item.id: item.name for item in self.classes.values()},
         )
 
-    def predict(self, embedding: npt.ArrayLike) -> Prediction:
-        """Say which class an embedding, float [d], belongs to. Raises EmbeddingError."""
+    def predict(self, embeddings: npt.ArrayLike) -> list[Prediction]:
+        """Say which classes embeddings, float [n, d], belong to. Raises EmbeddingError."""
         self._choose()
-        decision = self._head.decide(embedding)
+        return [self._prediction(decision) for decision in self._head.decide_many(embeddings)]
+
+    def _prediction(self, decision: Decision) -> Prediction:
         pairs = zip(self._head.classes_.tolist(), decision.probabilities.tolist(), strict=True)
         taught = [(class_id, p) for class_id, p in pairs if self.members.count(class_id)]
         if not taught:

@@ -47,9 +47,15 @@ class ClassifierEstimator(Estimator):
     _estimator_type = "classifier"
 
     def score(self, X: npt.ArrayLike, y: npt.ArrayLike) -> float:
-        """The share of rows of X, float [n, d], whose class is that in y, [n]."""
+        """The share of rows of X, float [n, d], whose class is that in y, [n].
+
+        Raises InputError if there are not as many labels as rows.
+        """
         predict: Any = getattr(self, "predict")  # noqa: B009 - the classifier has it
-        return float(np.mean(predict(X) == np.asarray(y)))
+        predicted, named = predict(X), labels(y, self)
+        if len(predicted) != len(named):
+            raise InputError(f"{len(predicted)} embeddings and {len(named)} labels were given.")
+        return float(np.mean(predicted == np.asarray(named)))
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "n_features_in_")

@@ -63,16 +63,18 @@ class KernelRidge:
         self._points[n] = point
         self._count = n + 1
 
-    def weigh(self, point: Float32Array) -> tuple[Float64Array, float]:
+    def weigh(self, similarities: Float32Array) -> tuple[Float64Array, float]:
         """How much each target counts for a point, [n], and how unlike the points it is (0 to 1).
+
+        ``similarities`` are its products with the points, [n]; it has length 1.
 
         The latter is the variance of a Gaussian process with the same kernel (Rasmussen and
         Williams, "Gaussian processes for machine learning", 2006, equation 2.26).
         """
         n = self._count
-        kernel = (self._points[:n] @ point).astype(np.float64)
+        kernel = similarities.astype(np.float64)
         weights = self._inverse[:n, :n] @ kernel
-        return weights, float(point @ point) - float(kernel @ weights)
+        return weights, 1 - float(kernel @ weights)
 
     def without(
         self, parts: Sequence[Int64Array], targets: Float64Array

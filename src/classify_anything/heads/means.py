@@ -50,14 +50,14 @@ class ClassMeansHead(Memory):
             alone,
         )
 
-    def _decide(self, unit: Float32Array) -> Decision:
-        chosen, similarities = self._nearest(unit, self.n_neighbors)
-        keys = self._rows.keys[chosen]
+    def _decide(self, unit: Float32Array, similarities: Float32Array) -> Decision:
+        chosen = self._best(similarities, min(self.n_neighbors, len(self)))
+        keys, near = self._rows.keys[chosen], similarities[chosen]
         if len(chosen) == 0:
-            return Decision(np.zeros(len(self._codes), np.float32), keys, similarities)
+            return Decision(np.zeros(len(self._codes), np.float32), keys, near)
         self._calibrate()
         scores = _scores(unit[None], *self._class_sums())[0]
-        return Decision(softmax(scores, self._temperature), keys, similarities, float(scores.max()))
+        return Decision(softmax(scores, self._temperature), keys, near, float(scores.max()))
 
     def _changed(self) -> None:
         self._sums = None

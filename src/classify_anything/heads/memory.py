@@ -140,8 +140,15 @@ class Memory(ClassifierEstimator, ABC):
         Raises:
             EmbeddingError: it is zero, not finite, or of another dimension.
         """
-        unit = unit_rows(np.asarray(embedding, dtype=np.float32)[None], self._rows.dimension)[0]
-        return self._decide(unit)
+        return self.decide_many(np.asarray(embedding, dtype=np.float32)[None])[0]
+
+    def decide_many(self, X: npt.ArrayLike) -> list[Decision]:
+        """Classify embeddings, float [n, d]: quicker than one by one, for a memory of many."""
+        units = unit_rows(X, self._rows.dimension)
+        if not len(self):
+            return [self._decide(unit, np.empty(0, np.float32)) for unit in units]
+        similarities = units @ self._rows.vectors.T
+        return [self._decide(*pair) for pair in zip(units, similarities, strict=True)]
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
         """The class of each row of X, float [n, d] → [n]. Raises InputError without examples."""
@@ -150,7 +157,7 @@ class Memory(ClassifierEstimator, ABC):
     def predict_proba(self, X: npt.ArrayLike) -> Float32Array:
         """Probabilities, float [n, d] → float32 [n, classes]. Raises InputError if empty."""
         units = self._query(X)
-        found = [self._decide(unit).probabilities for unit in units]
+        found = [decision.probabilities for decision in self.decide_many(units)]
         return np.stack(found) if found else np.empty((0, len(self._codes)), np.float32)
 
     def kneighbors(
@@ -161,17 +168,11 @@ class Memory(ClassifierEstimator, ABC):
         """Cosine distances and keys of the nearest examples, each [n, min(k, examples)]."""
         units = self._query(X)
         count = self.n_neighbors if n_neighbors is None else n_neighbors
-        found = [self._nearest(unit, count) for unit in units]
-        shape = (len(found), min(count, len(self)))
-        distances = np.array([1 - similarities for _, similarities in found], np.float32)
-        keys = np.array([self._rows.keys[chosen] for chosen, _ in found], np.int64)
-        return distances.reshape(shape), keys.reshape(shape)
-
-    def _nearest(self, unit: Float32Array, count: int) -> tuple[Int64Array, Float32Array]:
-        """Rows and similarities of the nearest examples, ties by class order, then by age."""
-        similarities = self._rows.vectors @ unit if len(self) else np.empty(0, np.float32)
-        chosen = self._best(similarities, min(count, len(self)))
-        return chosen, similarities[chosen]
+        count = min(count, len(self))
+        similarities = units @ self._rows.vectors.T
+        chosen = [self._best(row, count) for row in similarities]
+        near = np.reshape(np.asarray(chosen, np.int64), (len(units), count))
+        return 1 - np.take_along_axis(similarities, near, axis=1), self._rows.keys[near]
 
     def _best(self, similarities: Float32Array, count: int) -> Int64Array:
         """The rows of the highest similarities, ties by class order, then by age."""
@@ -197,7 +198,8 @@ class Memory(ClassifierEstimator, ABC):
         """
 
     @abstractmethod
-    def _decide(self, unit: Float32Array) -> Decision: ...
+    def _decide(self, unit: Float32Array, similarities: Float32Array) -> Decision:
+        """Classify a unit vector [d], of which the similarities to all examples, [n], are known."""
 
     def _groups(
         self, rows: Int64Array | None = None

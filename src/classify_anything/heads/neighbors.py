@@ -11,7 +11,10 @@ from classify_anything.heads.memory import Memory
 from classify_anything.heads.protocol import Decision, HeldOut, Int64Array
 from classify_anything.types import Float32Array
 
-_SMALLEST_DISTANCE = float(np.finfo(np.float32).eps)
+_SMALLEST_DISTANCE = 1e-5
+"""Nearer than this is the same: float32 products are not exact to much less, and a weight must not
+hang on their last digit."""
+
 _FAMILIAR = 5
 """Familiarity is told by so many of the class's nearest examples."""
 
@@ -69,8 +72,7 @@ class KNeighborsHead(Memory):
                 )
         return HeldOut(rows.keys.copy(), rows.codes.copy(), probabilities, familiarities, alone)
 
-    def _decide(self, unit: Float32Array) -> Decision:
-        similarities = self._rows.vectors @ unit if len(self) else np.empty(0, np.float32)
+    def _decide(self, unit: Float32Array, similarities: Float32Array) -> Decision:
         chosen = self._best(similarities, min(self.n_neighbors, len(self)))
         probabilities = self._vote(chosen, similarities[chosen])
         familiarity = 0.0

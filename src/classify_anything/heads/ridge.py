@@ -84,17 +84,21 @@ class RidgeHead(Memory):
             alone,
         )
 
-    def _decide(self, unit: Float32Array) -> Decision:
-        chosen, similarities = self._nearest(unit, self.n_neighbors)
-        keys = self._rows.keys[chosen]
+    def _decide(
+        self,
+        unit: Float32Array,  # noqa: ARG002 - its similarities tell it all
+        similarities: Float32Array,
+    ) -> Decision:
+        chosen = self._best(similarities, min(self.n_neighbors, len(self)))
+        keys, near = self._rows.keys[chosen], similarities[chosen]
         if len(chosen) == 0:
-            return Decision(np.zeros(len(self._codes), np.float32), keys, similarities)
+            return Decision(np.zeros(len(self._codes), np.float32), keys, near)
         solution = self._solve()
-        weights, variance = solution.weigh(unit)
+        weights, variance = solution.weigh(similarities[self._chosen])
         targets, offsets = self._targets()
         scores = (weights @ targets + offsets)[None]
         (familiarity,) = _familiarity(scores, np.array([variance]))
-        return Decision(self._probabilities(scores)[0], keys, similarities, float(familiarity))
+        return Decision(self._probabilities(scores)[0], keys, near, float(familiarity))
 
     def _moved(self) -> None:
         self._solution, self._solved_on = None, 0
