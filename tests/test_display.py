@@ -6,17 +6,24 @@ import base64
 import io
 import pickle
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from classify_anything import Classifier
+from classify_anything import Classifier, Evaluation
 from classify_anything.types import Prediction
 from tests.photos import plain
 
 HOSTILE = "<script>alert(1)</script>\"' onload=x"
+
+
+TAGS = ("div", "span", "figure", "figcaption", "img", "bdi", "table", "tr", "th", "td")
+
+
+TAGS = ("div", "span", "figure", "figcaption", "img", "bdi", "table", "tr", "th", "td")
 
 
 class Strict(HTMLParser):
@@ -28,8 +35,8 @@ class Strict(HTMLParser):
         self.text = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert tag in ("div", "span", "figure", "figcaption", "img", "bdi")
-        assert {name for name, _ in attrs} <= {"style", "src", "alt", "width", "height"}
+        assert tag in TAGS
+        assert {name for name, _ in attrs} <= {"style", "src", "alt", "width", "height", "dir"}
         if tag != "img":
             self.open.append(tag)
 
@@ -40,7 +47,7 @@ class Strict(HTMLParser):
         self.text += data
 
 
-def shown(prediction: Prediction) -> tuple[str, list[bytes]]:
+def shown(prediction: Prediction | Evaluation) -> tuple[str, list[bytes]]:
     """The text, and the pictures."""
     html = prediction._repr_html_()
     parser = Strict()
@@ -57,7 +64,7 @@ def test_an_answer_shows_its_bars_and_its_pictures(clf: Classifier) -> None:
     text, pictures = shown(clf.predict(plain("darkred")))
     assert text.startswith("Mug ")
     assert "شاي" in text
-    assert "because it looks like" in text
+    assert re.search(r"because it looks likeMug 1\.00", text)
     nearest = np.asarray(Image.open(io.BytesIO(pictures[0])))
     assert nearest.shape == (160, 160, 3)
     assert nearest[80, 80].tolist() == pytest.approx([255, 0, 0], abs=6)
@@ -82,3 +89,15 @@ def test_an_answer_without_its_project_shows_what_it_can(clf: Classifier) -> Non
     assert shown(alone)[1] == []
     clf.close()
     assert shown(prediction)[1] == []
+
+
+def test_an_evaluation_shows_its_mistakes(clf: Classifier) -> None:
+    for number in range(4):
+        clf.add("Red", plain(f"rgb({255 - number}, 0, 0)"))
+        clf.add("Blue", plain(f"rgb(0, 0, {255 - number})"))
+    slipped = clf.add("Red", plain("rgb(0, 0, 250)"))
+    text, pictures = shown(clf.evaluate())
+    assert text.startswith("89% right, between ")
+    assert "taken for another" in text
+    assert pictures == [clf.thumbnail(slipped.id)]
+    assert shown(pickle.loads(pickle.dumps(replace(clf.evaluate(), thumbnail=None))))[1] == []

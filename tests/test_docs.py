@@ -221,7 +221,9 @@ def run_examples(capsys: pytest.CaptureFixture[str]) -> Callable[..., None]:
     return run
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/python-api.md", "docs/datasets.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "docs/python-api.md", "docs/datasets.md", "docs/scikit-learn.md"]
+)
 def test_the_python_examples_do_what_they_say(
     name: str, desk: Path, run_examples: Callable[..., None]
 ) -> None:

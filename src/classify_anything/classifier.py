@@ -176,7 +176,8 @@ class Classifier(Project):
             InputError: there are no examples, or only of one class.
             SettingError: there is no such head.
         """
-        return evaluate(self.lesson(), head or self.head_name)
+        found = evaluate(self.lesson(), head or self.head_name)
+        return replace(found, thumbnail=self.thumbnail)
 
     def evaluate_on(self, folder: str | os.PathLike[str], head: str | None = None) -> Evaluation:
         """How often a head is right on the pictures of a folder per class (or a zip, or a list).

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 
 _MOST_BARS = 10
@@ -35,6 +35,34 @@ def prediction_html(
         f'<div style="font-size:1.6em;font-weight:700"><bdi>{title}</bdi>'
         f'<span style="font-weight:400">{share}</span></div>'
         f"{bars}{more}{because if pictures else ''}</div>"
+    )
+
+
+def evaluation_html(
+    title: str,
+    per_class: Sequence[tuple[str, str, int]],
+    labels: Sequence[str],
+    confusion: Sequence[Sequence[int]],
+    mistakes: Iterable[tuple[str, float, bytes | None]],
+) -> str:
+    """An evaluation: its number, the accuracy of each class, what was taken for what, and mistakes.
+
+    ``per_class`` are label, accuracy and examples; ``mistakes`` are as the neighbours of an answer.
+    """
+    rows = "".join(
+        f"<tr><th>{escape(label)}</th><td>{escape(share)}</td><td>{count}</td>"
+        + "".join(f"<td>{cell or ''}</td>" for cell in row)
+        + "</tr>"
+        for (label, share, count), row in zip(per_class, confusion, strict=True)
+    )
+    heads = "".join(f"<th>{escape(label)}</th>" for label in labels)
+    pictures = "".join(_picture(*mistake) for mistake in mistakes)
+    wrong = f'<div style="margin:8px 0 4px;opacity:.7">taken for another</div>{pictures}'
+    return (
+        '<div style="font-family:system-ui,sans-serif;line-height:1.4">'
+        f'<div style="font-size:1.6em;font-weight:700">{escape(title)}</div>'
+        f"<table><tr><th></th><th>right</th><th>examples</th>{heads}</tr>{rows}</table>"
+        f"{wrong if pictures else ''}</div>"
     )
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from classify_anything.display import evaluation_html
 from classify_anything.errors import InputError, SettingError
 from classify_anything.heads import ClassMeansHead, Head, HeldOut, KNeighborsHead, RidgeHead
-from classify_anything.types import Float32Array
+from classify_anything.types import Float32Array, shown
 
 HEADS: dict[str, Callable[[], Head]] = {
     "knn": lambda: KNeighborsHead(weights="distance", balanced=True),
@@ -22,6 +23,7 @@ HEADS: dict[str, Callable[[], Head]] = {
 
 AUTOMATIC = "auto"
 _BINS = 10
+_MOST_SHOWN = 12
 _SMALLEST = 1e-12
 _Z = 1.96
 """Of a 95 % interval."""
@@ -64,10 +66,11 @@ class Evaluation:
         interval: the 95 % interval of it (Wilson, 1927), where a recording counts as one trial.
         per_class: one entry a class, in the order of the classes.
         confusion: [classes][classes], how many of a class (row) were taken for another (column).
-        labels: the names of its rows and columns.
+        labels, class_ids: of its rows and columns.
         calibration_error: how far the probabilities are from the accuracy, on average (the
             expected calibration error in ten bins; Naeini et al., 2015).
         outcomes: one entry an example.
+        thumbnail: gives the picture of an example, by its id, as a small JPEG; notebooks show it.
     """
 
     head: str
@@ -76,8 +79,32 @@ class Evaluation:
     per_class: tuple[ClassAccuracy, ...]
     confusion: tuple[tuple[int, ...], ...]
     labels: tuple[str, ...]
+    class_ids: tuple[int, ...]
     calibration_error: float
     outcomes: tuple[Outcome, ...]
+    thumbnail: Callable[[int], bytes] | None = field(default=None, repr=False, compare=False)
+
+    def _repr_html_(self) -> str:
+        names = dict(zip(self.class_ids, self.labels, strict=True))
+        low, high = self.interval
+        wrong = [one for one in self.outcomes if one.predicted != one.class_id]
+        return evaluation_html(
+            f"{self.accuracy:.0%} right, between {low:.0%} and {high:.0%}",
+            [
+                (item.label, f"{item.accuracy:.0%}{'*' if item.alone else ''}", item.examples)
+                for item in self.per_class
+            ],
+            self.labels,
+            self.confusion,
+            [
+                (
+                    names[one.predicted],
+                    one.probability,
+                    shown(self.thumbnail, one.example_id),
+                )
+                for one in wrong[:_MOST_SHOWN]
+            ],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +182,7 @@ def summarize(
         ),
         confusion=tuple(tuple(row) for row in confusion.tolist()),
         labels=tuple(labels.values()),
+        class_ids=tuple(ids),
         calibration_error=calibration_error(held.probabilities, held.codes),
         outcomes=tuple(
             Outcome(key, ids[code], ids[said], float(probability))

@@ -68,7 +68,7 @@ class Knowledge:
 
     def predict(self, embeddings: npt.ArrayLike) -> list[Prediction]:
         """Say which classes embeddings, float [n, d], belong to. Raises EmbeddingError."""
-        self._choose()
+        self.choose()
         return [self._prediction(decision) for decision in self._head.decide_many(embeddings)]
 
     def _prediction(self, decision: Decision) -> Prediction:
@@ -110,14 +110,15 @@ class Knowledge:
             self._head, self.head_name = self.lesson().taught(name), name
             self._compared_on = 0
 
-    def _choose(self) -> None:
+    def choose(self) -> None:
         """Take the head that is best now, if that is to be found out, and it is time to."""
         if self.settings.head != AUTOMATIC or self._given:
             return
         if not has_grown(self._chosen_on, len(self.members), _GROWTH):
             return
         self._chosen_on = len(self.members)
-        enough = any(self.members.count(class_id) > 1 for class_id in self.classes)
+        counts = [self.members.count(class_id) for class_id in self.classes]
+        enough = sum(count > 0 for count in counts) > 1 and max(counts) > 1
         self._take(best_head(self.lesson())[0] if enough else _BEFORE_CHOOSING)
 
     def _familiarity(self, decision: Decision) -> float:

@@ -224,6 +224,7 @@ class Project:
     def head_name(self) -> str:
         """The head that decides now: "knn", "means", "ridge", or "own" for one that was given."""
         self.refresh()
+        self._knowledge.choose()
         return self._knowledge.head_name
 
     def lesson(self) -> Lesson:

@@ -17,6 +17,14 @@ UInt8Array = npt.NDArray[np.uint8]
 Float32Array = npt.NDArray[np.float32]
 
 
+def shown(thumbnail: Callable[[int], bytes] | None, example_id: int) -> bytes | None:
+    """The picture of an example, if it is at hand."""
+    try:
+        return thumbnail and thumbnail(example_id)
+    except ClassifyAnythingError:  # the project is closed, or the example is gone
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Class:
     """A thing the project knows: its id never changes, its name may.
@@ -76,17 +84,14 @@ class Prediction:
     thumbnail: Callable[[int], bytes] | None = field(default=None, repr=False, compare=False)
 
     def _repr_html_(self) -> str:
-        def picture(example_id: int) -> bytes | None:
-            try:
-                return self.thumbnail and self.thumbnail(example_id)
-            except ClassifyAnythingError:  # the project is closed, or the example is gone
-                return None
-
         return prediction_html(
             self.label,
             self.probability,
             self.probabilities,
-            [(one.label, one.similarity, picture(one.example_id)) for one in self.neighbors],
+            [
+                (one.label, one.similarity, shown(self.thumbnail, one.example_id))
+                for one in self.neighbors
+            ],
         )
 
     def __reduce__(self) -> tuple[type[Prediction], tuple[Any, ...]]:

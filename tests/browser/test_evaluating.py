@@ -92,3 +92,25 @@ def test_with_nothing_to_tell_apart_the_page_says_so(page: ProjectPage) -> None:
     page.page.get_by_role("link", name="Evaluate").click()
     expect(page.page.get_by_text("add examples of two classes")).to_be_visible(timeout=15_000)
     assert page.faults == []
+
+
+def test_a_background_class_is_one_click(page: ProjectPage) -> None:
+    page.page.get_by_role("button", name="Background", exact=True).click()
+    expect(page.card("Background")).to_be_visible()
+    expect(page.page.get_by_role("button", name="Background", exact=True)).to_have_count(0)
+
+
+def test_what_is_like_nothing_taught_is_none_of_these_on_the_page(
+    page: ProjectPage, server: RunningServer
+) -> None:
+    """The camera sees a coffee; cats and rockets are taught, each several times."""
+    for class_id, name in ((1, "cat"), (2, "rocket")):
+        for image in pieces(name, 10):
+            reply = server.http.post(f"/api/examples?class_id={class_id}", content=image)
+            reply.raise_for_status()
+    expect(page.label).to_have_attribute("data-state", "sure")
+    server.http.patch("/api/settings", json={"strictness": 0.1}).raise_for_status()
+    expect(page.label).to_have_text("None of these")
+    expect(page.page.get_by_text("the nearest, and not near enough")).to_be_visible()
+    server.http.patch("/api/settings", json={"strictness": 0}).raise_for_status()
+    expect(page.label).to_have_attribute("data-state", "sure")

@@ -28,11 +28,17 @@ export class Project {
     this.state = state;
   }
 
-  async addClass(): Promise<void> {
+  /** Add a class; one without a name is to be named next. */
+  async addClass(name?: string): Promise<void> {
     await this.#try(async () => {
-      const { id } = await api.createClass();
-      this.naming = id;
+      const { id } = await api.createClass(name);
+      if (name === undefined) this.naming = id;
     });
+  }
+
+  /** The class with this name, in any case. */
+  named(name: string): ClassInfo | undefined {
+    return this.classes.find((info) => info.name.toLowerCase() === name.toLowerCase());
   }
 
   /** Whether it was done. */
