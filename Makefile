@@ -43,6 +43,7 @@ bench: .venv/developing
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.datasets
+	$(BIN)/python -m benchmarks.heads
 
 pins: .venv/developing
 	echo "# The versions everything is tested with. Written by: make pins" > constraints.txt
