@@ -40,7 +40,7 @@ class ProjectPage:
         self.page.goto(url)
 
     def _console(self, message: Any) -> None:
-        expected = ("WebSocket", "ERR_CONNECTION_REFUSED", "status of 400")
+        expected = ("WebSocket", "ERR_CONNECTION_RE", "status of 400")
         if message.type in ("error", "warning") and not any(x in message.text for x in expected):
             self.faults.append(message.text)
 
