@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from classify_anything.backbones import Backbone, load_backbone
-from classify_anything.errors import DatasetError, ImageError, InputError, NotAProjectError
-from classify_anything.evaluation import Evaluation, best_head, evaluate, summarize
+from classify_anything.errors import ImageError, NotAProjectError
+from classify_anything.evaluation import Evaluation, best_head, evaluate
 from classify_anything.exporting import ExportFormat, write_export
 from classify_anything.formats import (
     Dataset,
@@ -21,12 +21,13 @@ from classify_anything.formats import (
     Item,
     read_dataset,
 )
-from classify_anything.heads import Head, HeldOut, unit_rows
+from classify_anything.heads import Head, unit_rows
 from classify_anything.images import ImageInput, Picture, read_bytes, read_picture, to_square
 from classify_anything.importing import BATCH, Import
+from classify_anything.judging import judge_folder
 from classify_anything.parallel import in_parallel, one_blas_thread
 from classify_anything.project import Project
-from classify_anything.store import NewExample, clean_label
+from classify_anything.store import NewExample
 from classify_anything.types import (
     Example,
     Float32Array,
@@ -189,35 +190,7 @@ class Classifier(Project):
             DatasetError: there is nothing in it that can be judged.
             SettingError: there is no such head.
         """
-        name = head or self.head_name
-        lesson = self.lesson()
-        learnt = lesson.taught(name)
-        codes = {clean_label(label).casefold(): n for n, label in enumerate(lesson.labels.values())}
-        items = (item for item in read_dataset([Path(folder)]).items if isinstance(item, Item))
-        judged = [(item, codes.get(str(item.label).casefold())) for item in items]
-        known = [(item, code) for item, code in judged if code is not None]
-        embed = self.backbone.for_workers()
-
-        def probabilities(item: Item) -> Float32Array | None:
-            try:
-                square = to_square(item.read(), embed.size)
-            except (InputError, OSError):
-                return None
-            return learnt.decide(embed.embed(square[None])[0]).probabilities
-
-        found = list(in_parallel(probabilities, (item for item, _ in known), _workers()))
-        rows = [(one, code) for one, (_, code) in zip(found, known, strict=True) if one is not None]
-        if not rows or not len(learnt):
-            raise DatasetError(f"{folder}: no pictures of the classes of this project.")
-        count = len(rows)
-        held = HeldOut(
-            keys=np.arange(count),
-            codes=np.array([code for _, code in rows]),
-            probabilities=np.stack([one for one, _ in rows]),
-            familiarities=np.zeros(count, np.float32),
-            alone=np.zeros(count, np.bool_),
-        )
-        return summarize(name, held, range(count), lesson.labels)
+        return judge_folder(Path(folder), self.lesson(), head or self.head_name, self.backbone)
 
     def compare_heads(self) -> tuple[str, dict[str, Evaluation]]:
         """The head that "auto" takes, and the evaluation of each, which tells why."""

@@ -1,0 +1,55 @@
+"""Judges a head on pictures that are not in the project."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from classify_anything.backbones import Backbone
+from classify_anything.errors import DatasetError, InputError
+from classify_anything.evaluation import Evaluation, Lesson, summarize
+from classify_anything.formats import Item, read_dataset
+from classify_anything.heads import HeldOut
+from classify_anything.images import to_square
+from classify_anything.parallel import in_parallel
+from classify_anything.store import clean_label
+from classify_anything.types import Float32Array
+
+
+def judge_folder(folder: Path, lesson: Lesson, name: str, backbone: Backbone) -> Evaluation:
+    """How often a head that has learnt a lesson is right on a folder per class.
+
+    Raises:
+        DatasetError: there is nothing in it that can be judged.
+        SettingError: there is no such head.
+    """
+    head = lesson.taught(name)
+    codes = {clean_label(label).casefold(): n for n, label in enumerate(lesson.labels.values())}
+    items = (item for item in read_dataset([folder]).items if isinstance(item, Item))
+    judged = [(item, codes.get(str(item.label).casefold())) for item in items]
+    known = [(item, code) for item, code in judged if code is not None]
+    network = backbone.for_workers()
+
+    def embed(item: Item) -> Float32Array | None:
+        try:
+            square = to_square(item.read(), network.size)
+        except (InputError, OSError):
+            return None
+        vector: Float32Array = network.embed(square[None])[0]
+        return vector
+
+    found = in_parallel(embed, (item for item, _ in known), os.cpu_count() or 1)
+    rows = [(one, code) for one, (_, code) in zip(found, known, strict=True) if one is not None]
+    if not rows or not len(head):
+        raise DatasetError(f"{folder}: no pictures of the classes of this project.")
+    count = len(rows)
+    held = HeldOut(
+        keys=np.arange(count),
+        codes=np.array([code for _, code in rows]),
+        probabilities=head.predict_proba(np.stack([one for one, _ in rows])),
+        familiarities=np.zeros(count, np.float32),
+        alone=np.zeros(count, np.bool_),
+    )
+    return summarize(name, held, range(count), lesson.labels)
