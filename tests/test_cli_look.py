@@ -123,6 +123,9 @@ def test_an_evaluation_tells_how_often_it_is_right(project: Path, tmp_path: Path
     }
     assert found["labels"] == ["mug", "cup"]
     assert sum(map(sum, found["confusion"])) == 6
+    assert objects(run("evaluate", project, "--json", CLASSIFY_ANYTHING_PROJECT="").stdout) == [
+        found
+    ]
     lines = run("evaluate", "--head", "ridge").stdout.splitlines()
     assert "(6 examples, head ridge)" in lines[0]
     assert [line.split()[2] for line in lines[1:]] == ["mug", "cup"]

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 
 def evaluate(
+    named: Annotated[
+        Path | None, typer.Argument(metavar="PROJECT", help="The same as --project.")
+    ] = None,
     project: ProjectFile = None,
     test: Annotated[Path | None, option(settings.TEST, metavar="FOLDER")] = None,
     head: Annotated[str | None, option(settings.HEAD)] = None,
@@ -34,7 +37,7 @@ def evaluate(
     Each example is judged without its own recording, or, with a folder, the pictures in it are
     judged by all examples.
     """
-    with open_classifier(project, backbone) as clf:
+    with open_classifier(named or project, backbone) as clf:
         found = clf.evaluate(head) if test is None else clf.evaluate_on(test, head)
     if as_json:
         print_json(_as_json(found))
