@@ -11,8 +11,8 @@ from classify_anything.heads.calibration import (
     has_grown,
     softmax,
 )
-from classify_anything.heads.memory import Memory
-from classify_anything.heads.protocol import Decision, HeldOut
+from classify_anything.heads.memory import MOST_JUDGED, Memory, evenly
+from classify_anything.heads.protocol import Decision, HeldOut, Int64Array
 from classify_anything.heads.rows import directions
 from classify_anything.types import Float32Array
 
@@ -41,10 +41,10 @@ class ClassMeansHead(Memory):
     def held_out(self) -> HeldOut:
         """What it would say of each example, had it not seen the example's group."""
         self._check_fitted()
-        scores, alone = self._scores_without()
+        judged, scores, alone = self._scores_without()
         return HeldOut(
-            self._rows.keys.copy(),
-            self._rows.codes.copy(),
+            self._rows.keys[judged],
+            self._rows.codes[judged],
             softmax(scores, self._temperature),
             scores.max(axis=1),
             alone,
@@ -71,28 +71,32 @@ class ClassMeansHead(Memory):
             self._sums = member @ self._rows.vectors, member.sum(axis=1)
         return self._sums
 
-    def _scores_without(self) -> tuple[Float32Array, npt.NDArray[np.bool_]]:
-        """Scores of each example without its group, [n, classes]."""
+    def _scores_without(self) -> tuple[Int64Array, Float32Array, npt.NDArray[np.bool_]]:
+        """The rows that are judged, their scores without their group, and which are left alone."""
         sums, counts = self._class_sums()
         codes, vectors = self._rows.codes, self._rows.vectors
-        scores = np.empty((len(codes), len(counts)), np.float32)
-        parts, alone = self._groups()
-        for part in parts:
+        judged = evenly(codes, MOST_JUDGED)
+        groups, alone = self._left_out(np.arange(len(self)))
+        scores = np.empty((len(judged), len(counts)), np.float32)
+        for group in np.unique(groups[judged]):
+            part = np.flatnonzero(groups == group)
+            mine = np.flatnonzero(groups[judged] == group)
             left, left_counts = sums.copy(), counts.copy()
             np.subtract.at(left, codes[part], vectors[part])
             np.subtract.at(left_counts, codes[part], 1)
-            scores[part] = _scores(vectors[part], left, left_counts)
-        return scores, alone
+            scores[mine] = _scores(vectors[judged[mine]], left, left_counts)
+        return judged, scores, alone[judged]
 
     def _calibrate(self) -> None:
         """Fit the temperature anew when there are clearly more or fewer examples."""
         if not has_grown(self._calibrated_on, len(self)):
             return
         self._calibrated_on = len(self)
-        scores, _ = self._scores_without()
-        weights = class_weights(self._rows.codes, len(self._codes))
+        judged, scores, _ = self._scores_without()
+        codes = self._rows.codes[judged]
+        weights = class_weights(codes, len(self._codes))
         scores = np.maximum(scores, _UNLIKE)
-        self._temperature = fit_temperature(scores, self._rows.codes, weights, _USUAL_TEMPERATURE)
+        self._temperature = fit_temperature(scores, codes, weights, _USUAL_TEMPERATURE)
 
 
 def _scores(units: Float32Array, sums: Float32Array, counts: Float32Array) -> Float32Array:

@@ -15,6 +15,9 @@ from classify_anything.heads.protocol import Decision, HeldOut, Int64Array
 from classify_anything.heads.rows import Rows, unit_rows
 from classify_anything.types import Float32Array
 
+MOST_JUDGED = 1500
+"""So many examples tell how good a head is; of more, these are taken evenly of all classes."""
+
 _TIE = 1e-6
 """Similarities that differ by less are the same number: a float32 product of 1280 terms is not
 exact to more, and which of two equal rows comes out higher depends on where they lie in memory."""
@@ -201,19 +204,15 @@ class Memory(ClassifierEstimator, ABC):
     def _decide(self, unit: Float32Array, similarities: Float32Array) -> Decision:
         """Classify a unit vector [d], of which the similarities to all examples, [n], are known."""
 
-    def _groups(
-        self, rows: Int64Array | None = None
-    ) -> tuple[list[Int64Array], npt.NDArray[np.bool_]]:
-        """The parts that are left out as one, as places in ``rows``, and which are left alone."""
-        chosen = np.arange(len(self)) if rows is None else rows
-        groups, codes = self._rows.groups[chosen], self._rows.codes[chosen]
+    def _left_out(self, rows: Int64Array) -> tuple[Int64Array, npt.NDArray[np.bool_]]:
+        """For each of these rows what is left out with it, as a number, and if it is alone."""
+        groups, codes = self._rows.groups[rows], self._rows.codes[rows]
         pairs = np.unique(np.stack([codes, groups]), axis=1)
         lone = np.flatnonzero(np.bincount(pairs[0], minlength=len(self._codes)) == 1)
         sizes = np.bincount(codes, minlength=len(self._codes))
         alone = np.isin(codes, lone) & (sizes[codes] > 1)
         groups[alone] = groups.max(initial=0) + 1 + np.arange(int(alone.sum()))
-        order = np.argsort(groups, kind="stable")
-        return list(np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)), alone
+        return groups, alone
 
     def _changed(self) -> None:
         """Called after examples were learnt."""
@@ -250,3 +249,17 @@ class Memory(ClassifierEstimator, ABC):
         self._check_parameters()
         if not len(self):
             raise InputError("The head has no examples yet: add one first.")
+
+
+def evenly(codes: Int64Array, most: int) -> Int64Array:
+    """At most so many rows, as many of each class as can be, spread over those there are."""
+    if len(codes) <= most:
+        return np.arange(len(codes))
+    members = [np.flatnonzero(codes == code) for code in np.unique(codes)]
+    left, chosen = most, []
+    for number, rows in enumerate(sorted(members, key=np.size)):
+        share = left // (len(members) - number)
+        picked = rows[np.linspace(0, len(rows) - 1, min(share, len(rows))).astype(np.int64)]
+        chosen.append(picked)
+        left -= len(picked)
+    return np.sort(np.concatenate(chosen))

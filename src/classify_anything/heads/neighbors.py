@@ -7,13 +7,16 @@ from typing import Literal
 import numpy as np
 
 from classify_anything.errors import InputError
-from classify_anything.heads.memory import Memory
+from classify_anything.heads.memory import MOST_JUDGED, Memory, evenly
 from classify_anything.heads.protocol import Decision, HeldOut, Int64Array
 from classify_anything.types import Float32Array
 
 _SMALLEST_DISTANCE = 1e-5
 """Nearer than this is the same: float32 products are not exact to much less, and a weight must not
 hang on their last digit."""
+
+_BLOCK = 64
+"""Examples that are compared with all at once."""
 
 _FAMILIAR = 5
 """Familiarity is told by so many of the class's nearest examples."""
@@ -55,22 +58,25 @@ class KNeighborsHead(Memory):
     def held_out(self) -> HeldOut:
         """What it would say of each example, had it not seen the example's group."""
         self._check_fitted()
-        rows = self._rows
-        count = len(self)
-        probabilities = np.zeros((count, len(self._codes)), np.float32)
-        familiarities = np.zeros(count, np.float32)
-        parts, alone = self._groups()
-        for part in parts:
-            similarities = rows.vectors[part] @ rows.vectors.T
-            similarities[:, part] = -np.inf
-            left = min(self.n_neighbors, count - len(part))
-            for row, own in zip(part, similarities, strict=True):
-                chosen = self._best(own, left)
-                probabilities[row] = self._vote(chosen, own[chosen])
-                familiarities[row] = self._familiarity(
-                    rows.vectors[row], own, int(probabilities[row].argmax())
+        rows, count = self._rows, len(self)
+        judged = evenly(rows.codes, MOST_JUDGED)
+        groups, alone = self._left_out(np.arange(count))
+        probabilities = np.zeros((len(judged), len(self._codes)), np.float32)
+        familiarities = np.zeros(len(judged), np.float32)
+        for start in range(0, len(judged), _BLOCK):
+            block = judged[start : start + _BLOCK]
+            same = groups[block][:, None] == groups
+            similarities = np.where(same, -np.inf, rows.vectors[block] @ rows.vectors.T)
+            for place, own in enumerate(similarities, start):
+                left = count - int(same[place - start].sum())
+                chosen = self._best(own, min(self.n_neighbors, left))
+                probabilities[place] = self._vote(chosen, own[chosen])
+                familiarities[place] = self._familiarity(
+                    rows.vectors[judged[place]], own, int(probabilities[place].argmax())
                 )
-        return HeldOut(rows.keys.copy(), rows.codes.copy(), probabilities, familiarities, alone)
+        return HeldOut(
+            rows.keys[judged], rows.codes[judged], probabilities, familiarities, alone[judged]
+        )
 
     def _decide(self, unit: Float32Array, similarities: Float32Array) -> Decision:
         chosen = self._best(similarities, min(self.n_neighbors, len(self)))

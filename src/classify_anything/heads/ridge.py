@@ -15,7 +15,7 @@ from classify_anything.heads.calibration import (
     softmax,
 )
 from classify_anything.heads.kernel import Float64Array, KernelRidge
-from classify_anything.heads.memory import Memory
+from classify_anything.heads.memory import Memory, evenly
 from classify_anything.heads.protocol import Decision, HeldOut, Int64Array
 from classify_anything.types import Float32Array
 
@@ -106,7 +106,7 @@ class RidgeHead(Memory):
     def _solve(self) -> KernelRidge:
         """The solution; made anew where it is out of date."""
         if self._solution is None:
-            self._chosen = _evenly(self._rows.codes, _MOST)
+            self._chosen = evenly(self._rows.codes, _MOST)
             codes = self._rows.codes[self._chosen]
             weights = class_weights(codes, len(self._codes))
             targets, _ = self._targets()
@@ -122,7 +122,9 @@ class RidgeHead(Memory):
         self, solution: KernelRidge
     ) -> tuple[Float64Array, Float32Array, npt.NDArray[np.bool_]]:
         """Scores and familiarity of each example without its group; which are left out alone."""
-        parts, alone = self._groups(self._chosen)
+        groups, alone = self._left_out(self._chosen)
+        order = np.argsort(groups, kind="stable")
+        parts = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
         targets, offsets = self._targets()
         scores, variances = solution.without(parts, targets)
         scores += offsets
@@ -164,17 +166,3 @@ def _familiarity(scores: Float64Array, variances: Float64Array) -> Float32Array:
         ranked = np.partition(scores, -2, axis=1)
         lead = ranked[:, -1] - ranked[:, -2]
     return np.asarray(2 * lead - 3 * variances, np.float32)
-
-
-def _evenly(codes: Int64Array, most: int) -> Int64Array:
-    """At most so many rows, as many of each class as can be, spread over those there are."""
-    if len(codes) <= most:
-        return np.arange(len(codes))
-    members = [np.flatnonzero(codes == code) for code in np.unique(codes)]
-    left, chosen = most, []
-    for number, rows in enumerate(sorted(members, key=np.size)):
-        share = left // (len(members) - number)
-        picked = rows[np.linspace(0, len(rows) - 1, min(share, len(rows))).astype(np.int64)]
-        chosen.append(picked)
-        left -= len(picked)
-    return np.sort(np.concatenate(chosen))
