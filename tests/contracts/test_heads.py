@@ -9,6 +9,7 @@ import pytest
 
 from classify_anything.errors import EmbeddingError, InputError, NotFoundError
 from classify_anything.heads import ClassMeansHead, Head, KNeighborsHead, RidgeHead
+from classify_anything.heads.frozen import Frozen
 
 HEADS: dict[str, Callable[[], Head]] = {
     "k-NN, uniform": KNeighborsHead,
@@ -128,3 +129,53 @@ def test_a_key_means_one_example(head: Head) -> None:
     with pytest.raises(NotFoundError):
         head.remove([5, 6])
     assert len(head) == 1
+
+
+def _decide_as_told(frozen: Frozen, unit: np.ndarray) -> tuple[np.ndarray, float]:
+    """Probabilities and familiarity, by the words of ``Frozen`` and nothing else."""
+    parameters, arrays = frozen.parameters, frozen.arrays
+    similarities = frozen.vectors @ unit
+    if frozen.name == "knn":
+        order = np.lexsort((np.arange(len(similarities)), -np.round(similarities, 6)))
+        nearest = order[: parameters["n_neighbors"]]
+        weights = arrays["votes"][frozen.codes[nearest]].astype(float)
+        if parameters["weights"] == "distance":
+            weights /= np.maximum(1 - similarities[nearest], 1e-5)
+        probabilities = np.bincount(frozen.codes[nearest], weights, len(frozen.taught))
+        probabilities /= probabilities.sum()
+        mine = np.flatnonzero(frozen.codes == probabilities.argmax())
+        mine = mine[np.argsort(-similarities[mine])[:5]]
+        near, this = frozen.vectors[mine] - arrays["mean"], unit - arrays["mean"]
+        cosines = near @ this / np.linalg.norm(near, axis=1) / np.linalg.norm(this)
+        return probabilities, float(cosines.mean())
+    if frozen.name == "means":
+        this = unit - arrays["centre"]
+        scores = arrays["means"] @ this / np.linalg.norm(this)
+    else:
+        scores = arrays["linear"] @ unit + arrays["offsets"]
+    scores = np.where(frozen.taught, scores, -np.inf)
+    exponents = np.exp((scores - scores.max()) / parameters["temperature"])
+    best = np.sort(scores[frozen.taught])[::-1]
+    if frozen.name == "means":
+        return exponents / exponents.sum(), float(best[0])
+    variance = 1 - similarities @ arrays["inverse"] @ similarities
+    return exponents / exponents.sum(), float(2 * (best[0] - best[1]) - 3 * variance)
+
+
+def test_a_frozen_head_tells_all_that_is_needed_to_decide(make_head) -> None:
+    rng = np.random.default_rng(5)
+    head = make_head()
+    codes = rng.integers(0, 4, 90)
+    rows = rng.normal(size=(4, 24))[codes] + 0.8 * rng.normal(size=(90, 24))
+    head.partial_fit(
+        rows,
+        [f"class {code}" for code in codes],
+        classes=["empty", *(f"class {code}" for code in range(4))],
+    )
+    frozen = head.freeze()
+    for query in rng.normal(size=(20, 24)):
+        decision = head.decide(query)
+        unit = (query / np.linalg.norm(query)).astype(np.float32)
+        probabilities, familiarity = _decide_as_told(frozen, unit)
+        np.testing.assert_allclose(probabilities, decision.probabilities, atol=1e-5)
+        assert familiarity == pytest.approx(decision.familiarity, abs=1e-4)

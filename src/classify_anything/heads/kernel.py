@@ -48,13 +48,19 @@ class KernelRidge:
         """N."""
         return self._count
 
+    @property
+    def inverse(self) -> Float64Array:
+        """[n, n], a view."""
+        inverse: Float64Array = self._inverse[: self._count, : self._count]
+        return inverse
+
     def add(self, point: Float32Array) -> None:
         """Take in one more point, float32 [d], at a cost of O(n · d + n²)."""
         n = self._count
         if n == len(self._points):
             self._grow(max(2 * n, 64))
         kernel = (self._points[:n] @ point).astype(np.float64)
-        inverse = self._inverse[:n, :n]
+        inverse = self.inverse
         weights = inverse @ kernel
         gain = float(point @ point) + self.penalty - float(kernel @ weights)
         inverse += np.outer(weights / gain, weights)
@@ -71,19 +77,17 @@ class KernelRidge:
         The latter is the variance of a Gaussian process with the same kernel (Rasmussen and
         Williams, "Gaussian processes for machine learning", 2006, equation 2.26).
         """
-        n = self._count
         kernel = similarities.astype(np.float64)
-        weights = self._inverse[:n, :n] @ kernel
+        weights = self.inverse @ kernel
         return weights, 1 - float(kernel @ weights)
 
     def without(
         self, parts: Sequence[Int64Array], targets: Float64Array
     ) -> tuple[Float64Array, Float64Array]:
         """Scores [n, classes] and variances [n] of the points, each without the part it is in."""
-        n = self._count
-        inverse = self._inverse[:n, :n]
+        inverse = self.inverse
         solved = inverse @ targets
-        scores, variances = np.empty_like(solved), np.empty(n)
+        scores, variances = np.empty_like(solved), np.empty(len(self))
         for part in parts:
             block = np.linalg.inv(inverse[np.ix_(part, part)])
             scores[part] = targets[part] - block @ solved[part]

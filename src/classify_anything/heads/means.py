@@ -11,6 +11,7 @@ from classify_anything.heads.calibration import (
     has_grown,
     softmax,
 )
+from classify_anything.heads.frozen import Frozen
 from classify_anything.heads.memory import MOST_JUDGED, Memory, evenly
 from classify_anything.heads.protocol import Decision, HeldOut, Int64Array
 from classify_anything.heads.rows import directions
@@ -37,6 +38,22 @@ class ClassMeansHead(Memory):
         self._temperature = _USUAL_TEMPERATURE
         self._calibrated_on = 0
         self._sums: tuple[Float32Array, Float32Array] | None = None
+
+    def freeze(self) -> Frozen:
+        """What it has learnt, as plain numbers. Raises InputError without examples."""
+        self._check_fitted()
+        self._calibrate()
+        order, rows = self._by_class(np.arange(len(self))), self._rows
+        centre, means = _means(*self._class_sums())
+        return Frozen(
+            name="means",
+            taught=self._taught(),
+            keys=rows.keys[order],
+            codes=rows.codes[order],
+            vectors=rows.vectors[order],
+            parameters={"temperature": self._temperature},
+            arrays={"means": means, "centre": centre},
+        )
 
     def held_out(self) -> HeldOut:
         """What it would say of each example, had it not seen the example's group."""
@@ -102,11 +119,20 @@ class ClassMeansHead(Memory):
 def _scores(units: Float32Array, sums: Float32Array, counts: Float32Array) -> Float32Array:
     """Cosines [n, classes] between units [n, d] and class means; -inf without examples."""
     there = counts > 0
-    scores = np.full((len(units), len(counts)), -np.inf, np.float32)
-    if there.any():
-        means = sums[there] / counts[there, None]
-        centre = means.mean(axis=0)
-        scores[:, there] = directions(units - centre) @ directions(means - centre).T
-    else:
-        scores[:] = _UNLIKE
-    return scores
+    if not there.any():
+        return np.full((len(units), len(counts)), _UNLIKE, np.float32)
+    centre, means = _means(sums, counts)
+    return np.where(there, directions(units - centre) @ means.T, np.float32(-np.inf))
+
+
+def _means(sums: Float32Array, counts: Float32Array) -> tuple[Float32Array, Float32Array]:
+    """The mean of the class means, [d], and their directions from it, [classes, d].
+
+    Classes without examples have no direction: their rows are zero.
+    """
+    there = counts > 0
+    means = sums[there] / counts[there, None]
+    centre = np.asarray(means.mean(axis=0), np.float32)
+    found = np.zeros_like(sums)
+    found[there] = directions(means - centre)
+    return centre, found

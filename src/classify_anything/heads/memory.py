@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from classify_anything.errors import InputError
 from classify_anything.heads.estimator import ClassifierEstimator, labels, table
+from classify_anything.heads.frozen import Frozen
 from classify_anything.heads.protocol import Decision, HeldOut, Int64Array
 from classify_anything.heads.rows import Rows, unit_rows
 from classify_anything.types import Float32Array
@@ -194,6 +195,10 @@ class Memory(ClassifierEstimator, ABC):
         return self._rows.keys[order].tolist(), self._rows.vectors[order]
 
     @abstractmethod
+    def freeze(self) -> Frozen:
+        """What it has learnt, as plain numbers. Raises InputError without examples."""
+
+    @abstractmethod
     def held_out(self) -> HeldOut:
         """What it would say of each example, had it not seen the example's group.
 
@@ -213,6 +218,14 @@ class Memory(ClassifierEstimator, ABC):
         alone = np.isin(codes, lone) & (sizes[codes] > 1)
         groups[alone] = groups.max(initial=0) + 1 + np.arange(int(alone.sum()))
         return groups, alone
+
+    def _by_class(self, rows: Int64Array) -> Int64Array:
+        """The places in ``rows`` that put them in order: by class, the oldest of each first."""
+        return np.lexsort((self._rows.keys[rows], self._rows.codes[rows]))
+
+    def _taught(self) -> npt.NDArray[np.bool_]:
+        """Which classes have examples, [classes]."""
+        return np.bincount(self._rows.codes, minlength=len(self._codes)) > 0
 
     def _changed(self) -> None:
         """Called after examples were learnt."""

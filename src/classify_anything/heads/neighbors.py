@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from classify_anything.errors import InputError
+from classify_anything.heads.frozen import Frozen
 from classify_anything.heads.memory import MOST_JUDGED, Memory, evenly
 from classify_anything.heads.protocol import Decision, HeldOut, Int64Array
 from classify_anything.types import Float32Array
@@ -55,6 +57,24 @@ class KNeighborsHead(Memory):
         self.weights = weights
         self.balanced = balanced
 
+    def freeze(self) -> Frozen:
+        """What it has learnt, as plain numbers. Raises InputError without examples."""
+        self._check_fitted()
+        order, rows = self._by_class(np.arange(len(self))), self._rows
+        return Frozen(
+            name="knn",
+            taught=self._taught(),
+            keys=rows.keys[order],
+            codes=rows.codes[order],
+            vectors=rows.vectors[order],
+            parameters={
+                "n_neighbors": min(int(self.n_neighbors), len(self)),
+                "weights": self.weights,
+                "balanced": self.balanced,
+            },
+            arrays={"votes": np.asarray(self._votes(), np.float32), "mean": rows.mean},
+        )
+
     def held_out(self) -> HeldOut:
         """What it would say of each example, had it not seen the example's group."""
         self._check_fitted()
@@ -89,16 +109,19 @@ class KNeighborsHead(Memory):
     def _vote(self, chosen: Int64Array, similarities: Float32Array) -> Float32Array:
         if len(chosen) == 0:
             return np.zeros(len(self._codes), np.float32)
-        codes = self._rows.codes
-        weights = np.ones(len(chosen))
+        codes = self._rows.codes[chosen]
+        weights = self._votes()[codes]
         if self.weights == "distance":
-            weights = 1 / np.maximum(1 - similarities, _SMALLEST_DISTANCE)
-        if self.balanced:
-            weights = (
-                weights / np.sqrt(np.bincount(codes, minlength=len(self._codes)))[codes[chosen]]
-            )
-        votes = np.bincount(codes[chosen], weights, minlength=len(self._codes))
+            weights = weights / np.maximum(1 - similarities, _SMALLEST_DISTANCE)
+        votes = np.bincount(codes, weights, minlength=len(self._codes))
         return np.asarray(votes / votes.sum(), np.float32)
+
+    def _votes(self) -> npt.NDArray[np.float64]:
+        """What a vote for each class weighs, [classes]."""
+        if not self.balanced:
+            return np.ones(len(self._codes))
+        counts = np.bincount(self._rows.codes, minlength=len(self._codes))
+        return 1 / np.sqrt(np.maximum(counts, 1))
 
     def _familiarity(self, unit: Float32Array, similarities: Float32Array, code: int) -> float:
         """The mean similarity to the nearest examples of a class, seen from the examples' mean."""

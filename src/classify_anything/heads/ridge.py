@@ -14,6 +14,7 @@ from classify_anything.heads.calibration import (
     has_grown,
     softmax,
 )
+from classify_anything.heads.frozen import Frozen
 from classify_anything.heads.kernel import Float64Array, KernelRidge
 from classify_anything.heads.memory import Memory, evenly
 from classify_anything.heads.protocol import Decision, HeldOut, Int64Array
@@ -71,6 +72,28 @@ class RidgeHead(Memory):
         elif len(new) and stale:
             self._moved()
         return self
+
+    def freeze(self) -> Frozen:
+        """What it has learnt, as plain numbers. Raises InputError without examples."""
+        self._check_fitted()
+        solution, rows = self._solve(), self._rows
+        places = self._by_class(self._chosen)
+        order = self._chosen[places]
+        targets, offsets = self._targets()
+        linear = (solution.inverse @ targets)[places].T @ rows.vectors[order]
+        return Frozen(
+            name="ridge",
+            taught=self._taught(),
+            keys=rows.keys[order],
+            codes=rows.codes[order],
+            vectors=rows.vectors[order],
+            parameters={"temperature": self._temperature, "penalty": solution.penalty},
+            arrays={
+                "linear": linear.astype(np.float32),
+                "offsets": offsets.astype(np.float32),
+                "inverse": solution.inverse[np.ix_(places, places)].astype(np.float32),
+            },
+        )
 
     def held_out(self) -> HeldOut:
         """What it would say of each example, had it not seen the example's group."""
@@ -148,9 +171,6 @@ class RidgeHead(Memory):
         targets[np.arange(len(codes)), codes] = np.sqrt(usual / sizes[codes])
         offsets = targets.max(axis=0, initial=0) / max(int((sizes > 0).sum()), 1)
         return targets - offsets, offsets
-
-    def _taught(self) -> npt.NDArray[np.bool_]:
-        return np.bincount(self._rows.codes, minlength=len(self._codes)) > 0
 
     def _probabilities(self, scores: Float64Array) -> Float32Array:
         return softmax(np.where(self._taught(), scores, -np.inf), self._temperature)
