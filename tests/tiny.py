@@ -11,12 +11,17 @@ SIZE, GRID = 32, 4
 DIMENSION = 3 * GRID * GRID
 
 
-def write_backbone(path: Path, name: str = "tiny") -> Path:
-    """Write uint8 [n, 32, 32, 3] → float32 [n, 48] as an ONNX graph."""
-    cell = SIZE // GRID
+def write_backbone(
+    path: Path, name: str = "tiny", *, grid: int = GRID, broken: bool = False
+) -> Path:
+    """Write uint8 [n, 32, 32, 3] → float32 [n, 3 · grid²] as an ONNX graph.
+
+    Its numbers are not finite if it is to be broken.
+    """
+    cell, dimension = SIZE // grid, 3 * grid * grid
     constants = [
-        helper.make_tensor("flat", TensorProto.INT64, [2], [0, DIMENSION]),
-        helper.make_tensor("one", TensorProto.FLOAT, [], [1.0]),
+        helper.make_tensor("flat", TensorProto.INT64, [2], [0, dimension]),
+        helper.make_tensor("one", TensorProto.FLOAT, [], [float("nan") if broken else 1.0]),
     ]
     nodes = [
         helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
@@ -32,7 +37,7 @@ def write_backbone(path: Path, name: str = "tiny") -> Path:
         nodes,
         name,
         [helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", SIZE, SIZE, 3])],
-        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", DIMENSION])],
+        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", dimension])],
         constants,
     )
     model = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)])

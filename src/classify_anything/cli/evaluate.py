@@ -13,6 +13,7 @@ from classify_anything.cli.options import (
     AsJson,
     BackboneName,
     ProjectFile,
+    ProviderName,
     open_classifier,
     option,
 )
@@ -31,13 +32,14 @@ def evaluate(
     head: Annotated[str | None, option(settings.HEAD)] = None,
     as_json: AsJson = False,
     backbone: BackboneName = None,
+    provider: ProviderName = None,
 ) -> None:
     """Tell how often a project is right.
 
     Each example is judged without its own recording, or, with a folder, the pictures in it are
     judged by all examples.
     """
-    with open_classifier(named or project, backbone) as clf:
+    with open_classifier(named or project, backbone, provider) as clf:
         found = clf.evaluate(head) if test is None else clf.evaluate_on(test, head)
     if as_json:
         print_json(_as_json(found))

@@ -15,6 +15,7 @@ from classify_anything.cli.options import (
     AsJson,
     BackboneName,
     ProjectFile,
+    ProviderName,
     open_classifier,
     option,
     seconds,
@@ -39,6 +40,7 @@ def import_(
     end: Annotated[float | None, option(settings.TO, parser=seconds, metavar="TIME")] = None,
     as_json: AsJson = False,
     backbone: BackboneName = None,
+    provider: ProviderName = None,
 ) -> None:
     """Add the images of folders, zips and videos as examples.
 
@@ -47,7 +49,7 @@ def import_(
     ended.
     """
     frames = classify_anything.Frames(fps, start, end)
-    with open_classifier(project, backbone, create=True) as clf:
+    with open_classifier(project, backbone, provider, create=True) as clf:
         before = len(clf)
         try:
             with Interrupts() as interrupts, progress_bar("Importing") as show:

@@ -15,10 +15,11 @@ from classify_anything.cli.options import (
     open_classifier,
     option,
 )
-from classify_anything.cli.output import print_json, print_line, print_table
+from classify_anything.cli.output import print_json, print_line, print_table, progress_bar
 
-Form = Literal["zip", "folder", "tfjs-knn"]
-_FORMS: dict[str, Form] = {".zip": "zip", ".json": "tfjs-knn"}
+ExportFormat = Literal["zip", "folder", "onnx", "web", "tfjs-knn"]
+Precision = Literal["fp32", "fp16", "int8"]
+_FORMS: dict[str, ExportFormat] = {".zip": "zip", ".onnx": "onnx", ".json": "tfjs-knn"}
 
 
 def classes(
@@ -80,15 +81,39 @@ def examples(
 def export(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file or folder to write.")],
     project: ProjectFile = None,
-    form: Annotated[Form | None, option(settings.FORMAT)] = None,
+    form: Annotated[ExportFormat | None, option(settings.FORMAT)] = None,
+    precision: Annotated[Precision, option(settings.PRECISION)] = "fp32",
+    any_size: Annotated[bool, option(settings.ANY_SIZE)] = False,
+    frozen: Annotated[bool, option(settings.FROZEN)] = False,
+    embed: Annotated[bool, option(settings.EMBED)] = False,
     force: Annotated[bool, option(settings.FORCE)] = False,
     backbone: BackboneName = None,
 ) -> None:
-    """Write the examples of a project to a zip or a folder, or their embeddings to JSON.
+    """Take a project elsewhere: its examples, or what it has learnt.
 
-    `classify-anything import` makes the same project again of a zip or folder.
+    A zip or a folder has the examples, and `classify-anything import` makes the same project again
+    of it. An ONNX file predicts without this program; it is checked first against the project.
     """
+    from classify_anything.exporting import check_options, write_export  # noqa: PLC0415 - 0.3 s
+
     form = form or _FORMS.get(file.suffix.lower(), "folder")
-    with open_classifier(project, backbone) as clf:
-        clf.export(file, form, overwrite=force)
-        print_line(f"{len(clf)} examples are in {file}")
+    check_options(form, precision=precision, any_size=any_size, frozen=frozen, embed=embed)
+    with open_classifier(project, backbone) as clf, progress_bar("Exporting") as show:
+        written = write_export(
+            lambda ask: ask(clf),
+            file,
+            form,
+            overwrite=force,
+            precision=precision,
+            any_size=any_size,
+            frozen=frozen,
+            embed=embed,
+            progress=show,
+        )
+        count = len(clf)
+    if form in ("onnx", "web"):
+        print_line(f"What {count} examples have taught is in {file}")
+    else:
+        print_line(f"{count} examples are in {file}")
+    for note in written.notes:
+        print_line(note)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,12 +34,24 @@ def seconds(text: str | float) -> float:
 
 ProjectFile = Annotated[Path | None, option(settings.PROJECT, metavar="FILE")]
 BackboneName = Annotated[str | None, option(settings.BACKBONE)]
+ProviderName = Annotated[str | None, option(settings.PROVIDER)]
 AsJson = Annotated[bool, option(settings.JSON)]
 
 
 def open_classifier(
-    project: Path | None, backbone: str | None, *, create: bool = False
+    project: Path | None,
+    backbone: str | None,
+    provider: str | None = None,
+    *,
+    create: bool = False,
 ) -> Classifier:
     """Open a project; without ``create`` it must be there. Raises StoreError or BackboneError."""
     path = settings.default_project() if project is None else project
+    use_provider(provider)
     return classify_anything.Classifier(path, backbone=backbone, create=create)
+
+
+def use_provider(provider: str | None) -> None:
+    """Run all networks that this process opens on a provider: a project names one itself."""
+    if provider is not None and settings.PROVIDER.env is not None:
+        os.environ[settings.PROVIDER.env] = provider

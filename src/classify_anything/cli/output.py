@@ -104,7 +104,12 @@ def progress_bar(text: str) -> Iterator[Callable[[Progress], None]]:
         disable=not sys.stderr.isatty(),
     ) as bar:
         task = bar.add_task(text, total=None)
-        yield lambda progress: bar.update(task, completed=progress.done, total=progress.total)
+        yield lambda progress: bar.update(
+            task,
+            description=progress.text or text,
+            completed=progress.done,
+            total=progress.total,
+        )
 
 
 @contextlib.contextmanager

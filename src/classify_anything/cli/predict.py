@@ -17,6 +17,7 @@ from classify_anything.cli.options import (
     AsJson,
     BackboneName,
     ProjectFile,
+    ProviderName,
     open_classifier,
     option,
 )
@@ -50,6 +51,7 @@ def predict(
     as_json: AsJson = False,
     as_csv: Annotated[bool, option(settings.CSV)] = False,
     backbone: BackboneName = None,
+    provider: ProviderName = None,
 ) -> None:
     """Say which class images show.
 
@@ -59,7 +61,7 @@ def predict(
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv cannot be used together.")
     found = failed = False
-    with open_classifier(project, backbone) as clf:
+    with open_classifier(project, backbone, provider) as clf:
         write = _json if as_json else _csv() if as_csv else _lines(clf)
         for name, result in _predict_all(clf, paths):
             found = True

@@ -9,11 +9,12 @@ from typing import Annotated
 import typer
 
 from classify_anything import settings
-from classify_anything.cli.options import BackboneName, option
+from classify_anything.cli.options import BackboneName, ProviderName, option, use_provider
 from classify_anything.server.address import Address, PortTakenError, listen
 
 
 def serve(
+    context: typer.Context,
     project: Annotated[
         Path | None,
         typer.Argument(metavar="PROJECT", envvar=settings.PROJECT.env, help=settings.PROJECT.help),
@@ -22,7 +23,9 @@ def serve(
     port: Annotated[int | None, option(settings.PORT)] = None,
     open_browser: Annotated[bool, option(settings.OPEN)] = True,
     backbone: BackboneName = None,
+    provider: ProviderName = None,
     token: Annotated[str | None, option(settings.TOKEN)] = None,
+    export: Annotated[Path | None, option(settings.EXPORT, metavar="FILE")] = None,
 ) -> None:
     """Open a project's page in the browser.
 
@@ -31,15 +34,34 @@ def serve(
     stays on this machine, and is kept in one project file.
     """
     from classify_anything.server.serve import serve as serve_project  # noqa: PLC0415 - takes 0.5 s
+    from classify_anything.server.serve import serve_export  # noqa: PLC0415
 
+    if export is not None:
+        _check_alone(context, export)
     project = settings.default_project() if project is None else project
     address = _listen(host, settings.DEFAULT_PORT if port is None else port, token)
 
     def on_ready() -> None:
         typer.echo(f"Classify Anything is at {address.url}")
-        typer.echo(f"Project: {project}   (Ctrl+C ends it)")
+        what = f"Project: {project}" if export is None else f"Export: {export}"
+        typer.echo(f"{what}   (Ctrl+C ends it)")
 
+    if export is not None:
+        serve_export(export, address, on_ready=on_ready, open_browser=open_browser)
+        return
+    use_provider(provider)
     serve_project(project, address, backbone=backbone, on_ready=on_ready, open_browser=open_browser)
+
+
+def _check_alone(context: typer.Context, export: Path) -> None:
+    """An export stands in place of a project, and has its own backbone.
+
+    Those that only the environment names have no meaning then.
+    """
+    for name in ("project", "backbone"):
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter(f"--export {export} cannot be used together with a {name}.")
 
 
 def _listen(host: str, port: int, token: str | None) -> Address:

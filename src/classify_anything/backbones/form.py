@@ -1,0 +1,148 @@
+"""How a network wants its image and where its embedding is: read from a TOML beside its file."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from classify_anything.errors import BackboneError
+
+Triple = tuple[float, float, float]
+
+LAYOUTS = ("NCHW", "NHWC")
+CHANNELS = ("RGB", "BGR")
+POOLS = ("mean", "first")
+MAX_SIZE = 2048
+
+TOKENS = (
+    'has three dimensions, as rows of tokens have; name as `pool` in a .toml beside it "first", '
+    'if the first token stands for all, or "mean".'
+)
+"""The rest of a message."""
+
+IMAGENET_CLASSES = (1000, 1001)
+"""A network that gives so many numbers is a classifier; the one more is the background."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a file does not tell by itself; None is read from the file, or a default.
+
+    Attributes:
+        name: for people; by default the file's.
+        license: of the weights, for people.
+        input: the input that takes the image.
+        layout: "NCHW" or "NHWC".
+        size: the image's height and width, in pixels.
+        channels: "RGB" or "BGR".
+        mean, std: a pixel p, from 0 to 255, is given as (p - mean) / std, for each channel.
+        output: an output, or a tensor inside the network; by its number too in a .tflite.
+        pool: how an output of three dimensions becomes one row: the "mean" of its tokens, or the
+            "first". A map, of four dimensions, always gives its mean.
+    """
+
+    name: str | None = None
+    license: str | None = None
+    input: str | None = None
+    layout: str | None = None
+    size: int | None = None
+    channels: str = "RGB"
+    mean: Triple | None = None
+    std: Triple | None = None
+    output: str | int | None = None
+    pool: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """All of it that changes embeddings."""
+        skipped = ("name", "license")
+        return repr([getattr(self, one.name) for one in fields(self) if one.name not in skipped])
+
+
+def read_form(model: Path) -> Form | None:
+    """Read the TOML of the same name beside a network's file; None where there is none.
+
+    Raises:
+        BackboneError: the TOML cannot be read, or says what cannot be.
+    """
+    path = model.with_suffix(".toml")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BackboneError(f"{path}: cannot be read ({error}).") from error
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BackboneError(f"{path}: not TOML ({error}).") from error
+    try:
+        return parse_form(found)
+    except BackboneError as error:
+        raise BackboneError(f"{path}: {error}") from None
+
+
+def parse_form(found: Mapping[str, Any]) -> Form:
+    """Check what a TOML says. Raises BackboneError."""
+    for key in found:
+        if key not in _READERS:
+            known = ", ".join(_READERS)
+            raise BackboneError(f"nothing is known of '{key}'. There is {known}.")
+    return Form(**{key: _READERS[key](key, value) for key, value in found.items()})
+
+
+def _text(key: str, value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise BackboneError(f"'{key}' is a text, not {value!r}.")
+    return value
+
+
+def _one_of(*known: str) -> Callable[[str, object], str]:
+    def read(key: str, value: object) -> str:
+        for one in known:
+            if isinstance(value, str) and value.lower() == one.lower():
+                return one
+        raise BackboneError(f"'{key}' is {' or '.join(known)}, not {value!r}.")
+
+    return read
+
+
+def _size(key: str, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_SIZE:
+        raise BackboneError(f"'{key}' is a number of pixels up to {MAX_SIZE}, not {value!r}.")
+    return value
+
+
+def _triple(key: str, value: object) -> Triple:
+    numbers: list[Any] = value if isinstance(value, list) else [value] * 3
+    if len(numbers) != 3 or not all(
+        type(one) in (int, float) and math.isfinite(one) for one in numbers
+    ):
+        raise BackboneError(f"'{key}' is one number, or three, not {value!r}.")
+    if key == "std" and 0 in numbers:
+        raise BackboneError("'std' is what is divided by; it cannot be 0.")
+    return (float(numbers[0]), float(numbers[1]), float(numbers[2]))
+
+
+def _output(key: str, value: object) -> str | int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    return _text(key, value)
+
+
+_READERS: dict[str, Callable[[str, object], Any]] = {
+    "name": _text,
+    "license": _text,
+    "input": _text,
+    "layout": _one_of(*LAYOUTS),
+    "size": _size,
+    "channels": _one_of(*CHANNELS),
+    "mean": _triple,
+    "std": _triple,
+    "output": _output,
+    "pool": _one_of(*POOLS),
+}

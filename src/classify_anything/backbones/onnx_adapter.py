@@ -1,0 +1,179 @@
+"""Any ONNX graph that takes an image → the form that all backbones have.
+
+What is done to the pixels and to the output becomes part of the graph, so whatever runs the graph
+does the same. Only operators are added that mean the same since opset 7.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, compose, helper, numpy_helper, shape_inference
+
+from classify_anything.backbones.backbone import one_line
+from classify_anything.backbones.form import TOKENS, Form, Triple
+from classify_anything.backbones.onnx_graph import Features, ImageInput, OnnxGraph
+from classify_anything.errors import BackboneError
+
+REVISION = 1
+"""Raise it when the same file and form would give other embeddings."""
+
+DEFAULT_SIZE = 224
+DEFAULT_MEAN: Triple = (123.675, 116.28, 103.53)
+DEFAULT_STD: Triple = (58.395, 57.12, 57.375)
+"""ImageNet's, as torch's networks want it."""
+
+_OLDEST_OPSET = 7
+_OWN = "classify-anything/"
+_THEIRS = "network/"
+
+
+@dataclass(frozen=True, slots=True)
+class Adapted:
+    """A graph in the form of a backbone: ``image`` → ``embedding``."""
+
+    graph: bytes
+    name: str
+    fingerprint: str
+
+
+def adapt(path: Path, form: Form) -> Adapted:
+    """Read a graph and give it the form of a backbone.
+
+    Raises:
+        BackboneError: it is not an ONNX graph, takes no image, or says not where its embedding is.
+    """
+    try:
+        model = onnx.load(path)
+        inferred = shape_inference.infer_shapes(model)
+    except Exception as error:  # of onnx, of protobuf and of the system
+        raise BackboneError(
+            f"{path.name}: not an ONNX graph that can be read ({one_line(error)})."
+        ) from error
+    opset = next((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), 0)
+    if opset < _OLDEST_OPSET:
+        raise BackboneError(f"{path.name}: is of opset {opset}; the oldest read is 7.")
+    try:
+        graph = OnnxGraph(inferred)
+        image, features = graph.image_input(form), graph.features(form.output)
+        _Adapter(model, form, image).adapt(features)
+        data = model.SerializeToString(deterministic=True)
+    except BackboneError as error:
+        raise BackboneError(f"{path.name}: {error}") from None
+    except Exception as error:  # of protobuf, for one
+        raise BackboneError(
+            f"{path.name}: cannot be given the form of a backbone ({one_line(error)})."
+        ) from error
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    digest.update(f"{form.identity} {REVISION}".encode())
+    return Adapted(data, form.name or path.stem, digest.hexdigest()[:16])
+
+
+class _Adapter:
+    """Puts nodes before and after a graph; a method that adds one takes and gives tensor names."""
+
+    def __init__(self, model: onnx.ModelProto, form: Form, image: ImageInput) -> None:
+        self._model = model
+        self._form = form
+        self._image = image
+        self._nodes: list[onnx.NodeProto] = []
+
+    def adapt(self, features: Features) -> None:
+        """Change the model in place."""
+        graph = self._model.graph
+        _keep_only(graph, features.name)
+        compose.add_prefix(self._model, _THEIRS, inplace=True)
+        # Before it, weights had to be inputs too.
+        self._model.ir_version = max(self._model.ir_version, 4)
+        self._pixels()
+        before, self._nodes = self._nodes, []
+        self._embed(features)
+        nodes = [*before, *graph.node, *self._nodes]
+        size = self._image.size or DEFAULT_SIZE
+        batch = self._image.batch or "n"
+        del graph.node[:], graph.input[:], graph.output[:], graph.value_info[:]
+        graph.node.extend(nodes)
+        graph.input.append(
+            helper.make_tensor_value_info("image", TensorProto.UINT8, [batch, size, size, 3])
+        )
+        graph.output.append(
+            helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [batch, None])
+        )
+
+    def _pixels(self) -> None:
+        """From ``image``, uint8 NHWC, to what the graph takes."""
+        form, x = self._form, "image"
+        if form.channels == "BGR":
+            order = self._constant("bgr", np.array([2, 1, 0], np.int64))
+            x = self._node("Gather", [x, order], axis=3)
+        if self._image.type == "uint8":
+            if form.mean is not None or form.std is not None:
+                raise BackboneError("takes the pixels as they are; `mean` and `std` do not apply.")
+        else:
+            x = self._node("Cast", [x], to=TensorProto.FLOAT)
+            mean = np.array(form.mean or DEFAULT_MEAN, np.float32)
+            std = np.array(form.std or DEFAULT_STD, np.float32)
+            x = self._node("Sub", [x, self._constant("mean", mean)])
+            x = self._node("Div", [x, self._constant("std", std)])
+            if self._image.type == "float16":
+                x = self._node("Cast", [x], to=TensorProto.FLOAT16)
+        if self._image.layout == "NCHW":
+            x = self._node("Transpose", [x], perm=[0, 3, 1, 2])
+        self._node("Identity", [x], output=_THEIRS + self._image.name)
+
+    def _embed(self, features: Features) -> None:
+        """From the features to ``embedding``: float32 unit rows."""
+        x = self._node("Cast", [_THEIRS + features.name], to=TensorProto.FLOAT)
+        if features.rank == 3 and self._form.pool is None:
+            raise BackboneError(f"'{features.name}' {TOKENS}")
+        if features.rank == 3 and self._form.pool == "first":
+            first = self._constant("first", np.array(0, np.int64))
+            x = self._node("Gather", [x, first], axis=1)
+        elif features.rank == 4 and self._form.pool == "first":
+            raise BackboneError(f"'{features.name}' is a map; its pool is the mean.")
+        elif features.rank > 2:
+            channels_last = features.rank == 3 or self._image.layout == "NHWC"
+            if channels_last:
+                last = features.rank - 1
+                x = self._node("Transpose", [x], perm=[0, last, *range(1, last)])
+            x = self._node("Flatten", [self._node("GlobalAveragePool", [x])])
+        self._node("LpNormalization", [x], output="embedding", axis=1, p=2)
+
+    def _node(self, kind: str, inputs: list[str], output: str = "", **attributes: Any) -> str:
+        output = output or f"{_OWN}{kind.lower()}_{len(self._nodes)}_{inputs[0]}"
+        self._nodes.append(helper.make_node(kind, inputs, [output], output, **attributes))
+        return output
+
+    def _constant(self, name: str, value: np.ndarray[Any, Any]) -> str:
+        self._model.graph.initializer.append(numpy_helper.from_array(value, _OWN + name))
+        return _OWN + name
+
+
+def _keep_only(graph: onnx.GraphProto, tensor: str) -> None:
+    """Remove all nodes and weights that a tensor is not made of: they would be computed too."""
+    needed, kept = {tensor}, []
+    for node in reversed(graph.node):
+        if needed.intersection(node.output):
+            needed.update(_read_by(node))
+            kept.append(node)
+    weights = [item for item in graph.initializer if item.name in needed]
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend(reversed(kept))
+    graph.initializer.extend(weights)
+
+
+def _read_by(node: onnx.NodeProto) -> set[str]:
+    """The tensors that a node reads, in the graphs within it too."""
+    names = set(node.input)
+    for attribute in node.attribute:
+        for graph in (attribute.g, *attribute.graphs):
+            for inner in graph.node:
+                names |= _read_by(inner)
+            names.update(output.name for output in graph.output)
+    return names

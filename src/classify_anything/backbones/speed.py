@@ -1,0 +1,51 @@
+"""How fast a backbone is on this machine, measured and remembered."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+
+from classify_anything import settings
+from classify_anything.backbones.backbone import Backbone
+from classify_anything.backbones.files import kept_in
+from classify_anything.errors import DownloadError
+
+_SECONDS = 1.0
+_WARM_UP, _FEWEST = 3, 5
+
+
+def measure(backbone: Backbone) -> float:
+    """The median milliseconds of one image at a time, on all its threads; takes about a second."""
+    image = np.full((1, backbone.size, backbone.size, 3), 128, np.uint8)
+    for _ in range(_WARM_UP):
+        backbone.embed(image)
+    times: list[float] = []
+    end = time.perf_counter() + _SECONDS
+    while len(times) < _FEWEST or time.perf_counter() < end:
+        start = time.perf_counter()
+        backbone.embed(image)
+        times.append((time.perf_counter() - start) * 1000)
+    return statistics.median(times)
+
+
+def remembered() -> dict[str, float]:
+    """Milliseconds by name, as measured before on this machine."""
+    with contextlib.suppress(OSError, ValueError):
+        found = json.loads(_file().read_text())
+        return {str(name): float(speed) for name, speed in found.items()}
+    return {}
+
+
+def remember(speeds: dict[str, float]) -> None:
+    """Keep milliseconds by name; where nothing can be kept, they are measured anew next time."""
+    with contextlib.suppress(DownloadError), kept_in(_file().parent):
+        _file().write_text(json.dumps({**remembered(), **speeds}))
+
+
+def _file() -> Path:
+    return settings.cache_folder() / "speeds.json"

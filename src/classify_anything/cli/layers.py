@@ -1,0 +1,101 @@
+"""``backbones info``: what a network is made of, layer by layer."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from classify_anything.cli.options import AsJson
+from classify_anything.cli.output import print_json, print_line, print_table
+from classify_anything.errors import BackboneError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from classify_anything.backbones.anatomy import Layer
+
+_COLUMNS = (
+    *("layer", "kernel", "channels", "output", "parameters", "multiply-adds", "as standard", "ms"),
+    "",
+)
+_NUMBERS = slice(4, 8)
+"""The columns that stand on the right."""
+
+_BAR = 24
+
+
+def info(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="As --backbone takes it: a name, or a file.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Show the layers of a network: what each costs, and what it would with standard convolutions.
+
+    Each is timed here, on one thread. The bars show the multiply-adds.
+    """
+    from classify_anything.backbones import load_backbone  # noqa: PLC0415 - takes 0.2 s
+    from classify_anything.backbones.anatomy import layers_of  # noqa: PLC0415
+
+    backbone = load_backbone(name)
+    found = layers_of(backbone, measure=True)
+    total = _total(found)
+    if as_json:
+        about = {"name": backbone.name, "size": backbone.size, "dimension": backbone.dimension}
+        print_json({**about, **total, "layers": [asdict(layer) for layer in found]})
+        return
+    if not found:
+        raise BackboneError(f"{backbone.name} has no layers with weights that could be counted.")
+    print_table(_COLUMNS, _aligned([*map(_row, found, _bars(found)), _total_row(total)]))
+    print_line("")
+    print_line(
+        f"{total['multiply_adds']:,} multiply-adds, where standard convolutions would take "
+        f"{total['standard']:,}: {total['multiply_adds'] / total['standard']:.1%}."
+    )
+
+
+def _total(found: Sequence[Layer]) -> dict[str, Any]:
+    return {
+        "parameters": sum(layer.parameters for layer in found),
+        "multiply_adds": sum(layer.multiply_adds for layer in found),
+        "standard": sum(layer.standard for layer in found),
+        "milliseconds": sum(layer.milliseconds or 0 for layer in found),
+    }
+
+
+def _row(layer: Layer, bar: str) -> list[str]:
+    dense = layer.kind == "dense"
+    return [
+        layer.kind,
+        "" if dense else f"{layer.kernel}×{layer.kernel}",
+        f"{layer.channels[0]} → {layer.channels[1]}",
+        "" if dense else f"{layer.size[0]}×{layer.size[1]}",
+        f"{layer.parameters:,}",
+        f"{layer.multiply_adds:,}",
+        "with the one above" if layer.follows else f"{layer.standard:,}",
+        "-" if layer.milliseconds is None else f"{layer.milliseconds:.2f}",
+        bar,
+    ]
+
+
+def _total_row(total: dict[str, Any]) -> list[str]:
+    sums = [f"{total[key]:,}" for key in ("parameters", "multiply_adds", "standard")]
+    return ["total", "", "", "", *sums, f"{total['milliseconds']:.2f}", ""]
+
+
+def _bars(found: Sequence[Layer]) -> list[str]:
+    """A bar for each layer, the longest for the one with the most multiply-adds."""
+    block = "█" if (sys.stdout.encoding or "").lower().startswith("utf") else "#"
+    most = max((layer.multiply_adds for layer in found), default=1)
+    return [block * max(1, round(_BAR * layer.multiply_adds / most)) for layer in found]
+
+
+def _aligned(rows: list[list[str]]) -> list[list[str]]:
+    """With the numbers below each other, by their last digit."""
+    widths = [max(map(len, column)) for column in zip(_COLUMNS, *rows, strict=True)]
+    for row in rows:
+        row[_NUMBERS] = map(str.rjust, row[_NUMBERS], widths[_NUMBERS])
+    return rows

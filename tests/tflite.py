@@ -1,0 +1,144 @@
+"""A real .tflite network that is tiny: the mean colour of each square of a grid.
+
+It may go on as a classifier: a fully connected layer, and its scores.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from tests.tiny import DIMENSION, GRID, SIZE
+
+CELL = SIZE // GRID
+CLASSES = 5
+
+_TYPES = {
+    "float32": schema.TensorType.FLOAT32,
+    "uint8": schema.TensorType.UINT8,
+    "int8": schema.TensorType.INT8,
+}
+
+
+@dataclass
+class _Network:
+    """Grows a network operator by operator; each takes and gives tensor numbers."""
+
+    kind: str
+
+    def __post_init__(self) -> None:
+        self.model = schema.ModelT()
+        self.model.version = 3
+        self.model.operatorCodes = []
+        self.model.buffers = [schema.BufferT()]
+        self.graph = schema.SubGraphT()
+        self.graph.tensors, self.graph.operators = [], []
+        self.model.subgraphs = [self.graph]
+
+    def tensor(
+        self, name: str, shape: list[int], scale: float = 0, zero: int = 0, data: object = None
+    ) -> int:
+        tensor = schema.TensorT()
+        tensor.name, tensor.shape = name, shape
+        tensor.type = _TYPES[self.kind]
+        if isinstance(data, np.ndarray):
+            if data.dtype == np.int32:
+                tensor.type = schema.TensorType.INT32
+            buffer = schema.BufferT()
+            buffer.data = np.frombuffer(data.tobytes(), np.uint8)
+            self.model.buffers.append(buffer)
+            tensor.buffer = len(self.model.buffers) - 1
+        if scale and self.kind != "float32":
+            tensor.quantization = schema.QuantizationParametersT()
+            tensor.quantization.scale = [scale]
+            tensor.quantization.zeroPoint = [zero]
+        self.graph.tensors.append(tensor)
+        return len(self.graph.tensors) - 1
+
+    def operator(self, kind: str, inputs: list[int], output: int, options: object) -> int:
+        code = schema.OperatorCodeT()
+        code.builtinCode = code.deprecatedBuiltinCode = getattr(schema.BuiltinOperator, kind)
+        code.version = 1 if self.kind != "int8" else 4 if kind == "FULLY_CONNECTED" else 2
+        if kind == "RESHAPE":
+            code.version = 1
+        self.model.operatorCodes.append(code)
+        operator = schema.OperatorT()
+        operator.opcodeIndex = len(self.model.operatorCodes) - 1
+        operator.inputs, operator.outputs = inputs, [output]
+        name = type(options).__name__.removesuffix("T")
+        operator.builtinOptionsType = getattr(schema.BuiltinOptions, name)
+        operator.builtinOptions = options
+        self.graph.operators.append(operator)
+        return output
+
+    def sign(self) -> None:
+        """Name inputs and outputs as TensorFlow does."""
+        signature = schema.SignatureDefT()
+        signature.signatureKey, signature.subgraphIndex = "serving_default", 0
+        signature.inputs, signature.outputs = (
+            [self._map(number) for number in numbers]
+            for numbers in (self.graph.inputs, self.graph.outputs)
+        )
+        self.model.signatureDefs = [signature]
+
+    def _map(self, number: int) -> schema.TensorMapT:
+        tensor = schema.TensorMapT()
+        tensor.name, tensor.tensorIndex = self.graph.tensors[number].name, number
+        return tensor
+
+    def bytes(self) -> bytes:
+        builder = flatbuffers.Builder(0)
+        builder.Finish(self.model.Pack(builder), file_identifier=b"TFL3")
+        return bytes(builder.Output())
+
+
+def write_network(
+    path: Path,
+    kind: str = "float32",
+    *,
+    scale: float = 1 / 128,
+    zero: int = 128,
+    classifier: bool = False,
+    outputs: int = 1,
+    channels: int = 3,
+    flat: tuple[int, ...] = (1, DIMENSION),
+) -> Path:
+    """Write [1, 32, 32, 3] → the map of cells [1, 4, 4, 3] → flat, [1, 48], or scores [1, 5].
+
+    ``scale`` and ``zero`` are of the image and of the cells, where the kind is quantised.
+    """
+    net = _Network(kind)
+    zero = zero - 128 if kind == "int8" else zero
+    image = net.tensor("image", [1, SIZE, SIZE, channels], scale, zero)
+    cells = net.tensor("cells", [1, GRID, GRID, channels], scale, zero)
+    pool = schema.Pool2DOptionsT()
+    pool.strideW = pool.strideH = pool.filterWidth = pool.filterHeight = CELL
+    pool.padding = schema.Padding.VALID
+    net.operator("AVERAGE_POOL_2D", [image], cells, pool)
+    shape = net.tensor("shape", [len(flat)], data=np.array(flat, np.int32))
+    reshape = schema.ReshapeOptionsT()
+    reshape.newShape = list(flat)
+    rows = net.tensor("flat", list(flat), scale, zero)
+    last = net.operator("RESHAPE", [cells, shape], rows, reshape)
+    if classifier:
+        kernel = np.random.default_rng(0).integers(0, 100, (CLASSES, DIMENSION))
+        weights = net.tensor(
+            "weights", [CLASSES, DIMENSION], 0.01, 0, data=kernel.astype(np.dtype(kind))
+        )
+        logits = net.tensor("logits", [1, CLASSES], 1.0, 0)
+        net.operator(
+            "FULLY_CONNECTED", [last, weights, -1], logits, schema.FullyConnectedOptionsT()
+        )
+        softmax = schema.SoftmaxOptionsT()
+        softmax.beta = 1.0
+        scores = net.tensor("scores", [1, CLASSES], 1 / 256, -128 if kind == "int8" else 0)
+        last = net.operator("SOFTMAX", [logits], scores, softmax)
+    net.graph.inputs = [image]
+    net.graph.outputs = [last, cells][:outputs]
+    net.sign()
+    path.write_bytes(net.bytes())
+    return path
