@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -74,7 +75,7 @@ def test_every_command_is_documented_with_its_options() -> None:
 def test_every_environment_variable_that_is_named_exists() -> None:
     parameters = [parameter for command in COMMANDS.values() for parameter in command.params]
     known = {parameter.envvar for parameter in parameters}
-    known |= {settings.LABEL_VARIABLE, settings.PROBABILITY_VARIABLE}
+    known |= {settings.LABEL_VARIABLE, settings.PROBABILITY_VARIABLE, settings.CACHE_VARIABLE}
     for path in PAGES:
         assert set(re.findall(r"CLASSIFY_ANYTHING_\w+", path.read_text())) <= known, path.name
 
@@ -282,9 +283,19 @@ def test_the_curl_lines_are_answered_as_the_page_says(server: RunningServer, des
     started = ""
     for line in shown:
         command, _, status = line.rpartition("  # ")
-        reply = as_curl(server.http, command.replace("IMPORT", started))
-        started = reply.json()["id"] if "/api/imports " in f"{command} " else started
+        reply = as_curl(server.http, command.replace("IMPORT", started).replace("EXPORT", started))
         assert reply.status_code == int(status), (command, reply.text)
+        if "POST" in command and ("/api/imports " in f"{command} " or "/api/exports " in command):
+            started = reply.json()["id"]
+        if "/api/exports " in command and started:
+            wait_for_export(server, started)
+
+
+def wait_for_export(server: RunningServer, export_id: str) -> None:
+    deadline = time.monotonic() + 30
+    while server.http.get(f"/api/exports/{export_id}").json()["status"] == "running":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_the_commands_print_what_the_page_shows(tmp_path: Path, tiny_backbone: Path) -> None:
@@ -307,7 +318,11 @@ def test_the_commands_print_what_the_page_shows(tmp_path: Path, tiny_backbone: P
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        env={**os.environ, "CLASSIFY_ANYTHING_BACKBONE": str(tiny_backbone)},
+        env={
+            **os.environ,
+            "CLASSIFY_ANYTHING_BACKBONE": str(tiny_backbone),
+            "CLASSIFY_ANYTHING_CACHE": str(tmp_path / "cache"),
+        },
     )
     printed = done.stdout.split("\0")[:-1]
     for command, lines, output in zip(commands, expected, printed, strict=True):

@@ -20,6 +20,7 @@ PUBLIC = [
     "ClassifyAnythingError",
     "Evaluation",
     "Example",
+    "Exported",
     "Frames",
     "ImportReport",
     "KNeighborsHead",
@@ -30,6 +31,7 @@ PUBLIC = [
     "RidgeHead",
     "__version__",
     "load_backbone",
+    "load_export",
 ]
 EXTRAS = ["ImageEmbedder"]
 EXPLAINED = [name for name in PUBLIC + EXTRAS if name != "__version__"]

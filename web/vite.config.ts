@@ -4,7 +4,12 @@ import { defineConfig } from "vitest/config";
 const server = "http://127.0.0.1:8000";
 
 export default defineConfig({
+  // An exported page may lie in any folder of any host.
+  base: "./",
   plugins: [svelte()],
+  // ONNX Runtime without a copy of its loader inside: that lies beside it as a file of its own.
+  resolve: { conditions: ["onnxruntime-web-use-extern-wasm", "module", "browser", "development|production"] },
+  worker: { format: "es" },
   build: {
     outDir: "../src/classify_anything/static",
     emptyOutDir: true,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from classify_anything.errors import ClassifyAnythingError
     from classify_anything.estimators import ImageEmbedder as ImageEmbedder
     from classify_anything.evaluation import Evaluation
+    from classify_anything.exported import Exported, load_export
     from classify_anything.formats import Frames
     from classify_anything.heads import ClassMeansHead, KNeighborsHead, RidgeHead
     from classify_anything.types import (
@@ -39,6 +40,7 @@ _HOMES = {
     "ClassifyAnythingError": "errors",
     "Evaluation": "evaluation",
     "Example": "types",
+    "Exported": "exported",
     "Frames": "formats",
     "ImageEmbedder": "estimators",
     "ImportReport": "types",
@@ -49,6 +51,7 @@ _HOMES = {
     "Progress": "types",
     "RidgeHead": "heads",
     "load_backbone": "backbones",
+    "load_export": "exported",
 }
 
 __all__ = [
@@ -60,6 +63,7 @@ __all__ = [
     "ClassifyAnythingError",
     "Evaluation",
     "Example",
+    "Exported",
     "Frames",
     "ImportReport",
     "KNeighborsHead",
@@ -70,6 +74,7 @@ __all__ = [
     "RidgeHead",
     "__version__",
     "load_backbone",
+    "load_export",
 ]
 
 _EXTRAS = ["ImageEmbedder"]

@@ -12,9 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from classify_anything.backbones import Backbone, load_backbone
+from classify_anything.backbones.loading import lasting_name
+from classify_anything.backbones.speed import measure
 from classify_anything.errors import ImageError, NotAProjectError
 from classify_anything.evaluation import Evaluation, best_head, evaluate
-from classify_anything.exporting import ExportFormat, write_export
+from classify_anything.exporting import (
+    ExportFormat,
+    Precision,
+    check_options,
+    write_export,
+)
 from classify_anything.formats import (
     Dataset,
     Frames,
@@ -27,6 +34,7 @@ from classify_anything.importing import BATCH, Import
 from classify_anything.judging import judge_folder
 from classify_anything.parallel import in_parallel, one_blas_thread
 from classify_anything.project import Project
+from classify_anything.reembedding import Compared, judged, reembed
 from classify_anything.store import NewExample
 from classify_anything.types import (
     Example,
@@ -51,8 +59,9 @@ class Classifier(Project):
 
     Args:
         project: the project file; it is created if there is none.
-        backbone: a name, an .onnx file, or an open Backbone; by default the one that ships with
-            the package.
+        backbone: a name, an .onnx or .tflite file, or an open Backbone; by default the one that the
+            project remembers (see ``change_backbone``), and that is at first the one that ships
+            with the package. If it is not on this machine, that one looks, and ``notice`` says so.
         head: what decides; by default what the project's settings say, and that is, unless it was
             changed, ``KNeighborsHead(3, weights="distance", balanced=True)``: with it one example a
             class is decided by similarity and not by the order of the classes.
@@ -82,7 +91,7 @@ class Classifier(Project):
             raise NotAProjectError(f"{path}: no such project.")
         super().__init__(
             path,
-            backbone if isinstance(backbone, Backbone) else load_backbone(backbone),
+            load_backbone(backbone) if isinstance(backbone, str | os.PathLike) else backbone,
             head,
         )
 
@@ -307,6 +316,49 @@ class Classifier(Project):
             self._store, self.backbone, dataset, workers=workers or _workers(), batch=batch
         )
 
+    # --- the backbone
+
+    def change_backbone(
+        self, name: str | os.PathLike[str] = "", *, progress: OnProgress | None = None
+    ) -> None:
+        """Decide with another backbone from now on, and let the project remember it.
+
+        All stored images are shown to it first, on all cores. The embeddings of the former one
+        stay: going back takes no time.
+
+        Args:
+            name: of the catalogue, or an .onnx or .tflite file; empty for the default.
+            progress: is told how far it is.
+
+        Raises:
+            BackboneError: there is no such backbone, it is not on this machine, or cannot be used.
+        """
+        known = lasting_name(name)
+        backbone = load_backbone(known or None)
+        reembed(lambda ask: ask(self), backbone, progress=progress or (lambda _: None))
+        self.use_backbone(backbone, known)
+
+    def compare_backbones(
+        self,
+        names: Iterable[str | os.PathLike[str]],
+        *,
+        progress: OnProgress | None = None,
+    ) -> dict[str, Compared]:
+        """How well the project's own examples are recognised with several backbones, and how fast.
+
+        Each is judged with the head that is best for it; see ``evaluate`` for what is counted.
+
+        Raises:
+            InputError: fewer than two classes have examples.
+            BackboneError: one of them cannot be used.
+        """
+        found = {}
+        for name in [os.fspath(name) for name in names]:
+            backbone = load_backbone(name or None)
+            reembed(lambda ask: ask(self), backbone, progress=progress or (lambda _: None))
+            found[name] = Compared(name, judged(lambda ask: ask(self), backbone), measure(backbone))
+        return found
+
     # --- taking it elsewhere
 
     def export(
@@ -315,6 +367,11 @@ class Classifier(Project):
         format: ExportFormat = "zip",  # noqa: A002 - the word that people look for
         *,
         overwrite: bool = False,
+        precision: Precision = "fp32",
+        any_size: bool = False,
+        frozen: bool = False,
+        embed: bool = False,
+        progress: OnProgress | None = None,
     ) -> Path:
         """Write the project in another form; gives its path.
 
@@ -322,14 +379,35 @@ class Classifier(Project):
             path: the file or folder, which appears only when it is whole.
             format: "zip" or "folder": the original images in a folder per class, with a list of all
                 that is known of them, from which ``import_dataset`` makes the same project again.
+                "onnx": one file that takes pictures and gives probabilities, for other programs and
+                for ``load_export``. It is checked first against this object.
+                "web": a page that needs no server, as a folder or, if the path ends so, a .zip.
                 "tfjs-knn": the embeddings, as people keep those of TF.js's k-NN.
             overwrite: whether an older export at ``path`` is replaced.
+            precision: of "onnx": of the network, "fp32", "fp16" or "int8".
+            any_size: of "onnx": whether the file takes pictures of any size, and cuts them itself.
+            frozen: of "web", whether the page only answers, and does not learn.
+            embed: of "web", whether the element for other pages comes with it.
+            progress: is told how far it is.
 
         Raises:
+            InputError: of "onnx" and "web": fewer than two classes have examples.
             OutputError: it cannot be written, or something is there already.
-            SettingError: there is no such format.
+            SettingError: there is no such format, or it has no such option.
+            ExportDiffersError: the ONNX file would not decide as this object does.
         """
-        return write_export(lambda ask: ask(self), Path(path), format, overwrite=overwrite)
+        check_options(format, precision=precision, any_size=any_size, frozen=frozen, embed=embed)
+        return write_export(
+            lambda ask: ask(self),
+            Path(path),
+            format,
+            overwrite=overwrite,
+            precision=precision,
+            any_size=any_size,
+            frozen=frozen,
+            embed=embed,
+            progress=progress or (lambda _: None),
+        ).path
 
 
 def _workers() -> int:

@@ -3,55 +3,174 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar, get_args
+from typing import Literal, get_args
 
 from classify_anything.errors import OutputError, SettingError
 from classify_anything.formats import (
     new_file,
     new_folder,
+    page_bytes,
     write_folder,
     write_tfjs_knn,
     write_zip,
 )
-from classify_anything.project import Project
+from classify_anything.project import Ask, Project
+from classify_anything.types import Class, Example, Progress
+from classify_anything.web_export import THUMBNAIL_BYTES, write_web_export
 
-ExportFormat = Literal["zip", "folder", "tfjs-knn"]
+ExportFormat = Literal["zip", "folder", "onnx", "web", "tfjs-knn"]
+Precision = Literal["fp32", "fp16", "int8"]
 
-T = TypeVar("T")
-
-
-class Ask(Protocol):
-    """Puts a small question to the project, on whatever thread that lives."""
-
-    def __call__(self, question: Callable[[Any], T], /) -> T: ...
+_DIGITS = 13
+"""About so many letters a number takes in JSON."""
 
 
-def write_export(ask: Ask, path: Path, form: str, *, overwrite: bool = False) -> Path:
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written: where, and what was found out on the way."""
+
+    path: Path
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How an export is written; each form takes some of it.
+
+    Attributes:
+        precision: of the network; of "onnx".
+        any_size: whether the file takes pictures of any size; of "onnx".
+        frozen: whether the page only answers; of "web".
+        embed: whether an element for other pages comes with the page; of "web".
+        overwrite: whether an older export of that name is replaced.
+        progress: is told how far it is.
+    """
+
+    precision: Precision = "fp32"
+    any_size: bool = False
+    frozen: bool = False
+    embed: bool = False
+    overwrite: bool = False
+    progress: Callable[[Progress], object] = lambda _: None
+
+
+def write_export(
+    ask: Ask,
+    path: Path,
+    form: str,
+    *,
+    overwrite: bool = False,
+    precision: Precision = "fp32",
+    any_size: bool = False,
+    frozen: bool = False,
+    embed: bool = False,
+    progress: Callable[[Progress], object] = lambda _: None,
+) -> Written:
     """Write a project in one of the forms of ``ExportFormat``; see ``Classifier.export``.
 
-    The project is asked for one image after the other, so others may use it meanwhile.
+    The project is asked for one thing after the other, so others may use it meanwhile. Options that
+    the form does not have are passed over; ``check_options`` refuses them.
     """
-    if form not in get_args(ExportFormat):
-        known = ", ".join(get_args(ExportFormat))
-        raise SettingError(f"No format {form!r}. There is: {known}.")
+    if form not in _FORMS:
+        raise SettingError(f"No format {form!r}. There is: {', '.join(_FORMS)}.")
+    options = Options(precision, any_size, frozen, embed, overwrite, progress)
+    write, _ = _FORMS[form]
     project = ask(lambda project: project.path)
     if path.exists() and path.samefile(project):
         raise OutputError(f"{path}: is the project itself; choose another name.")
-    if form == "tfjs-knn":
-        with new_file(path, overwrite=overwrite) as file:
-            write_tfjs_knn(file, ask(Project.embeddings_by_label))
-        return path
-    classes, examples = ask(lambda project: (project.classes(), project.examples()[::-1]))
+    return Written(path, tuple(write(ask, path, options)))
 
+
+def check_options(form: str, **options: object) -> None:
+    """Refuse options that a form does not have. Raises SettingError."""
+    precision = options.get("precision", "fp32")
+    if precision not in get_args(Precision):
+        known = ", ".join(get_args(Precision))
+        raise SettingError(f"No precision {precision!r}. There is: {known}.")
+    usual, (_, taken) = Options(), _FORMS.get(form, (None, tuple(options)))
+    for name, value in options.items():
+        if name not in taken and value != getattr(usual, name):
+            raise SettingError(f"The format {form} has no option {name.replace('_', '-')}.")
+
+
+def estimated_sizes(project: Project) -> dict[str, int]:
+    """About how many bytes each form would have now."""
+    count, numbers = len(project), len(project) * project.backbone.dimension
+    graph = len(project.backbone.graph())
+    return {
+        "onnx": graph + 4 * numbers,
+        "web": page_bytes() + graph + 4 * numbers + THUMBNAIL_BYTES * count,
+        "zip": project.image_bytes(),
+        "tfjs-knn": _DIGITS * numbers,
+    }
+
+
+def _zip(ask: Ask, path: Path, options: Options) -> tuple[str, ...]:
+    with new_file(path, overwrite=options.overwrite) as file:
+        write_zip(file, *ask(_contents), _images(ask))
+    return ()
+
+
+def _folder(ask: Ask, path: Path, options: Options) -> tuple[str, ...]:
+    with new_folder(path, overwrite=options.overwrite) as folder:
+        write_folder(folder, *ask(_contents), _images(ask))
+    return ()
+
+
+def _onnx(ask: Ask, path: Path, options: Options) -> tuple[str, ...]:
+    from classify_anything.onnx_export import write_onnx  # noqa: PLC0415 - takes 0.3 s
+
+    return write_onnx(
+        ask,
+        path,
+        overwrite=options.overwrite,
+        precision=options.precision,
+        any_size=options.any_size,
+        progress=options.progress,
+    )
+
+
+def _web(ask: Ask, path: Path, options: Options) -> tuple[str, ...]:
+    return write_web_export(
+        ask,
+        path,
+        overwrite=options.overwrite,
+        precision=options.precision,
+        frozen=options.frozen,
+        embed=options.embed,
+        progress=options.progress,
+    )
+
+
+def _tfjs_knn(ask: Ask, path: Path, options: Options) -> tuple[str, ...]:
+    with new_file(path, overwrite=options.overwrite) as file:
+        write_tfjs_knn(file, ask(Project.embeddings_by_label))
+    return ()
+
+
+_Writer = Callable[[Ask, Path, Options], tuple[str, ...]]
+_FORMS: dict[str, tuple[_Writer, tuple[str, ...]]] = {
+    "zip": (_zip, ()),
+    "folder": (_folder, ()),
+    "onnx": (_onnx, ("precision", "any_size")),
+    "web": (_web, ("precision", "frozen", "embed")),
+    "tfjs-knn": (_tfjs_knn, ()),
+}
+"""What writes each form, and the options that only some forms have."""
+
+
+def _contents(project: Project) -> tuple[list[Class], list[Example]]:
+    """The classes, and the examples, oldest first."""
+    return project.classes(), project.examples()[::-1]
+
+
+def _images(ask: Ask) -> Callable[[int], tuple[bytes, str]]:
     def image(example_id: int) -> tuple[bytes, str]:
-        found: tuple[bytes, str] = ask(lambda project: project.image(example_id))
-        return found
+        def read(project: Project) -> tuple[bytes, str]:
+            return project.image(example_id)
 
-    if form == "zip":
-        with new_file(path, overwrite=overwrite) as file:
-            write_zip(file, classes, examples, image)
-    else:
-        with new_folder(path, overwrite=overwrite) as folder:
-            write_folder(folder, classes, examples, image)
-    return path
+        return ask(read)
+
+    return image

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import numpy as np
 import numpy.typing as npt
 
+from classify_anything.errors import SettingError
 from classify_anything.evaluation import AUTOMATIC, Lesson, best_head, make_head
 from classify_anything.heads import Decision, Head
 from classify_anything.heads.calibration import has_grown
+from classify_anything.heads.estimator import ClassifierEstimator
+from classify_anything.heads.frozen import Freezable, Frozen
 from classify_anything.members import Members
 from classify_anything.store import Snapshot
 from classify_anything.types import Class, Float32Array, Neighbor, Prediction, Settings
@@ -28,9 +33,9 @@ class Knowledge:
         self.classes: dict[int, Class] = {}
         self.members = Members()
         self.settings = Settings()
-        self.head_name = "own" if head else self.settings.head
+        self.head_name = self.settings.head if head is None else "own"
         self._given = head is not None
-        self._head = head or make_head(self.settings.head)
+        self._head = make_head(self.settings.head) if head is None else head
         self._chosen_on = 0
         self._compared_on = 0
         self._familiar: Float32Array = np.empty(0, np.float32)
@@ -89,6 +94,57 @@ class Knowledge:
             familiarity=familiarity,
         )
 
+    def freeze(self) -> Frozen:
+        """The head as plain numbers. Raises InputError without examples, SettingError of its own.
+
+        Of a head that was given to ``Classifier`` only those of this package can be frozen.
+        """
+        self.choose()
+        if not isinstance(self._head, Freezable):
+            raise SettingError(f"A {type(self._head).__name__} cannot be exported.")
+        return self._head.freeze()
+
+    def familiar(self) -> Float32Array:
+        """How clearly examples belonged when their recording was left out: float32, ascending.
+
+        A prediction is known if the share of these below its own familiarity is at least the
+        strictness. Empty while no class has two recordings.
+        """
+        if len(self.members) and has_grown(self._compared_on, len(self.members)):
+            held = self._head.held_out()
+            self._familiar = np.sort(held.familiarities[~held.alone])
+            self._compared_on = len(self.members)
+        return self._familiar
+
+    def threshold(self) -> float | None:
+        """A prediction is known if its familiarity is above this; None where all are."""
+        self.choose()
+        if self.settings.strictness <= 0:
+            return None
+        return threshold(self.familiar(), self.settings.strictness)
+
+    def unlearnt(self) -> Head:
+        """A new head of the kind that decides now, which has no examples yet.
+
+        Raises:
+            SettingError: the head was given to ``Classifier``, and cannot be made again.
+        """
+        self.choose()
+        if not self._given:
+            return make_head(self.head_name)
+        if not isinstance(self._head, ClassifierEstimator):
+            raise SettingError(f"A {type(self._head).__name__} cannot be taught anew.")
+        head: Any = type(self._head)(**self._head.get_params())
+        return cast("Head", head)
+
+    def fresh(self) -> Knowledge:
+        """One that has learnt nothing yet, and will decide in the same way.
+
+        Raises:
+            SettingError: the head was given to ``Classifier``, and cannot be made again.
+        """
+        return Knowledge(self.unlearnt() if self._given else None)
+
     def nearest(self, embedding: npt.ArrayLike, count: int) -> tuple[Neighbor, ...]:
         """The examples most like an embedding, float [d], nearest first."""
         if not len(self._head):
@@ -125,13 +181,10 @@ class Knowledge:
         """The share of own examples that are less familiar than this; see ``Prediction``."""
         if self.settings.strictness <= 0:
             return 1.0
-        if has_grown(self._compared_on, len(self.members)):
-            held = self._head.held_out()
-            self._familiar = np.sort(held.familiarities[~held.alone])
-            self._compared_on = len(self.members)
-        if len(self._familiar) == 0:
+        familiar = self.familiar()
+        if len(familiar) == 0:
             return 1.0
-        return float(np.searchsorted(self._familiar, decision.familiarity) / len(self._familiar))
+        return float(np.searchsorted(familiar, decision.familiarity) / len(familiar))
 
     def _neighbors(self, decision: Decision) -> tuple[Neighbor, ...]:
         pairs = zip(decision.keys.tolist(), decision.similarities.tolist(), strict=True)
@@ -140,3 +193,13 @@ class Knowledge:
             Neighbor(key, class_id, self.classes[class_id].name, similarity)
             for key, class_id, similarity in found
         )
+
+
+def threshold(familiar: Float32Array, strictness: float) -> float | None:
+    """The familiarity that a known prediction is above: the share of ``familiar``, float32 [m] and
+    ascending, that is below it is then at least the strictness. None where all are known.
+    """
+    if strictness <= 0 or len(familiar) == 0:
+        return None
+    shares = np.arange(1, len(familiar) + 1) / len(familiar)
+    return float(familiar[np.searchsorted(shares, strictness)])

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
-from classify_anything.backbones import Backbone
+from classify_anything.backbones import Backbone, load_backbone
 from classify_anything.errors import (
+    BackboneError,
+    MissingExtraError,
     NotFoundError,
     NothingToUndoError,
     SettingError,
@@ -18,12 +22,21 @@ from classify_anything.errors import (
 )
 from classify_anything.evaluation import AUTOMATIC, Lesson, make_head
 from classify_anything.heads import Head
+from classify_anything.heads.frozen import Frozen
 from classify_anything.images import thumbnail, to_square
 from classify_anything.knowledge import Knowledge
 from classify_anything.store import COLORS, Index, Row, Store, clean_label, same_label
-from classify_anything.types import Change, Class, Example, Float32Array, Settings
+from classify_anything.types import Change, Class, Example, Float32Array, Prediction, Settings
 
 _EMBED_BATCH = 64
+
+T = TypeVar("T")
+
+
+class Ask(Protocol):
+    """Puts a small question to a project, on whatever thread that lives."""
+
+    def __call__(self, question: Callable[[Any], T], /) -> T: ...
 
 
 class Project:
@@ -32,17 +45,29 @@ class Project:
     Each call first takes over what was written since the last one, here or by another process.
     """
 
-    def __init__(self, path: Path, backbone: Backbone, head: Head | None = None) -> None:
-        self.backbone = backbone
+    def __init__(self, path: Path, backbone: Backbone | None, head: Head | None = None) -> None:
+        self.notice = ""
         self._store = Store(path)
         self._knowledge = Knowledge(head)
         self._revision = -1
         self._version: tuple[int, int] | None = None
         try:
+            self.backbone = backbone or self._remembered_backbone()
             self.refresh()
         except BaseException:
             self.close()
             raise
+
+    def _remembered_backbone(self) -> Backbone:
+        """That of the settings; if it is not on this machine, the default, with a notice."""
+        wanted = self._store.settings().backbone
+        try:
+            return load_backbone(wanted or None)
+        except (BackboneError, MissingExtraError) as error:
+            if not wanted:
+                raise
+            self.notice = f"{error} Until then the default one looks."
+            return load_backbone()
 
     def __enter__(self) -> Self:
         return self
@@ -181,6 +206,10 @@ class Project:
         """The bytes of an example as they were captured, and their media type."""
         return self._store.image(example_id)
 
+    def image_bytes(self) -> int:
+        """How many bytes the images of all examples have together."""
+        return self._store.image_bytes()
+
     def thumbnail(self, example_id: int) -> bytes:
         """The picture of an example as a square JPEG of 160 pixels, cut as the backbone sees it."""
         return thumbnail(self.image(example_id)[0])
@@ -232,6 +261,36 @@ class Project:
         self.refresh()
         return self._knowledge.lesson()
 
+    def freeze(self) -> Frozen:
+        """The head that decides now, as plain numbers; its class codes are places in ``classes``.
+
+        Raises:
+            InputError: there are no examples.
+            SettingError: the head was given to ``Classifier``, and cannot be frozen.
+        """
+        self.refresh()
+        return self._knowledge.freeze()
+
+    def familiar(self) -> Float32Array:
+        """How clearly examples belonged without their recording; see ``Knowledge.familiar``."""
+        self.refresh()
+        return self._knowledge.familiar()
+
+    def threshold(self) -> float | None:
+        """The familiarity that a known prediction is above; None where all are known."""
+        self.refresh()
+        return self._knowledge.threshold()
+
+    def unlearnt(self) -> Head:
+        """A new head of the kind that decides now, without examples. Raises SettingError."""
+        self.refresh()
+        return self._knowledge.unlearnt()
+
+    def decide(self, embeddings: npt.ArrayLike) -> list[Prediction]:
+        """Say which classes embeddings, float [n, d], belong to. Raises EmbeddingError."""
+        self.refresh()
+        return self._knowledge.predict(embeddings)
+
     def configure(self, *, head: str | None = None, strictness: float | None = None) -> Settings:
         """Change how the project decides; what is None stays. See ``Settings``.
 
@@ -239,7 +298,8 @@ class Project:
             SettingError: there is no such head, or the strictness is not from 0 to 1.
         """
         before = self.settings
-        settings = Settings(
+        settings = replace(
+            before,
             head=before.head if head is None else head,
             strictness=before.strictness if strictness is None else strictness,
         )
@@ -249,6 +309,50 @@ class Project:
             raise SettingError(f"Strictness is from 0 to 1, not {settings.strictness}.")
         self._store.set_settings(settings)
         return self.settings
+
+    # --- the backbone
+
+    def unseen_by(self, fingerprint: str) -> list[int]:
+        """The ids of the examples that a backbone has not embedded yet, oldest first."""
+        return self._store.unseen_by(fingerprint)
+
+    def keep_embeddings(
+        self, vectors: Sequence[tuple[int, Float32Array]], fingerprint: str
+    ) -> None:
+        """Keep what a backbone made of examples, beside what others made. Raises StoreError."""
+        self._store.put_embeddings(vectors, fingerprint)
+
+    def lesson_of(self, backbone: Backbone) -> Lesson:
+        """All examples as a backbone sees them; what it has not seen yet is embedded first."""
+        rows = self._store.since(-1, backbone.fingerprint).rows
+        vectors = dict(
+            zip((row.example_id for row in rows), self._embeddings(rows, backbone), strict=True)
+        )
+        lesson = self.lesson()
+        return replace(lesson, vectors=np.stack([vectors[key] for key in lesson.keys]))
+
+    def use_backbone(self, backbone: Backbone, name: str = "") -> None:
+        """Decide with another backbone from now on.
+
+        What it has not embedded yet is embedded first; ``reembed`` does that beforehand, on all
+        cores. The embeddings of the former one stay, so going back takes no time.
+
+        Args:
+            backbone: an open one.
+            name: of the catalogue, or a file, under which the project remembers it for all who
+                open it; empty for the default.
+
+        Raises:
+            BackboneError: its numbers are not finite.
+        """
+        snapshot = self._store.since(-1, backbone.fingerprint)
+        knowledge = self._knowledge.fresh()
+        knowledge.apply(snapshot, self._embeddings(snapshot.rows, backbone))
+        self.backbone, self._knowledge = backbone, knowledge
+        self._store.set_settings(replace(snapshot.settings, backbone=name))
+        self._revision = snapshot.revision
+        self._version = None
+        self.refresh()
 
     # --- undoing
 
@@ -281,13 +385,14 @@ class Project:
         if version == self._version:
             return
         snapshot = self._store.since(self._revision, self.backbone.fingerprint)
-        vectors = self._embeddings([row for row in snapshot.rows if not row.removed])
+        rows = [row for row in snapshot.rows if not row.removed]
+        vectors = self._embeddings(rows, self.backbone)
         self._knowledge.apply(snapshot, vectors)
         self._revision, self._version = snapshot.revision, version
 
-    def _embeddings(self, rows: Sequence[Row]) -> Float32Array:
-        """float32 [n, d]; what this backbone has not embedded yet is embedded and kept."""
-        form = (self.backbone.dimension,)
+    def _embeddings(self, rows: Sequence[Row], backbone: Backbone) -> Float32Array:
+        """float32 [n, d]; what the backbone has not embedded yet is embedded and kept."""
+        form = (backbone.dimension,)
         kept = {
             row.example_id: row.embedding
             for row in rows
@@ -296,9 +401,9 @@ class Project:
         missing = [row.example_id for row in rows if row.example_id not in kept]
         for start in range(0, len(missing), _EMBED_BATCH):
             batch = missing[start : start + _EMBED_BATCH]
-            squares = [to_square(self.image(id_)[0], self.backbone.size) for id_ in batch]
-            made = list(zip(batch, self.backbone.embed(np.stack(squares)), strict=True))
-            self._store.put_embeddings(made, self.backbone.fingerprint)
+            squares = [to_square(self.image(id_)[0], backbone.size) for id_ in batch]
+            made = list(zip(batch, backbone.embed(np.stack(squares)), strict=True))
+            self._store.put_embeddings(made, backbone.fingerprint)
             kept.update(made)
         return np.reshape([kept[row.example_id] for row in rows], (-1, *form))
 

@@ -102,10 +102,14 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far long work has come, in items; ``total`` is None while it is not known."""
+    """How far long work has come, in items; ``total`` is None while it is not known.
+
+    ``text`` says what is being done, where that changes on the way.
+    """
 
     done: int
     total: int | None
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +144,12 @@ class Settings:
         head: "knn", "means", "ridge", or "auto" for the one that evaluates best.
         strictness: the share of the project's own examples that would be called "none of these",
             were they new: 0 always answers, and the higher, the surer an answer must be.
+        backbone: the name or the file of the backbone; empty for the default.
     """
 
     head: str = "knn"
     strictness: float = 0.0
+    backbone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

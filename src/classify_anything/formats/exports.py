@@ -25,6 +25,8 @@ _ENDINGS = {
 }
 _NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d|__macosx)(\.|$)|\.")
+_SIGNS = ((METADATA, CLASSES), ("index.html", "sw.js", "knowledge.bin.gz"))
+"""By these files an older export is known, which may be replaced."""
 _NAME_BYTES = 120
 _ZIP_YEARS = range(1980, 2108)
 
@@ -85,7 +87,7 @@ def new_file(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
 @contextlib.contextmanager
 def new_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
     """A folder that appears at ``path`` only when it is whole. Raises OutputError."""
-    is_export = (path / METADATA).is_file() and (path / CLASSES).is_file()
+    is_export = any(all((path / name).is_file() for name in names) for names in _SIGNS)
     if overwrite and path.exists() and not is_export:
         raise OutputError(f"{path}: is there already, and not an export; choose another name.")
     with _place(path, overwrite=overwrite) as folder:

@@ -69,6 +69,10 @@ class KernelRidge:
         self._points[n] = point
         self._count = n + 1
 
+    def compare(self, unit: Float32Array) -> Float32Array:
+        """The products of a unit vector, float32 [d], with the points: float32 [n]."""
+        return np.asarray(self._points[: self._count] @ unit, np.float32)
+
     def weigh(self, similarities: Float32Array) -> tuple[Float64Array, float]:
         """How much each target counts for a point, [n], and how unlike the points it is (0 to 1).
 

@@ -13,6 +13,7 @@ from classify_anything.heads.calibration import (
 )
 from classify_anything.heads.frozen import Frozen
 from classify_anything.heads.memory import MOST_JUDGED, Memory, evenly
+from classify_anything.heads.nearby import Nearby
 from classify_anything.heads.protocol import Decision, HeldOut, Int64Array
 from classify_anything.heads.rows import directions
 from classify_anything.types import Float32Array
@@ -67,14 +68,15 @@ class ClassMeansHead(Memory):
             alone,
         )
 
-    def _decide(self, unit: Float32Array, similarities: Float32Array) -> Decision:
-        chosen = self._best(similarities, min(self.n_neighbors, len(self)))
-        keys, near = self._rows.keys[chosen], similarities[chosen]
+    def _decide(self, unit: Float32Array, near: Nearby) -> Decision:
+        chosen = self._best(near, min(self.n_neighbors, len(self)))
+        keys, similarities = self._rows.keys[near.rows[chosen]], near.similarities[chosen]
         if len(chosen) == 0:
-            return Decision(np.zeros(len(self._codes), np.float32), keys, near)
+            return Decision(np.zeros(len(self._codes), np.float32), keys, similarities)
         self._calibrate()
         scores = _scores(unit[None], *self._class_sums())[0]
-        return Decision(softmax(scores, self._temperature), keys, near, float(scores.max()))
+        probabilities = softmax(scores, self._temperature)
+        return Decision(probabilities, keys, similarities, float(scores.max()))
 
     def _changed(self) -> None:
         self._sums = None

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from classify_anything.errors import InputError
 from classify_anything.heads.estimator import ClassifierEstimator, labels, table
 from classify_anything.heads.frozen import Frozen
+from classify_anything.heads.nearby import Nearby, nearby
 from classify_anything.heads.protocol import Decision, HeldOut, Int64Array
 from classify_anything.heads.rows import Rows, unit_rows
 from classify_anything.types import Float32Array
@@ -147,12 +148,13 @@ class Memory(ClassifierEstimator, ABC):
         return self.decide_many(np.asarray(embedding, dtype=np.float32)[None])[0]
 
     def decide_many(self, X: npt.ArrayLike) -> list[Decision]:
-        """Classify embeddings, float [n, d]: quicker than one by one, for a memory of many."""
+        """Classify embeddings, float [n, d]: quicker than one by one."""
         units = unit_rows(X, self._rows.dimension)
         if not len(self):
-            return [self._decide(unit, np.empty(0, np.float32)) for unit in units]
-        similarities = units @ self._rows.vectors.T
-        return [self._decide(*pair) for pair in zip(units, similarities, strict=True)]
+            nothing = Nearby(np.empty(0, np.int64), np.empty(0, np.float32))
+            return [self._decide(unit, nothing) for unit in units]
+        near = nearby(self._rows, units, self.n_neighbors)
+        return [self._decide(*pair) for pair in zip(units, near, strict=True)]
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
         """The class of each row of X, float [n, d] → [n]. Raises InputError without examples."""
@@ -173,20 +175,25 @@ class Memory(ClassifierEstimator, ABC):
         units = self._query(X)
         count = self.n_neighbors if n_neighbors is None else n_neighbors
         count = min(count, len(self))
-        similarities = units @ self._rows.vectors.T
-        chosen = [self._best(row, count) for row in similarities]
-        near = np.reshape(np.asarray(chosen, np.int64), (len(units), count))
-        return 1 - np.take_along_axis(similarities, near, axis=1), self._rows.keys[near]
+        distances = np.empty((len(units), count), np.float32)
+        keys = np.empty((len(units), count), np.int64)
+        for place, near in enumerate(nearby(self._rows, units, count)):
+            chosen = self._best(near, count)
+            distances[place] = 1 - near.similarities[chosen]
+            keys[place] = self._rows.keys[near.rows[chosen]]
+        return distances, keys
 
-    def _best(self, similarities: Float32Array, count: int) -> Int64Array:
-        """The rows of the highest similarities, ties by class order, then by age."""
+    def _best(self, nearby: Nearby, count: int) -> Int64Array:
+        """The places with the highest similarities, ties by class order, then by age."""
         if count <= 0:
             return np.empty(0, np.int64)
+        similarities = nearby.similarities
         last = np.partition(similarities, len(similarities) - count)[-count]
         near = np.flatnonzero(similarities >= last - _TIE)
         near = near[np.argsort(-similarities[near])]
         rank = np.cumsum(np.diff(similarities[near], prepend=np.float32(np.inf)) < -_TIE)
-        order = np.lexsort((self._rows.keys[near], self._rows.codes[near], rank))
+        rows = nearby.rows[near]
+        order = np.lexsort((self._rows.keys[rows], self._rows.codes[rows], rank))
         return near[order[:count]]
 
     def examples(self) -> tuple[list[int], Float32Array]:
@@ -206,8 +213,8 @@ class Memory(ClassifierEstimator, ABC):
         """
 
     @abstractmethod
-    def _decide(self, unit: Float32Array, similarities: Float32Array) -> Decision:
-        """Classify a unit vector [d], of which the similarities to all examples, [n], are known."""
+    def _decide(self, unit: Float32Array, near: Nearby) -> Decision:
+        """Classify a unit vector [d], of which the most similar examples are known."""
 
     def _left_out(self, rows: Int64Array) -> tuple[Int64Array, npt.NDArray[np.bool_]]:
         """For each of these rows what is left out with it, as a number, and if it is alone."""

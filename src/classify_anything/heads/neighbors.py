@@ -1,4 +1,4 @@
-"""Exact k-nearest neighbours by cosine similarity: the heart of the product."""
+"""k-nearest neighbours by cosine similarity: the heart of the product."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from classify_anything.errors import InputError
 from classify_anything.heads.frozen import Frozen
 from classify_anything.heads.memory import MOST_JUDGED, Memory, evenly
+from classify_anything.heads.nearby import Nearby
 from classify_anything.heads.protocol import Decision, HeldOut, Int64Array
 from classify_anything.types import Float32Array
 
@@ -33,7 +34,8 @@ class KNeighborsHead(Memory):
     inverse of its cosine distance, as in scikit-learn, so that one example a class is decided by
     similarity and not by the order of the classes.
 
-    Similarities are float32. Ties are decided by class order, then by age (the lower key).
+    Similarities are float32. Up to a few thousand examples are all compared; of more, a sketch says
+    which may be the nearest, and those are. Ties are decided by class order, then by age (the lower key).
 
     Args:
         n_neighbors: k. With fewer examples, all of them vote.
@@ -88,23 +90,25 @@ class KNeighborsHead(Memory):
             same = groups[block][:, None] == groups
             similarities = np.where(same, -np.inf, rows.vectors[block] @ rows.vectors.T)
             for place, own in enumerate(similarities, start):
-                left = count - int(same[place - start].sum())
-                chosen = self._best(own, min(self.n_neighbors, left))
-                probabilities[place] = self._vote(chosen, own[chosen])
+                left = np.flatnonzero(own > -np.inf)
+                near = Nearby(left, own[left])
+                chosen = self._best(near, min(self.n_neighbors, len(left)))
+                probabilities[place] = self._vote(left[chosen], near.similarities[chosen])
                 familiarities[place] = self._familiarity(
-                    rows.vectors[judged[place]], own, int(probabilities[place].argmax())
+                    rows.vectors[judged[place]], near, int(probabilities[place].argmax())
                 )
         return HeldOut(
             rows.keys[judged], rows.codes[judged], probabilities, familiarities, alone[judged]
         )
 
-    def _decide(self, unit: Float32Array, similarities: Float32Array) -> Decision:
-        chosen = self._best(similarities, min(self.n_neighbors, len(self)))
-        probabilities = self._vote(chosen, similarities[chosen])
+    def _decide(self, unit: Float32Array, near: Nearby) -> Decision:
+        chosen = self._best(near, min(self.n_neighbors, len(self)))
+        rows, similarities = near.rows[chosen], near.similarities[chosen]
+        probabilities = self._vote(rows, similarities)
         familiarity = 0.0
-        if len(chosen):
-            familiarity = self._familiarity(unit, similarities, int(probabilities.argmax()))
-        return Decision(probabilities, self._rows.keys[chosen], similarities[chosen], familiarity)
+        if len(rows):
+            familiarity = self._familiarity(unit, near, int(probabilities.argmax()))
+        return Decision(probabilities, self._rows.keys[rows], similarities, familiarity)
 
     def _vote(self, chosen: Int64Array, similarities: Float32Array) -> Float32Array:
         if len(chosen) == 0:
@@ -123,17 +127,18 @@ class KNeighborsHead(Memory):
         counts = np.bincount(self._rows.codes, minlength=len(self._codes))
         return 1 / np.sqrt(np.maximum(counts, 1))
 
-    def _familiarity(self, unit: Float32Array, similarities: Float32Array, code: int) -> float:
+    def _familiarity(self, unit: Float32Array, near: Nearby, code: int) -> float:
         """The mean similarity to the nearest examples of a class, seen from the examples' mean."""
-        mine = np.flatnonzero((self._rows.codes == code) & (similarities > -np.inf))
+        own = near.of_class(code, _FAMILIAR, self._rows, unit)
+        mine = own.rows
         if len(mine) == 0:
             return -1.0
         if len(mine) > _FAMILIAR:
-            mine = mine[np.argpartition(similarities[mine], -_FAMILIAR)[-_FAMILIAR:]]
+            mine = mine[np.argpartition(own.similarities, -_FAMILIAR)[-_FAMILIAR:]]
         mean = self._rows.mean
-        near, this = self._rows.vectors[mine] - mean, unit - mean
-        lengths = np.linalg.norm(near, axis=1) * np.linalg.norm(this)
-        return float((near @ this / np.maximum(lengths, _SMALLEST_DISTANCE)).mean())
+        seen, this = self._rows.vectors[mine] - mean, unit - mean
+        lengths = np.linalg.norm(seen, axis=1) * np.linalg.norm(this)
+        return float((seen @ this / np.maximum(lengths, _SMALLEST_DISTANCE)).mean())
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

@@ -17,6 +17,7 @@ from classify_anything.heads.calibration import (
 from classify_anything.heads.frozen import Frozen
 from classify_anything.heads.kernel import Float64Array, KernelRidge
 from classify_anything.heads.memory import Memory, evenly
+from classify_anything.heads.nearby import Nearby
 from classify_anything.heads.protocol import Decision, HeldOut, Int64Array
 from classify_anything.types import Float32Array
 
@@ -107,21 +108,20 @@ class RidgeHead(Memory):
             alone,
         )
 
-    def _decide(
-        self,
-        unit: Float32Array,  # noqa: ARG002 - its similarities tell it all
-        similarities: Float32Array,
-    ) -> Decision:
-        chosen = self._best(similarities, min(self.n_neighbors, len(self)))
-        keys, near = self._rows.keys[chosen], similarities[chosen]
+    def _decide(self, unit: Float32Array, near: Nearby) -> Decision:
+        chosen = self._best(near, min(self.n_neighbors, len(self)))
+        keys, similarities = self._rows.keys[near.rows[chosen]], near.similarities[chosen]
         if len(chosen) == 0:
-            return Decision(np.zeros(len(self._codes), np.float32), keys, near)
+            return Decision(np.zeros(len(self._codes), np.float32), keys, similarities)
         solution = self._solve()
-        weights, variance = solution.weigh(similarities[self._chosen])
+        everything = len(near.rows) == len(self)
+        weights, variance = solution.weigh(
+            near.similarities[self._chosen] if everything else solution.compare(unit)
+        )
         targets, offsets = self._targets()
         scores = (weights @ targets + offsets)[None]
         (familiarity,) = _familiarity(scores, np.array([variance]))
-        return Decision(self._probabilities(scores)[0], keys, near, float(familiarity))
+        return Decision(self._probabilities(scores)[0], keys, similarities, float(familiarity))
 
     def _moved(self) -> None:
         self._solution, self._solved_on = None, 0

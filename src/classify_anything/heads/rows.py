@@ -8,9 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from classify_anything.errors import EmbeddingError, NotFoundError
+from classify_anything.heads.sketch import Sketch
 from classify_anything.types import Float32Array
 
 _FIRST_CAPACITY = 64
+_SKETCHED_FROM = 4096
+"""So many rows are compared with one by one in less time than a sketch is worth."""
+_LEAST_SIGNS = 256
+"""A sketch of fewer signs tells too little."""
 _SMALLEST = 1e-12
 
 
@@ -57,6 +62,7 @@ class Rows:
         self._groups = np.empty(0, dtype=np.int64)
         self._sum = np.zeros(0)
         self._row_of_key: dict[int, int] = {}
+        self._sketch: Sketch | None = None
 
     def __len__(self) -> int:
         return len(self._row_of_key)
@@ -94,6 +100,18 @@ class Rows:
         """int64 [n], a view."""
         return self._groups[: len(self)]
 
+    @property
+    def sketch(self) -> Sketch | None:
+        """What tells quickly which rows are near; None for the few rows that need no such help.
+
+        It is made when it is first asked for, and then kept up to date.
+        """
+        if len(self) < _SKETCHED_FROM or self._vectors.shape[1] < _LEAST_SIGNS:
+            return None
+        if self._sketch is None or self._sketch.outgrown:
+            self._sketch = Sketch(self.vectors)
+        return self._sketch
+
     def append(
         self,
         units: Float32Array,
@@ -110,10 +128,13 @@ class Rows:
             )
         if start == 0:
             self._sum = np.zeros(units.shape[1])
+            self._sketch = None
         self._sum += units.sum(axis=0, dtype=np.float64)
         if stop > len(self._vectors):
             self._grow(max(stop, 2 * len(self._vectors), _FIRST_CAPACITY))
         self._vectors[start:stop] = units
+        if self._sketch is not None:
+            self._sketch.append(units)
         self._keys[start:stop] = keys
         self._codes[start:stop] = codes
         self._groups[start:stop] = groups
@@ -129,6 +150,8 @@ class Rows:
             gap = self._row_of_key.pop(key)
             self._sum -= self._vectors[gap]
             last = len(self)
+            if self._sketch is not None:
+                self._sketch.move_last(gap)
             if gap != last:
                 self._vectors[gap] = self._vectors[last]
                 self._keys[gap] = self._keys[last]

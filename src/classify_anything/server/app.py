@@ -7,7 +7,6 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -20,8 +19,11 @@ from starlette.types import Lifespan
 
 from classify_anything import errors
 from classify_anything._version import __version__
+from classify_anything.formats import STATIC
 from classify_anything.server import live
 from classify_anything.server.access import Guard
+from classify_anything.server.backbones import Backbones
+from classify_anything.server.exports import Exports
 from classify_anything.server.imports import Imports
 from classify_anything.server.messages import (
     AddFrame,
@@ -29,15 +31,15 @@ from classify_anything.server.messages import (
     ErrorReply,
     PredictFrame,
 )
-from classify_anything.server.project import LiveProject
+from classify_anything.server.routes import backbone as backbone_routes
 from classify_anything.server.routes import classes as class_routes
 from classify_anything.server.routes import datasets as dataset_routes
 from classify_anything.server.routes import evaluation as evaluation_routes
 from classify_anything.server.routes import examples as example_routes
+from classify_anything.server.routes import exports as export_routes
 from classify_anything.server.routes import project as project_routes
 from classify_anything.server.samples import add_samples
-
-STATIC = Path(__file__).parent.parent / "static"
+from classify_anything.server.served import Served
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +50,7 @@ _STATUS = (
     (errors.TooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (errors.InputError, HTTPStatus.BAD_REQUEST),
     (errors.MissingExtraError, HTTPStatus.NOT_IMPLEMENTED),
+    (errors.FrozenError, HTTPStatus.FORBIDDEN),
     (errors.StoreFullError, HTTPStatus.INSUFFICIENT_STORAGE),
 )
 
@@ -61,8 +64,8 @@ class _Assets(StaticFiles):
         return response
 
 
-def create_app(project: LiveProject, token: str | None = None) -> FastAPI:
-    """Make the application around an open project.
+def create_app(project: Served, token: str | None = None) -> FastAPI:
+    """Make the application around an open project or export.
 
     Raises:
         BuildError: the package was installed without its page.
@@ -76,10 +79,14 @@ def create_app(project: LiveProject, token: str | None = None) -> FastAPI:
         yield
         following.cancel()
         await app.state.imports.close()
+        await app.state.exports.close()
+        await app.state.backbones.cancel()
 
     app = _routes(lifespan)
     app.state.project = project
     app.state.imports = Imports(project)
+    app.state.exports = Exports(project)
+    app.state.backbones = Backbones(project)
     app.add_middleware(Guard, token=token)
 
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
@@ -108,7 +115,15 @@ def _routes(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unknown_error)
-    for part in (project_routes, class_routes, evaluation_routes, example_routes, dataset_routes):
+    for part in (
+        project_routes,
+        class_routes,
+        evaluation_routes,
+        example_routes,
+        dataset_routes,
+        export_routes,
+        backbone_routes,
+    ):
         app.include_router(part.router)
     app.include_router(live.router)
     _describe_what_fastapi_cannot_see(app)

@@ -22,7 +22,7 @@ from classify_anything.errors import (
 from classify_anything.formats import read_dataset
 from classify_anything.importing import Batch, Import
 from classify_anything.server.messages import ErrorDetail, ImportInfo, ProblemInfo
-from classify_anything.server.project import LiveProject
+from classify_anything.server.served import Served
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ _WRITE_BYTES = 2**20
 class ImportJob:
     """One import: its files in a folder of its own, then the examples made of them."""
 
-    def __init__(self, project: LiveProject) -> None:
+    def __init__(self, project: Served) -> None:
         self.id = secrets.token_hex(8)
         self.status: Status = "uploading"
         self._project = project
@@ -163,7 +163,7 @@ class ImportJob:
 class Imports:
     """The imports of a server, the last few of them."""
 
-    def __init__(self, project: LiveProject) -> None:
+    def __init__(self, project: Served) -> None:
         self._project = project
         self._jobs: dict[str, ImportJob] = {}
 

@@ -144,10 +144,13 @@ class State(Message):
     project: str
     backbone: str
     version: str
+    image_size: int = Field(description="The side of the squares that the backbone sees, pixels.")
     settings: SettingsInfo
     classes: list[ClassInfo]
     undo: ChangeInfo | None
     redo: ChangeInfo | None
+    notice: str = Field(description="What is out of order, for people; mostly empty.")
+    frozen: bool = Field(description="It only answers: nothing can be added or changed.")
 
 
 class ErrorDetail(Message):
@@ -358,6 +361,106 @@ class ImportInfo(Message):
     problems: list[ProblemInfo]
     change: int | None
     error: ErrorDetail | None = Field(description="Why it failed.")
+
+
+class ExportRequest(Message):
+    """Body of ``POST /api/exports``; what does not belong to the format is refused."""
+
+    format: Literal["onnx", "web", "zip", "tfjs-knn"]
+    precision: Literal["fp32", "fp16", "int8"] = "fp32"
+    any_size: bool = Field(default=False, description="Of onnx: takes pictures of any size.")
+    frozen: bool = Field(default=False, description="Of web: the page only answers.")
+    embed: bool = Field(default=False, description="Of web: with an element for other pages.")
+
+
+class ExportInfo(Message):
+    """How far an export is; once it is done, ``GET /api/exports/{id}/file`` gives it."""
+
+    id: str
+    status: Literal["running", "done", "cancelled", "failed"]
+    text: str = Field(description="What is being done, in words.")
+    done: int
+    total: int | None
+    name: str = Field(description="Of the file.")
+    bytes: int | None = Field(description="Its size, once it is done.")
+    notes: list[str] = Field(description="What was found out on the way, such as a check.")
+    error: ErrorDetail | None
+
+
+class ExportSizes(Message):
+    """``GET /api/exports``: about how many bytes each format would have now."""
+
+    bytes: dict[str, int]
+
+
+class LayerInfo(Message):
+    """A layer of the backbone that multiplies by learnt weights."""
+
+    kind: Literal["standard", "depthwise", "pointwise", "dense"]
+    kernel: int
+    channels: tuple[int, int] = Field(description="In and out.")
+    size: tuple[int, int] = Field(description="Height and width of its output.")
+    multiply_adds: int
+    parameters: int
+    standard: int = Field(
+        description="What it, with the pointwise layer that follows, would take as one standard "
+        "convolution; 0 for that pointwise layer."
+    )
+    milliseconds: float | None = Field(description="On this machine, on one thread.")
+
+
+class LayersInfo(Message):
+    """``GET /api/backbone/layers``: the backbone, layer by layer."""
+
+    name: str
+    size: int = Field(description="The side of the images it sees, in pixels.")
+    dimension: int
+    layers: list[LayerInfo]
+
+
+class BackboneInfo(Message):
+    """A backbone that the project could use.
+
+    ``seen`` counts the examples that it has looked at; accuracy and interval, on the project's own
+    examples, are known once it was compared and until the project changes.
+    """
+
+    name: str
+    here: bool = Field(description="Whether it is on this machine.")
+    used: bool
+    license: str
+    dimension: int
+    parameters: float = Field(description="In millions.")
+    multiply_adds: float = Field(description="For one image, in billions.")
+    top1: float = Field(description="Published ImageNet top-1 accuracy, in percent.")
+    milliseconds: float | None = Field(description="For one image on this machine, if measured.")
+    accuracy: float | None
+    interval: tuple[float, float] | None
+
+
+class BackboneWork(Message):
+    """What is being done with backbones, and how far it is."""
+
+    name: str
+    text: str
+    done: int
+    total: int | None
+    status: Literal["running", "done", "cancelled", "failed"]
+    error: ErrorDetail | None
+
+
+class BackbonesInfo(Message):
+    """``GET /api/backbones``: all that are known, and the work under way or done last."""
+
+    backbones: list[BackboneInfo]
+    work: BackboneWork | None
+
+
+class BackboneChoice(Message):
+    """Body of ``POST /api/backbones``: compare these, or, if ``use``, decide with the only one."""
+
+    names: list[str] = Field(min_length=1)
+    use: bool = False
 
 
 class Health(Message):

@@ -9,35 +9,24 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from classify_anything.classifier import Classifier
-from classify_anything.server.messages import State
-from classify_anything.server.translate import to_state
+from classify_anything.server.frames import FrameJob
+from classify_anything.server.messages import (
+    AddFrame,
+    Answer,
+    PredictFrame,
+    PredictionInfo,
+    State,
+)
+from classify_anything.server.served import Served
+from classify_anything.server.translate import to_prediction, to_state
+from classify_anything.server.watcher import Watcher
 
 _POLL_SECONDS = 0.5
 
 T = TypeVar("T")
 
 
-class Watcher:
-    """A page's view of the state: always the newest, never a queue."""
-
-    def __init__(self, state: State) -> None:
-        self._state = state
-        self._changed = asyncio.Event()
-        self._changed.set()
-
-    def tell(self, state: State) -> None:
-        """Replace what the page has not seen yet."""
-        self._state = state
-        self._changed.set()
-
-    async def next(self) -> State:
-        """Wait for a state that the page has not seen."""
-        await self._changed.wait()
-        self._changed.clear()
-        return self._state
-
-
-class LiveProject:
+class LiveProject(Served):
     """Runs jobs on the classifier one after the other, and tells every watcher what changed.
 
     One thread owns the classifier, so nothing in it needs a lock; the event loop never waits for
@@ -58,6 +47,24 @@ class LiveProject:
     def state(self) -> State:
         """The newest state."""
         return self._state
+
+    async def newest(self) -> State:
+        """The state, after a look at what other processes have changed."""
+        await self.run(Classifier.refresh)
+        return self._state
+
+    async def predict(self, image: bytes) -> PredictionInfo:
+        """Say what an image shows. Raises ImageError."""
+        return await self.run(lambda clf: to_prediction(clf, clf.predict(image)))
+
+    async def answer(
+        self, header: PredictFrame | AddFrame, image: bytes, received: float
+    ) -> Answer:
+        """Answer a frame, and keep it if it is to be added. Raises ImageError."""
+        return await self.run(FrameJob(header, image, received))
+
+    def expect_project(self) -> None:
+        """It is one."""
 
     async def run(self, job: Callable[[Classifier], T]) -> T:
         """Run a job on the classifier's thread; whoever watches hears of what it changed."""

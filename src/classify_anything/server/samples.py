@@ -8,6 +8,10 @@ from typing import Any
 from classify_anything._version import __version__
 from classify_anything.server.messages import (
     AdviceInfo,
+    BackboneChoice,
+    BackboneInfo,
+    BackbonesInfo,
+    BackboneWork,
     ChangeInfo,
     ClassAccuracyInfo,
     ClassEdit,
@@ -20,10 +24,15 @@ from classify_anything.server.messages import (
     ExampleMap,
     ExampleMove,
     ExamplePage,
+    ExportInfo,
+    ExportRequest,
+    ExportSizes,
     HeadAccuracy,
     Health,
     ImportInfo,
     ImportStart,
+    LayerInfo,
+    LayersInfo,
     Message,
     NeighborInfo,
     Neighbors,
@@ -59,10 +68,13 @@ _SAMPLES: tuple[Message, ...] = (
         project="desk",
         backbone="efficientnet-lite0",
         version=__version__,
+        image_size=224,
         settings=SettingsInfo(head="auto", strictness=0.05, deciding="ridge"),
         classes=[_MUG],
         undo=_CHANGE,
         redo=None,
+        notice="",
+        frozen=False,
     ),
     PredictionInfo(
         class_id=1,
@@ -133,6 +145,62 @@ _SAMPLES: tuple[Message, ...] = (
             )
         ],
     ),
+    ExportRequest(format="web", embed=True),
+    ExportInfo(
+        id="5be81a4d22c97f60",
+        status="done",
+        text="Packing the page",
+        done=0,
+        total=None,
+        name="desk-page.zip",
+        bytes=17_890_214,
+        notes=[],
+        error=None,
+    ),
+    BackboneChoice(names=["efficientnet-lite0", "mobilenet-v2"]),
+    BackbonesInfo(
+        backbones=[
+            BackboneInfo(
+                name="efficientnet-lite0",
+                here=True,
+                used=True,
+                license="Apache-2.0",
+                dimension=1280,
+                parameters=4.7,
+                multiply_adds=0.39,
+                top1=75.1,
+                milliseconds=5.8,
+                accuracy=0.95,
+                interval=(0.8, 0.99),
+            )
+        ],
+        work=BackboneWork(
+            name="mobilenet-v2",
+            text="Looking with mobilenet-v2",
+            done=128,
+            total=400,
+            status="running",
+            error=None,
+        ),
+    ),
+    LayersInfo(
+        name="efficientnet-lite0",
+        size=224,
+        dimension=1280,
+        layers=[
+            LayerInfo(
+                kind="depthwise",
+                kernel=3,
+                channels=(32, 32),
+                size=(112, 112),
+                multiply_adds=3_612_672,
+                parameters=320,
+                standard=57_802_752,
+                milliseconds=0.418,
+            )
+        ],
+    ),
+    ExportSizes(bytes={"web": 17_900_000, "onnx": 14_500_000, "zip": 2_100_000}),
 )
 _BY_NAME = {type(sample).__name__: sample.model_dump(mode="json") for sample in _SAMPLES}
 _ERRORS = {
@@ -148,6 +216,7 @@ _ERRORS = {
 _NOT_FOUND = {
     "{example_id}": "No example 7.",
     "{import_id}": "No import 9f2c4e1ab07d3358.",
+    "{export_id}": "No export 5be81a4d22c97f60.",
     "": "No class 7.",
 }
 

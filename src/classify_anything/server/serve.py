@@ -13,9 +13,12 @@ import uvicorn
 from threadpoolctl import threadpool_limits
 
 from classify_anything.classifier import Classifier
+from classify_anything.exported import load_export
 from classify_anything.server.address import Address
 from classify_anything.server.app import create_app
+from classify_anything.server.frozen import FrozenExport
 from classify_anything.server.project import LiveProject
+from classify_anything.server.served import Served
 from classify_anything.settings import STARTING_CLASSES
 
 _MAX_MESSAGE = 8 * 1024 * 1024
@@ -42,10 +45,31 @@ def serve(
         classifier.add_starting_classes(STARTING_CLASSES)
         return classifier
 
-    live = LiveProject(open_classifier)
+    _serve(LiveProject(open_classifier), address, on_ready, open_browser=open_browser)
+
+
+def serve_export(
+    export: Path,
+    address: Address,
+    *,
+    on_ready: Callable[[], None] = lambda: None,
+    open_browser: bool = False,
+) -> None:
+    """Serve an exported ONNX file until Ctrl+C, as ``serve`` does a project.
+
+    Raises:
+        ExportError: the file cannot be opened.
+    """
+    frozen = FrozenExport(load_export(export))
+    _serve(frozen, address, on_ready, open_browser=open_browser)
+
+
+def _serve(
+    served: Served, address: Address, on_ready: Callable[[], None], *, open_browser: bool
+) -> None:
     try:
         config = uvicorn.Config(
-            create_app(live, address.token),
+            create_app(served, address.token),
             log_level="warning",
             lifespan="on",
             ws="websockets-sansio",
@@ -58,7 +82,7 @@ def serve(
         with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=[address.socket])
     finally:
-        live.close()
+        served.close()
 
 
 class _Server(uvicorn.Server):

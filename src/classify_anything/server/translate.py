@@ -6,6 +6,7 @@ from classify_anything._version import __version__
 from classify_anything.advice import advise
 from classify_anything.classifier import Classifier
 from classify_anything.evaluation import Lesson, best_head, plane
+from classify_anything.exported import Exported
 from classify_anything.server.messages import (
     AdviceInfo,
     ChangeInfo,
@@ -36,9 +37,12 @@ def to_state(classifier: Classifier) -> State:
         project=classifier.path.stem,
         backbone=classifier.backbone.name,
         version=__version__,
+        image_size=classifier.backbone.size,
         settings=to_settings(classifier),
         undo=_to_change(classifier.next_undo()),
         redo=_to_change(classifier.next_redo()),
+        notice=classifier.notice,
+        frozen=False,
     )
 
 
@@ -126,7 +130,7 @@ def to_class(classifier: Classifier, item: Class) -> ClassInfo:
     )
 
 
-def to_prediction(classifier: Classifier, prediction: Prediction) -> PredictionInfo:
+def to_prediction(classifier: Classifier | Exported, prediction: Prediction) -> PredictionInfo:
     """A prediction that was just made, with the classes by their ids."""
     ids = {name: class_id for class_id, name in classifier.labels.items()}
     return PredictionInfo(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,10 +64,21 @@ class Store:
             return Snapshot(
                 revision=current.revision,
                 complete=complete,
-                settings=Settings(**current.settings),
+                settings=_settings(current.settings),
                 classes=queries.all_classes(connection),
                 rows=rows,
             )
+
+    def settings(self) -> Settings:
+        """How the project decides."""
+        with self._reading() as connection:
+            return _settings(connection.execute(sa.select(project.c.settings)).scalar_one())
+
+    def unseen_by(self, backbone: str) -> list[int]:
+        """The ids of the examples that a backbone has made no embedding of, oldest first."""
+        with self._reading() as connection:
+            rows = queries.rows_since(connection, -1, backbone)
+        return [row.example_id for row in rows if row.embedding is None]
 
     def classes(self) -> list[Class]:
         """The classes, in their order."""
@@ -150,6 +161,12 @@ class Store:
         with self._reading() as connection:
             rows = connection.execute(select.join(examples).where(sa.not_(examples.c.removed)))
             return [(row.name, row.sha256, row.created_at.replace(tzinfo=UTC)) for row in rows]
+
+    def image_bytes(self) -> int:
+        """How many bytes the images have together."""
+        total = sa.select(sa.func.sum(sa.func.length(examples.c.image)))
+        with self._reading() as connection:
+            return connection.execute(total.where(sa.not_(examples.c.removed))).scalar() or 0
 
     # --- writing examples
 
@@ -366,3 +383,9 @@ class Store:
             revision = connection.execute(update.returning(project.c.revision)).scalar_one()
             yield connection, revision
         self._writes += 1
+
+
+def _settings(kept: Mapping[str, Any]) -> Settings:
+    """What a newer version keeps besides is passed over."""
+    known = asdict(Settings())
+    return Settings(**{key: value for key, value in kept.items() if key in known})

@@ -4,6 +4,8 @@ export const VIEWS = [
   { id: "live", name: "Live" },
   { id: "examples", name: "Examples" },
   { id: "evaluate", name: "Evaluate" },
+  { id: "export", name: "Export" },
+  { id: "how", name: "How it works" },
 ] as const;
 
 export type View = (typeof VIEWS)[number]["id"];

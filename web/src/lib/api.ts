@@ -1,103 +1,14 @@
-import type {
-  ClassEdit,
-  ClassInfo,
-  ErrorReply,
-  ExampleIndex,
-  ExampleInfo,
-  ExampleMap,
-  ExamplePage,
-  ImportInfo,
-  Neighbors,
-  PredictionInfo,
-  Report,
-  SettingsEdit,
-  State,
-} from "./types";
+/** The backend of this page, chosen once. */
 
-/** An answer of the server that says no; the message is for people. */
-export class ApiError extends Error {
-  readonly code: string;
+import { chooseBackend } from "./backend";
 
-  constructor(code: string, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
+export { ApiError } from "./errors";
 
-/** A new example: its class by id or by name, and what it belongs to. */
-export interface ExampleFacts {
-  class_id?: number;
-  label?: string;
-  recording?: string;
-  source: string;
-}
+export const backend = chooseBackend();
+export const { api } = backend;
 
-export const api = {
-  state: () => call<State>("GET", "/api/state"),
-  createClass: (name?: string) => call<ClassInfo>("POST", "/api/classes", { name }),
-  editClass: (id: number, edit: ClassEdit) => call<ClassInfo>("PATCH", `/api/classes/${id}`, edit),
-  deleteClass: (id: number) => call<State>("DELETE", `/api/classes/${id}`),
-  clearClass: (id: number) => call<State>("DELETE", `/api/classes/${id}/examples`),
-  index: () => call<ExampleIndex>("GET", "/api/examples/index"),
-  examples: (query: { class_id: number; before: number; limit: number }) => {
-    const given = Object.entries(query).map(([name, value]) => [name, String(value)]);
-    return call<ExamplePage>("GET", `/api/examples?${new URLSearchParams(given)}`);
-  },
-  neighbors: (id: number, limit: number) =>
-    call<Neighbors>("GET", `/api/examples/${id}/neighbors?limit=${limit}`),
-  addExample: (image: Blob, facts: ExampleFacts, signal?: AbortSignal) => {
-    const query = new URLSearchParams({ key: crypto.randomUUID() });
-    for (const [name, value] of Object.entries(facts)) query.set(name, String(value));
-    return call<ExampleInfo>("POST", `/api/examples?${query}`, image, signal);
-  },
-  moveExamples: (ids: readonly number[], classId: number) =>
-    call<State>("POST", "/api/examples/move", { ids, class_id: classId }),
-  deleteExamples: (ids: readonly number[]) => call<State>("POST", "/api/examples/remove", { ids }),
-  deleteLastRecording: () => call<State>("DELETE", "/api/recordings/last"),
-  evaluation: () => call<Report>("GET", "/api/evaluation"),
-  map: () => call<ExampleMap>("GET", "/api/examples/map"),
-  editSettings: (edit: SettingsEdit) => call<State>("PATCH", "/api/settings", edit),
-  predict: (image: Blob) => call<PredictionInfo>("POST", "/api/predict", image),
-  undo: (change?: number) => call<State>("POST", "/api/undo", { change }),
-  redo: (change?: number) => call<State>("POST", "/api/redo", { change }),
-  beginImport: () => call<ImportInfo>("POST", "/api/imports"),
-  sendFile: (id: string, path: string, file: Blob, signal: AbortSignal) => {
-    const inside = path.split("/").map(encodeURIComponent).join("/");
-    return call<void>("PUT", `/api/imports/${id}/files/${inside}`, file, signal);
-  },
-  startImport: (id: string, label: string | null) =>
-    call<ImportInfo>("POST", `/api/imports/${id}/start`, { label }),
-  importInfo: (id: string, signal: AbortSignal) =>
-    call<ImportInfo>("GET", `/api/imports/${id}`, undefined, signal),
-  cancelImport: (id: string) => call<ImportInfo>("DELETE", `/api/imports/${id}`),
-};
-
-/** The picture as it came. */
-export function imageAddress(exampleId: number): string {
-  return `/api/examples/${exampleId}/image`;
-}
+/** The picture of an example as it came. */
+export const imageAddress = (exampleId: number) => backend.imageAddress(exampleId);
 
 /** A small square of it. */
-export function thumbnailAddress(exampleId: number): string {
-  return `/api/examples/${exampleId}/thumbnail`;
-}
-
-async function call<T>(method: string, path: string, body?: object, signal?: AbortSignal): Promise<T> {
-  const raw = body instanceof Blob;
-  const response = await fetch(path, {
-    method,
-    headers: body && !raw ? { "Content-Type": "application/json" } : {},
-    body: body && !raw ? JSON.stringify(body) : (body ?? null),
-    signal: signal ?? null,
-  }).catch(() => {
-    signal?.throwIfAborted();
-    throw new ApiError("unreachable", "The server does not answer. Try again when it is back.");
-  });
-  if (response.status === 204) return undefined as T;
-  if (response.ok) return (await response.json()) as T;
-  const reply = (await response.json().catch(() => null)) as ErrorReply | null;
-  throw new ApiError(
-    reply?.error.code ?? `http_${response.status}`,
-    reply?.error.message ?? `The server answered with error ${response.status}. Try again.`,
-  );
-}
+export const thumbnailAddress = (exampleId: number) => backend.thumbnailAddress(exampleId);

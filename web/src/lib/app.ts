@@ -3,6 +3,7 @@ import { Adding } from "./adding.svelte";
 import { Asking } from "./asking.svelte";
 import { Devices } from "./devices.svelte";
 import { Dialogs } from "./dialogs.svelte";
+import { Exporting } from "./exporting.svelte";
 import { Live } from "./live.svelte";
 import { Pace } from "./pace.svelte";
 import { Project } from "./project.svelte";
@@ -23,6 +24,7 @@ export class App {
   readonly live = new Live(this.project, this.toasts, this.asking);
   readonly pace = new Pace();
   readonly shutter = new Shutter(this.live, this.asking, this.pace);
+  readonly exporting = new Exporting(this.toasts);
   readonly devices = new Devices();
 
   /** "What is this?" */

@@ -1,9 +1,10 @@
 import { tick } from "svelte";
+import { backend } from "./api";
 import type { Asking } from "./asking.svelte";
 import { Grabber, type Picture } from "./grabber";
 import { Recording } from "./holding";
 import { leaveMeasure, Meter, type Summary } from "./meter";
-import { createPredictor, type Connection, type Listener, type Predictor, type Reply } from "./predictor";
+import type { Connection, Listener, Place, Predictor, Reply } from "./predictor";
 import type { Project } from "./project.svelte";
 import { recall, remember } from "./memory";
 import { MOST_SMOOTHING_MS, Smoother, USUAL_SMOOTHING_MS } from "./smoothing";
@@ -27,6 +28,8 @@ interface Tally {
 /** The live loop: every frame of the camera is looked at, or added while a button is held. */
 export class Live {
   connection = $state<Connection>("connecting");
+  /** Why it will never work. */
+  failure = $state("");
   /** Examples not yet answered. */
   waiting = $state(0);
   /** The class whose button is held. */
@@ -34,6 +37,12 @@ export class Live {
   /** Counts the pictures taken of the present press. */
   taken = $state(0);
   summary = $state.raw<Summary | null>(null);
+
+  /** Where the camera's frames are looked at, and how quick that was when it was last done there. */
+  place = $state<Place>("server");
+  speeds = $state.raw<Partial<Record<Place, Summary>>>({});
+  /** The place that is being prepared. */
+  moving = $state<Place | null>(null);
 
   /** What is said of the picture that is asked about, else of the camera's newest frame. */
   readonly prediction = $derived.by(() => (this.#asking.question ? this.#asking.prediction : this.#seen));
@@ -59,8 +68,9 @@ export class Live {
     this.#project = project;
     this.#toasts = toasts;
     this.#asking = asking;
-    this.#predictor = createPredictor(this.#listener());
-    setInterval(() => (this.summary = this.#meter.summary(performance.now())), SUMMARY_MS);
+    this.#predictor = backend.createPredictor(this.#listener());
+    this.place = this.#predictor.place;
+    setInterval(() => this.#summarize(), SUMMARY_MS);
   }
 
   /** The time constant, in milliseconds, with which answers follow each other. */
@@ -71,6 +81,24 @@ export class Live {
   set smoothing(constant: number) {
     this.#smoothing = this.#smoother.constant = constant;
     remember(SMOOTHING, String(constant));
+  }
+
+  get places(): readonly Place[] {
+    return this.#predictor.places;
+  }
+
+  /** Look elsewhere from now on. */
+  async move(place: Place): Promise<void> {
+    this.moving = place;
+    try {
+      await this.#predictor.move(place);
+      this.place = place;
+      this.#meter.clear();
+    } catch (error) {
+      this.#toasts.show(messageOf(error));
+    }
+    this.moving = null;
+    this.#look();
   }
 
   /** Look through this video from now on; returns a stop. */
@@ -112,6 +140,11 @@ export class Live {
     else if (!this.#predictor.online) {
       this.#toasts.show(`${examples(tally.taken)} will be added when the server is back.`);
     }
+  }
+
+  #summarize(): void {
+    this.summary = this.#meter.summary(performance.now());
+    if (this.summary && this.moving === null) this.speeds = { ...this.speeds, [this.place]: this.summary };
   }
 
   /** Do with the newest frame what is to be done now, if there is one and the way is free. */
@@ -198,8 +231,9 @@ export class Live {
   #listener(): Listener {
     return {
       state: (state) => this.#project.receive(state),
-      connection: (connection) => {
+      connection: (connection, why = "") => {
         this.connection = connection;
+        this.failure = why;
         this.#look();
       },
       waiting: (count) => (this.waiting = count),

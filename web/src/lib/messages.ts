@@ -527,6 +527,164 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Sizes
+         * @description About how large each form would be now.
+         */
+        get: operations["export_sizes_api_exports_get"];
+        put?: never;
+        /**
+         * Begin Export
+         * @description Begin to make a file, in the background: ask again how far it is.
+         */
+        post: operations["begin_export_api_exports_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/exports/{export_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Progress
+         * @description How far an export is.
+         */
+        get: operations["export_progress_api_exports__export_id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Drop Export
+         * @description Cancel an export, or delete the file that was made.
+         */
+        delete: operations["drop_export_api_exports__export_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/exports/{export_id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export File
+         * @description The file that was made.
+         */
+        get: operations["export_file_api_exports__export_id__file_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Knowledge
+         * @description All that is learnt, for a page that looks by itself; 400 while there are not two classes.
+         */
+        get: operations["knowledge_api_knowledge_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backbone": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Backbone
+         * @description The backbone as an ONNX graph, for a page that looks by itself.
+         */
+        get: operations["backbone_api_backbone_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backbones": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Backbones
+         * @description All backbones that are known, what was found out about them, and the work under way.
+         */
+        get: operations["backbones_api_backbones_get"];
+        put?: never;
+        /**
+         * Begin Backbones
+         * @description Compare backbones on the project's own examples, or change to another one.
+         *
+         *     It is done in the background; until it is done the project answers as before.
+         */
+        post: operations["begin_backbones_api_backbones_post"];
+        /**
+         * Cancel Backbones
+         * @description Stop what is being done; the project keeps the backbone it has.
+         */
+        delete: operations["cancel_backbones_api_backbones_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backbone/layers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Backbone Layers
+         * @description The backbone layer by layer, each timed on this machine; it takes about a second.
+         */
+        get: operations["backbone_layers_api_backbone_layers_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -549,6 +707,97 @@ export interface components {
             example_ids: number[];
             /** Head */
             head: string | null;
+        };
+        /**
+         * BackboneChoice
+         * @description Body of ``POST /api/backbones``: compare these, or, if ``use``, decide with the only one.
+         */
+        BackboneChoice: {
+            /** Names */
+            names: string[];
+            /**
+             * Use
+             * @default false
+             */
+            use: boolean;
+        };
+        /**
+         * BackboneInfo
+         * @description A backbone that the project could use.
+         *
+         *     ``seen`` counts the examples that it has looked at; accuracy and interval, on the project's own
+         *     examples, are known once it was compared and until the project changes.
+         */
+        BackboneInfo: {
+            /** Name */
+            name: string;
+            /**
+             * Here
+             * @description Whether it is on this machine.
+             */
+            here: boolean;
+            /** Used */
+            used: boolean;
+            /** License */
+            license: string;
+            /** Dimension */
+            dimension: number;
+            /**
+             * Parameters
+             * @description In millions.
+             */
+            parameters: number;
+            /**
+             * Multiply Adds
+             * @description For one image, in billions.
+             */
+            multiply_adds: number;
+            /**
+             * Top1
+             * @description Published ImageNet top-1 accuracy, in percent.
+             */
+            top1: number;
+            /**
+             * Milliseconds
+             * @description For one image on this machine, if measured.
+             */
+            milliseconds: number | null;
+            /** Accuracy */
+            accuracy: number | null;
+            /** Interval */
+            interval: [
+                number,
+                number
+            ] | null;
+        };
+        /**
+         * BackboneWork
+         * @description What is being done with backbones, and how far it is.
+         */
+        BackboneWork: {
+            /** Name */
+            name: string;
+            /** Text */
+            text: string;
+            /** Done */
+            done: number;
+            /** Total */
+            total: number | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "running" | "done" | "cancelled" | "failed";
+            error: components["schemas"]["ErrorDetail"] | null;
+        };
+        /**
+         * BackbonesInfo
+         * @description ``GET /api/backbones``: all that are known, and the work under way or done last.
+         */
+        BackbonesInfo: {
+            /** Backbones */
+            backbones: components["schemas"]["BackboneInfo"][];
+            work: components["schemas"]["BackboneWork"] | null;
         };
         /**
          * ChangeInfo
@@ -754,6 +1003,89 @@ export interface components {
             next: number | null;
         };
         /**
+         * ExportInfo
+         * @description How far an export is; once it is done, ``GET /api/exports/{id}/file`` gives it.
+         */
+        ExportInfo: {
+            /** Id */
+            id: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "running" | "done" | "cancelled" | "failed";
+            /**
+             * Text
+             * @description What is being done, in words.
+             */
+            text: string;
+            /** Done */
+            done: number;
+            /** Total */
+            total: number | null;
+            /**
+             * Name
+             * @description Of the file.
+             */
+            name: string;
+            /**
+             * Bytes
+             * @description Its size, once it is done.
+             */
+            bytes: number | null;
+            /**
+             * Notes
+             * @description What was found out on the way, such as a check.
+             */
+            notes: string[];
+            error: components["schemas"]["ErrorDetail"] | null;
+        };
+        /**
+         * ExportRequest
+         * @description Body of ``POST /api/exports``; what does not belong to the format is passed over.
+         */
+        ExportRequest: {
+            /**
+             * Format
+             * @enum {string}
+             */
+            format: "onnx" | "web" | "zip" | "tfjs-knn";
+            /**
+             * Precision
+             * @default fp32
+             * @enum {string}
+             */
+            precision: "fp32" | "fp16" | "int8";
+            /**
+             * Any Size
+             * @description Of onnx: takes pictures of any size.
+             * @default false
+             */
+            any_size: boolean;
+            /**
+             * Frozen
+             * @description Of web: the page only answers.
+             * @default false
+             */
+            frozen: boolean;
+            /**
+             * Embed
+             * @description Of web: with an element for other pages.
+             * @default false
+             */
+            embed: boolean;
+        };
+        /**
+         * ExportSizes
+         * @description ``GET /api/exports``: about how many bytes each format would have now.
+         */
+        ExportSizes: {
+            /** Bytes */
+            bytes: {
+                [key: string]: number;
+            };
+        };
+        /**
          * HeadAccuracy
          * @description How often a head would be right.
          */
@@ -826,6 +1158,66 @@ export interface components {
         ImportStart: {
             /** Label */
             label?: string | null;
+        };
+        /**
+         * LayerInfo
+         * @description A layer of the backbone that multiplies by learnt weights.
+         */
+        LayerInfo: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "standard" | "depthwise" | "pointwise" | "dense";
+            /** Kernel */
+            kernel: number;
+            /**
+             * Channels
+             * @description In and out.
+             */
+            channels: [
+                number,
+                number
+            ];
+            /**
+             * Size
+             * @description Height and width of its output.
+             */
+            size: [
+                number,
+                number
+            ];
+            /** Multiply Adds */
+            multiply_adds: number;
+            /** Parameters */
+            parameters: number;
+            /**
+             * Standard
+             * @description What it, with the pointwise layer that follows, would take as one standard convolution; 0 for that pointwise layer.
+             */
+            standard: number;
+            /**
+             * Milliseconds
+             * @description On this machine, on one thread.
+             */
+            milliseconds: number | null;
+        };
+        /**
+         * LayersInfo
+         * @description ``GET /api/backbone/layers``: the backbone, layer by layer.
+         */
+        LayersInfo: {
+            /** Name */
+            name: string;
+            /**
+             * Size
+             * @description The side of the images it sees, in pixels.
+             */
+            size: number;
+            /** Dimension */
+            dimension: number;
+            /** Layers */
+            layers: components["schemas"]["LayerInfo"][];
         };
         /**
          * NeighborInfo
@@ -972,11 +1364,26 @@ export interface components {
             backbone: string;
             /** Version */
             version: string;
+            /**
+             * Image Size
+             * @description The side of the squares that the backbone sees, pixels.
+             */
+            image_size: number;
             settings: components["schemas"]["SettingsInfo"];
             /** Classes */
             classes: components["schemas"]["ClassInfo"][];
             undo: components["schemas"]["ChangeInfo"] | null;
             redo: components["schemas"]["ChangeInfo"] | null;
+            /**
+             * Notice
+             * @description What is out of order, for people; mostly empty.
+             */
+            notice: string;
+            /**
+             * Frozen
+             * @description It only answers: nothing can be added or changed.
+             */
+            frozen: boolean;
         };
         /**
          * UndoRequest
@@ -2686,7 +3093,7 @@ export interface operations {
     export_api_export_get: {
         parameters: {
             query?: {
-                format?: "zip" | "folder" | "tfjs-knn";
+                format?: "zip" | "tfjs-knn";
             };
             header?: never;
             path?: never;
@@ -2701,6 +3108,580 @@ export interface operations {
                 };
                 content: {
                     "application/octet-stream": unknown;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    export_sizes_api_exports_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportSizes"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    begin_export_api_exports_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportInfo"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    export_progress_api_exports__export_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportInfo"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    drop_export_api_exports__export_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    export_file_api_exports__export_id__file_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                export_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    knowledge_api_knowledge_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    backbone_api_backbone_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    backbones_api_backbones_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackbonesInfo"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    begin_backbones_api_backbones_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BackboneChoice"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackbonesInfo"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    cancel_backbones_api_backbones_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackbonesInfo"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    backbone_layers_api_backbone_layers_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LayersInfo"];
                 };
             };
             /** @description Bad Request */

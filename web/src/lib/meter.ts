@@ -30,6 +30,11 @@ export class Meter {
     this.#samples.push(sample);
   }
 
+  /** Forget what was, as of another place. */
+  clear(): void {
+    this.#samples = [];
+  }
+
   summary(now: number): Summary | null {
     this.#samples = this.#samples.filter(({ shownAt }) => now - shownAt < WINDOW_MS);
     if (this.#samples.length === 0) return null;

@@ -1,9 +1,11 @@
 import type { Picture } from "./grabber";
-import { RemotePredictor, socketAddress } from "./remote";
 import type { Answer, State } from "./types";
 
-/** ``refused``: the server is there and does not let this page in. */
-export type Connection = "connecting" | "online" | "offline" | "refused";
+/** ``refused``: the server is there and does not let this page in. ``failed``: it will never work. */
+export type Connection = "connecting" | "online" | "offline" | "refused" | "failed";
+
+/** Where pictures are looked at. */
+export type Place = "server" | "browser";
 
 export interface NewExample {
   classId: number;
@@ -20,7 +22,8 @@ export interface Reply {
 /** What a predictor tells without being asked. */
 export interface Listener {
   state(state: State): void;
-  connection(connection: Connection): void;
+  /** ``why`` is for people. */
+  connection(connection: Connection, why?: string): void;
   /** Examples handed over and not yet answered. */
   waiting(count: number): void;
   error(message: string): void;
@@ -33,19 +36,14 @@ export interface Predictor {
   readonly online: boolean;
   /** No more examples can be kept until some are answered. */
   readonly full: boolean;
+  /** Where it can look. */
+  readonly places: readonly Place[];
+  readonly place: Place;
+  /** Rejects with one line that a person understands; then it stays where it was. */
+  move(place: Place): Promise<void>;
   /** Rejects when the connection is lost meanwhile. */
   predict(picture: Picture): Promise<Reply>;
   /** Settles when the example is stored, however often the connection is lost meanwhile. */
   add(picture: Picture, example: NewExample): Promise<Reply>;
   close(): void;
-}
-
-/** The one place that chooses where pictures are looked at. */
-export function createPredictor(listener: Listener): Predictor {
-  return new RemotePredictor(socketAddress(location), listener, isLetIn);
-}
-
-async function isLetIn(): Promise<boolean> {
-  const response = await fetch("/api/state").catch(() => null);
-  return response?.status !== 401 && response?.status !== 403;
 }

@@ -1,7 +1,7 @@
 import type { Picture } from "./grabber";
 import { encodeFrame } from "./frames";
 import { Outbox, type Parcel } from "./outbox";
-import type { Connection, Listener, NewExample, Predictor, Reply } from "./predictor";
+import type { Connection, Listener, NewExample, Reply } from "./predictor";
 import type { Answer, ErrorReply, ServerMessage } from "./types";
 
 const FIRST_RETRY_MS = 200;
@@ -24,7 +24,7 @@ export function socketAddress(page: Pick<Location, "protocol" | "host">): string
 }
 
 /** Sends pictures over the socket; reconnects for ever; examples wait in the outbox meanwhile. */
-export class RemotePredictor implements Predictor {
+export class RemotePredictor {
   readonly #address: string;
   readonly #listener: Listener;
   readonly #isLetIn: () => Promise<boolean>;

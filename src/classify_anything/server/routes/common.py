@@ -9,25 +9,41 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from classify_anything.classifier import Classifier
+from classify_anything.server.backbones import Backbones
+from classify_anything.server.exports import Exports
 from classify_anything.server.imports import Imports
 from classify_anything.server.messages import ErrorReply, State
-from classify_anything.server.project import LiveProject
+from classify_anything.server.served import Served
 
 FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 
-def _project(request: Request) -> LiveProject:
-    project: LiveProject = request.app.state.project
+def _project(request: Request) -> Served:
+    project: Served = request.app.state.project
     return project
 
 
 def _imports(request: Request) -> Imports:
+    _project(request).expect_project()
     imports: Imports = request.app.state.imports
     return imports
 
 
-ProjectOf = Annotated[LiveProject, Depends(_project)]
+def _backbones(request: Request) -> Backbones:
+    backbones: Backbones = request.app.state.backbones
+    return backbones
+
+
+def _exports(request: Request) -> Exports:
+    _project(request).expect_project()
+    exports: Exports = request.app.state.exports
+    return exports
+
+
+ProjectOf = Annotated[Served, Depends(_project)]
 ImportsOf = Annotated[Imports, Depends(_imports)]
+BackbonesOf = Annotated[Backbones, Depends(_backbones)]
+ExportsOf = Annotated[Exports, Depends(_exports)]
 
 
 def errors(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
@@ -41,7 +57,7 @@ CONFLICT = errors(HTTPStatus.CONFLICT)
 TOO_LARGE = errors(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
-async def change(project: LiveProject, job: Callable[[Classifier], object]) -> State:
+async def change(project: Served, job: Callable[[Classifier], object]) -> State:
     """Run a job that changes the project, and give the state after it."""
     await project.run(job)
     return project.state

@@ -6,12 +6,13 @@ import asyncio
 import tempfile
 from http import HTTPStatus
 from pathlib import Path
+from typing import Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
-from classify_anything.exporting import ExportFormat, write_export
+from classify_anything.exporting import write_export
 from classify_anything.server.messages import ImportInfo, ImportStart
 from classify_anything.server.routes.common import (
     ALWAYS,
@@ -75,15 +76,15 @@ async def cancel_import(imports: ImportsOf, import_id: str) -> ImportInfo:
     response_class=FileResponse,
     responses={200: {"content": {"application/octet-stream": {}}}},
 )
-async def export(project: ProjectOf, format: ExportFormat = "zip") -> FileResponse:  # noqa: A002
+async def export(project: ProjectOf, format: Literal["zip", "tfjs-knn"] = "zip") -> FileResponse:  # noqa: A002
     """The project as a file: a zip of the original images, or the embeddings as TF.js's k-NN."""
     folder = tempfile.TemporaryDirectory(prefix="classify-anything-")
     name = project.state.project + _ENDINGS[format]
     try:
-        path = await asyncio.to_thread(
+        written = await asyncio.to_thread(
             write_export, project.read, Path(folder.name, "export"), format
         )
     except BaseException:
         folder.cleanup()
         raise
-    return FileResponse(path, filename=name, background=BackgroundTask(folder.cleanup))
+    return FileResponse(written.path, filename=name, background=BackgroundTask(folder.cleanup))

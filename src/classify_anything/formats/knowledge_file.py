@@ -1,0 +1,104 @@
+"""All that a project has learnt, as one file that a browser reads: ``knowledge.bin``.
+
+``CAKN``, then the length of the header (uint32, little-endian), the header (UTF-8 JSON, filled with
+spaces to a multiple of 4 bytes), then float32 numbers, little-endian. The header's ``arrays`` tells
+where each array starts and how long it is, counted in numbers. ``web/src/lib/browser/knowledge.ts``
+reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from classify_anything._version import __version__
+from classify_anything.heads.frozen import Frozen
+from classify_anything.store import Index
+from classify_anything.types import Class, Float32Array
+
+MAGIC, VERSION = b"CAKN", 1
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """A project at one moment: what it takes to decide as it does, and to go on learning.
+
+    Attributes:
+        project: its name.
+        revision: of the project.
+        backbone: name, fingerprint, size, dimension.
+        classes: in their order.
+        index: the examples, newest first.
+        vectors: float32 [n, d], unit vectors of the examples, oldest first.
+        head: the head that decides.
+        strictness: see ``Settings``.
+        familiar: float32 [m], see ``Knowledge.familiar``.
+        probe: float32 [d], the embedding of ``probe_picture``.
+    """
+
+    project: str
+    revision: int
+    backbone: Mapping[str, Any]
+    classes: Sequence[Class]
+    index: Index
+    vectors: Float32Array
+    head: Frozen
+    strictness: float
+    familiar: Float32Array
+    probe: Float32Array
+
+
+def write_knowledge(learnt: Learnt) -> bytes:
+    """The file, as bytes."""
+    index, head = learnt.index, learnt.head
+    empty = np.empty(0, np.float32)
+    arrays = {
+        "vectors": learnt.vectors,
+        "familiar": learnt.familiar,
+        "linear": head.arrays.get("linear", empty),
+        "offsets": head.arrays.get("offsets", empty),
+        "probe": learnt.probe,
+    }
+    places, start = {}, 0
+    for name, array in arrays.items():
+        places[name] = {"start": start, "length": array.size}
+        start += array.size
+    header = {
+        "version": VERSION,
+        "project": learnt.project,
+        "revision": learnt.revision,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "package": __version__,
+        "backbone": dict(learnt.backbone),
+        "classes": [
+            {"id": item.id, "name": item.name, "color": item.color} for item in learnt.classes
+        ],
+        "examples": {
+            "ids": index.ids[::-1],
+            "class_ids": index.class_ids[::-1],
+            "recording_ids": index.recording_ids[::-1],
+            "sources": index.sources[::-1],
+            "created_at": index.created_at[::-1],
+        },
+        "head": {
+            "name": head.name,
+            "n_neighbors": head.parameters.get("n_neighbors", 3),
+            "weights": head.parameters.get("weights", "uniform"),
+            "balanced": head.parameters.get("balanced", False),
+            "temperature": head.parameters.get("temperature", 1.0),
+            "penalty": head.parameters.get("penalty", 1.0),
+            "chosen": head.keys.tolist(),
+        },
+        "strictness": learnt.strictness,
+        "arrays": places,
+    }
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 4)
+    numbers = [np.ascontiguousarray(array, "<f4").tobytes() for array in arrays.values()]
+    return MAGIC + struct.pack("<I", len(text)) + text + b"".join(numbers)

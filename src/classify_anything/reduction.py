@@ -1,0 +1,68 @@
+"""A project's network in fewer bits, and a head taught anew on what that network sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+
+from classify_anything.backbones import Backbone, load_backbone
+from classify_anything.evaluation import Lesson
+from classify_anything.formats.onnx_file import EMBEDDING, only
+from classify_anything.formats.onnx_metadata import Precision
+from classify_anything.precision import CALIBRATION_PICTURES, halved, quantized
+from classify_anything.project import Ask
+from classify_anything.reteaching import Taught, embedded_anew, spread, squares, teach
+
+
+@dataclass(frozen=True, slots=True)
+class Reduced:
+    """The network of lesser precision, and what it taught.
+
+    Attributes:
+        graph: with the one output ``embedding``.
+        backbone: that graph, open.
+        taught: a head that has learnt all examples as this network sees them.
+        accuracy: the share of examples known without their recording, before and after.
+    """
+
+    graph: onnx.ModelProto
+    backbone: Backbone
+    taught: Taught
+    accuracy: tuple[float, float]
+
+    @property
+    def note(self) -> str:
+        """What it costs, in words."""
+        before, after = self.accuracy
+        return f"{after:.1%} right, where the project is {before:.1%} right."
+
+
+def reduced(
+    ask: Ask, backbone: Backbone, lesson: Lesson, precision: Precision, folder: Path
+) -> Reduced:
+    """Make a backbone smaller, and teach a head of the project's kind with it.
+
+    Args:
+        ask: puts questions to the project.
+        backbone: that of the project.
+        lesson: all examples.
+        precision: "fp16" or "int8"; the latter is calibrated on the project's own pictures.
+        folder: to work in; the graph must stay there while the backbone is used.
+
+    Raises:
+        BackboneError: it cannot be made smaller.
+        SettingError: the head was given to ``Classifier``, and cannot be made again.
+    """
+    source, target = folder / "backbone.onnx", folder / f"{precision}.onnx"
+    onnx.save(only(onnx.load_from_string(backbone.graph()), EMBEDDING), source)
+    size = backbone.size
+    if precision == "fp16":
+        halved(source, target)
+    else:
+        quantized(source, squares(ask, spread(lesson.keys, CALIBRATION_PICTURES), size), target)
+    small = load_backbone(target)
+    before = teach(ask, lesson)
+    after = teach(ask, embedded_anew(ask, lesson, small.for_workers().embed, size))
+    return Reduced(onnx.load(target), small, after, (before.accuracy(), after.accuracy()))

@@ -1,0 +1,86 @@
+"""The backbone: what it is made of, and what a page needs to look by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from classify_anything.backbones.anatomy import layers
+from classify_anything.formats import write_knowledge
+from classify_anything.learnt import learnt
+from classify_anything.server.messages import (
+    BackboneChoice,
+    BackbonesInfo,
+    LayerInfo,
+    LayersInfo,
+)
+from classify_anything.server.routes.common import ALWAYS, CONFLICT, BackbonesOf, ProjectOf
+
+router = APIRouter(prefix="/api", responses=ALWAYS)
+
+_FILE: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
+
+
+@router.get("/knowledge", response_class=Response, responses=_FILE)
+async def knowledge(project: ProjectOf) -> Response:
+    """All that is learnt, for a page that looks by itself; 400 while there are not two classes."""
+    data = await project.run(lambda clf: write_knowledge(learnt(clf)))
+    return Response(data, media_type="application/octet-stream")
+
+
+@router.get("/backbone", response_class=Response, responses=_FILE)
+async def backbone(project: ProjectOf) -> Response:
+    """The backbone as an ONNX graph, for a page that looks by itself."""
+    graph = await project.run(lambda clf: clf.backbone.graph())
+    return Response(graph, media_type="application/octet-stream")
+
+
+@router.get("/backbones")
+async def backbones(work: BackbonesOf) -> BackbonesInfo:
+    """All backbones that are known, what was found out about them, and the work under way."""
+    return await work.info()
+
+
+@router.post("/backbones", status_code=HTTPStatus.ACCEPTED, responses=CONFLICT)
+async def begin_backbones(work: BackbonesOf, body: BackboneChoice) -> BackbonesInfo:
+    """Compare backbones on the project's own examples, or change to another one.
+
+    It is done in the background; until it is done the project answers as before.
+    """
+    work.begin(body.names, use=body.use)
+    return await work.info()
+
+
+@router.delete("/backbones")
+async def cancel_backbones(work: BackbonesOf) -> BackbonesInfo:
+    """Stop what is being done; the project keeps the backbone it has."""
+    await work.cancel()
+    return await work.info()
+
+
+@router.get("/backbone/layers")
+async def backbone_layers(project: ProjectOf) -> LayersInfo:
+    """The backbone layer by layer, each timed on this machine; it takes about a second."""
+    backbone = await project.run(lambda clf: clf.backbone)
+    found = await asyncio.to_thread(lambda: layers(backbone.graph(), measure=True))
+    return LayersInfo(
+        name=backbone.name,
+        size=backbone.size,
+        dimension=backbone.dimension,
+        layers=[
+            LayerInfo(
+                kind=layer.kind,
+                kernel=layer.kernel,
+                channels=layer.channels,
+                size=layer.size,
+                multiply_adds=layer.multiply_adds,
+                parameters=layer.parameters,
+                standard=layer.standard,
+                milliseconds=layer.milliseconds,
+            )
+            for layer in found
+        ],
+    )

@@ -1,0 +1,82 @@
+"""What the routes and the socket need of that which is served: a project, or an export."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, TypeVar
+
+from classify_anything.server.messages import (
+    AddFrame,
+    Answer,
+    PredictFrame,
+    PredictionInfo,
+    State,
+)
+from classify_anything.server.watcher import Watcher
+
+if TYPE_CHECKING:
+    from classify_anything.classifier import Classifier
+
+T = TypeVar("T")
+
+
+class Served(ABC):
+    """Answers for all pages and programs at once; ``FrozenError`` is for what cannot change."""
+
+    @property
+    @abstractmethod
+    def state(self) -> State:
+        """The newest state that is known."""
+
+    @abstractmethod
+    async def newest(self) -> State:
+        """The state, after a look at what others have changed."""
+
+    @abstractmethod
+    async def predict(self, image: bytes) -> PredictionInfo:
+        """Say what an image shows. Raises ImageError."""
+
+    @abstractmethod
+    async def answer(
+        self, header: PredictFrame | AddFrame, image: bytes, received: float
+    ) -> Answer:
+        """Answer a frame that came at a time of ``perf_counter``.
+
+        Raises:
+            ImageError: it cannot be read.
+            FrozenError: it is to be added to an export.
+        """
+
+    @abstractmethod
+    def expect_project(self) -> None:
+        """Raise FrozenError if this is an export."""
+
+    @abstractmethod
+    async def run(self, job: Callable[[Classifier], T]) -> T:
+        """Run a job on the classifier; whoever watches hears of what it changed.
+
+        Raises:
+            FrozenError: there is no classifier, but an export.
+        """
+
+    @abstractmethod
+    def read(self, job: Callable[[Classifier], T]) -> T:
+        """Run a job that changes nothing; for other threads than the event loop's.
+
+        Raises:
+            FrozenError: there is no classifier, but an export.
+        """
+
+    @abstractmethod
+    def watch(self) -> AbstractContextManager[Watcher]:
+        """Watch the state, from the present one on."""
+
+    @abstractmethod
+    async def follow_other_processes(self) -> None:
+        """Look, while a page is open, whether another process has changed something."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let the last job end, and close all."""

@@ -1,0 +1,46 @@
+"""The view that says how it works, with this network's own numbers."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.browser.pages import ProjectPage
+
+
+def test_the_sums_are_done_live(page: ProjectPage) -> None:
+    page.page.get_by_role("link", name="How it works").click()
+    expect(page.page.get_by_test_id("cost-standard")).to_have_text("13,716,864")
+    expect(page.page.get_by_test_id("cost-separable")).to_contain_text("= 1,952,748")
+    expect(page.page.get_by_test_id("share")).to_have_text("14.2 %")
+    page.page.locator("label", has_text="Kernels, N").locator("input").fill("64")
+    expect(page.page.get_by_test_id("cost-standard")).to_have_text("27,433,728")
+    expect(page.page.get_by_test_id("share")).to_have_text("12.7 %")
+
+
+def test_the_neighbours_are_shown_and_another_network_can_be_used(page: ProjectPage) -> None:
+    page.hold("Class 1", 0.4)
+    page.hold("Class 2", 0.4)
+    page.page.get_by_role("link", name="How it works").click()
+    field = page.page.get_by_label("What the camera sees, among its nearest examples")
+    expect(field.locator("figure")).to_have_count(3)
+    row = page.page.locator("tr[data-name=efficientnet-lite0]")
+    row.get_by_role("button", name="Use").click()
+    expect(row).to_contain_text("in use", timeout=20_000)
+    sums = page.page.get_by_test_id("network-sums")
+    expect(sums).to_contain_text("efficientnet-lite0 turns 224×224 pixels into 1,280 numbers")
+    expect(sums).to_contain_text("384 M")
+    page.page.get_by_role("button", name="Show the table").click()
+    expect(page.page.locator("tfoot")).to_contain_text("Together")
+
+
+def test_looking_in_the_browser_gives_the_same_answer(page: ProjectPage) -> None:
+    page.hold("Class 1", 0.4)
+    page.hold("Class 2", 0.2)
+    expect(page.label).to_have_text("Class 1")
+    page.page.get_by_test_id("rate").click()
+    page.page.get_by_label("in this browser").check()
+    stages = page.page.locator("#stages")
+    expect(stages.get_by_text("/s ·")).to_have_count(2, timeout=20_000)
+    expect(page.label).to_have_text("Class 1")
+    page.menu("Class 1", "Clear examples")
+    expect(page.label).not_to_have_text("Class 1")

@@ -1,0 +1,129 @@
+"""Another backbone for a project that has examples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from classify_anything import Classifier
+from classify_anything.backbones import load_backbone
+from classify_anything.errors import BackboneError
+from classify_anything.reembedding import reembed
+from tests.photos import photo
+from tests.tiny import write_backbone
+
+NAMES = ("cat", "coffee", "rocket")
+
+
+@pytest.fixture
+def other_backbone(tmp_path: Path) -> Path:
+    """It looks at other squares than the tests' own."""
+    return write_backbone(tmp_path / "other.onnx", name="other", grid=2)
+
+
+@pytest.fixture
+def taught(clf: Classifier) -> Classifier:
+    for name in NAMES:
+        for shift in range(4):
+            clf.add(name, photo(name)[9 * shift :], recording=f"{name} {shift % 2}")
+    return clf
+
+
+def test_all_examples_are_seen_anew_and_it_decides_by_that(
+    taught: Classifier, other_backbone: Path, tmp_path: Path
+) -> None:
+    told = []
+    taught.change_backbone(other_backbone, progress=told.append)
+    assert taught.backbone.name == "other"
+    assert told[-1].done == told[-1].total == 12
+    with Classifier(tmp_path / "fresh.db", backbone=other_backbone) as fresh:
+        for example in taught.examples()[::-1]:
+            fresh.add(
+                example.label, taught.image(example.id)[0], recording=str(example.recording_id)
+            )
+        for name in NAMES:
+            expected = fresh.predict(photo(name)[50:])
+            found = taught.predict(photo(name)[50:])
+            assert found.label == expected.label
+            assert found.probabilities == pytest.approx(expected.probabilities, abs=1e-5)
+
+
+def test_both_embeddings_stay_so_going_back_looks_at_nothing(
+    taught: Classifier, other_backbone: Path, tiny_backbone: Path
+) -> None:
+    before = taught.predict(photo("cat")[33:])
+    first = taught.backbone.fingerprint
+    taught.change_backbone(other_backbone)
+    assert taught.unseen_by(first) == []
+    told = []
+    taught.change_backbone(tiny_backbone, progress=told.append)
+    assert [(one.done, one.total) for one in told] == [(0, 0)]
+    assert taught.predict(photo("cat")[33:]) == before
+
+
+def test_the_project_remembers_it_for_all(taught: Classifier, other_backbone: Path) -> None:
+    taught.change_backbone(other_backbone)
+    taught.configure(strictness=0.1)
+    with Classifier(taught.path) as again:
+        assert again.backbone.name == "other"
+        assert again.notice == ""
+        assert again.settings.strictness == 0.1
+        again.add("cat", photo("cat"))
+    assert len(taught) == 13
+    assert taught.predict(photo("cat")).label == "cat"
+
+
+def test_one_that_is_gone_from_this_machine_is_told_and_nothing_is_lost(
+    taught: Classifier, other_backbone: Path
+) -> None:
+    taught.change_backbone(other_backbone)
+    other_backbone.unlink()
+    with Classifier(taught.path) as again:
+        assert "other.onnx: no such backbone file." in again.notice
+        assert again.backbone.name == "efficientnet-lite0"
+        assert len(again) == 12
+        assert again.predict(photo("coffee")).label == "coffee"
+
+
+def test_what_cannot_be_used_changes_nothing(taught: Classifier, tmp_path: Path) -> None:
+    before = taught.predict(photo("cat"))
+    broken = write_backbone(tmp_path / "broken.onnx", name="broken", broken=True)
+    for wrong in ("no-such-network", broken):
+        with pytest.raises(BackboneError):
+            taught.change_backbone(wrong)
+        assert taught.backbone.name == "tiny"
+        assert taught.predict(photo("cat")) == before
+    assert taught.settings.backbone == ""
+
+
+def test_an_end_in_the_midst_is_gone_on_from(taught: Classifier, other_backbone: Path) -> None:
+    class EnoughError(Exception):
+        pass
+
+    def stop(progress) -> None:
+        if progress.done:
+            raise EnoughError
+
+    for number in range(80):
+        rng = np.random.default_rng(number)
+        taught.add("noise", rng.integers(0, 255, (40, 40, 3), dtype=np.uint8))
+    backbone = load_backbone(other_backbone)
+    with pytest.raises(EnoughError):
+        reembed(lambda ask: ask(taught), backbone, progress=stop)
+    assert len(taught.unseen_by(backbone.fingerprint)) == 92 - 64
+    assert reembed(lambda ask: ask(taught), backbone) == 28
+
+
+def test_backbones_are_compared_on_the_own_examples(
+    taught: Classifier, other_backbone: Path, tiny_backbone: Path
+) -> None:
+    found = taught.compare_backbones([tiny_backbone, other_backbone])
+    assert [Path(name) for name in found] == [tiny_backbone, other_backbone]
+    for name, compared in found.items():
+        with Classifier(taught.path, backbone=name) as seen:
+            best, evaluations = seen.compare_heads()
+        assert compared.evaluation.accuracy == evaluations[best].accuracy
+        assert compared.milliseconds > 0
+    assert taught.backbone.name == "tiny"

@@ -1,0 +1,176 @@
+"""A page that needs no server, as files."""
+
+from __future__ import annotations
+
+import gzip
+import html
+import json
+import re
+import struct
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+
+from classify_anything import Classifier
+from classify_anything.errors import InputError, OutputError, SettingError
+from classify_anything.formats import probe_picture
+from tests.convolutions import write_convolutions
+from tests.photos import photo
+
+NAMES = ("cat", "coffee", "rocket")
+AWKWARD = 'A "quoted" </script><b>name</b> & more'
+
+
+@pytest.fixture
+def taught(clf: Classifier) -> Classifier:
+    for name in NAMES:
+        for shift in range(4):
+            clf.add(name, photo(name)[9 * shift :], recording=f"{name} {shift % 2}")
+    return clf
+
+
+def knowledge(folder: Path) -> tuple[dict, np.ndarray]:
+    """The header of a page's knowledge, and all its numbers."""
+    data = gzip.decompress((folder / "knowledge.bin.gz").read_bytes())
+    assert data[:4] == b"CAKN"
+    (length,) = struct.unpack_from("<I", data, 4)
+    header = json.loads(data[8 : 8 + length])
+    return header, np.frombuffer(data, "<f4", offset=8 + length)
+
+
+def array(header: dict, numbers: np.ndarray, name: str) -> np.ndarray:
+    place = header["arrays"][name]
+    return numbers[place["start"] : place["start"] + place["length"]]
+
+
+def test_all_that_is_learnt_is_in_it(taught: Classifier, tmp_path: Path) -> None:
+    taught.add_class(AWKWARD)
+    taught.configure(head="ridge", strictness=0.2)
+    folder = taught.export(tmp_path / "page", "web")
+    header, numbers = knowledge(folder)
+    assert [item["name"] for item in header["classes"]] == [*NAMES, AWKWARD]
+    lesson = taught.lesson()
+    assert header["examples"]["ids"] == lesson.keys
+    assert header["examples"]["class_ids"] == lesson.class_ids
+    vectors = array(header, numbers, "vectors").reshape(12, -1)
+    np.testing.assert_array_equal(vectors, lesson.vectors)
+    assert header["head"]["name"] == "ridge"
+    assert header["strictness"] == 0.2
+    assert len(array(header, numbers, "familiar")) == 12
+    linear = array(header, numbers, "linear").reshape(4, -1)
+    scores = linear @ lesson.vectors[0] + array(header, numbers, "offsets")
+    assert scores[:3].argmax() == 0
+
+
+def test_the_network_in_it_is_the_projects(taught: Classifier, tmp_path: Path) -> None:
+    folder = taught.export(tmp_path / "page", "web")
+    graph = gzip.decompress((folder / "backbone.onnx.gz").read_bytes())
+    picture = probe_picture(taught.backbone.size)[None]
+    (found,) = ort.InferenceSession(graph).run(["embedding"], {"image": picture})
+    np.testing.assert_array_equal(found, taught.backbone.embed(picture))
+    header, numbers = knowledge(folder)
+    np.testing.assert_array_equal(array(header, numbers, "probe"), found[0])
+
+
+def test_there_is_a_small_picture_of_each_example(taught: Classifier, tmp_path: Path) -> None:
+    data = (taught.export(tmp_path / "page", "web") / "thumbnails.bin").read_bytes()
+    (count,) = struct.unpack_from("<I", data)
+    lengths = struct.unpack_from(f"<{count}I", data, 4)
+    assert count == 12
+    assert 4 + 4 * count + sum(lengths) == len(data)
+    start = 4 + 4 * count
+    for length in lengths:
+        assert data[start : start + 2] == b"\xff\xd8"
+        start += length
+
+
+def test_nothing_is_loaded_from_elsewhere(taught: Classifier, tmp_path: Path) -> None:
+    folder = taught.export(tmp_path / "page", "web", embed=True)
+    index = (folder / "index.html").read_text()
+    for address in re.findall(r'(?:src|href)="([^"]+)"', index):
+        assert (folder / address).is_file(), address
+    policy = html.unescape(re.search(r'Policy" content="([^"]+)"', index)[1])
+    assert policy.startswith("default-src 'self';")
+    assert "http" not in policy
+
+
+def test_the_name_of_a_project_does_no_harm(tmp_path: Path, tiny_backbone: Path) -> None:
+    name = AWKWARD.replace("/", "")
+    with Classifier(tmp_path / f"{name}.db", backbone=tiny_backbone) as clf:
+        clf.add("a", photo("cat"))
+        clf.add("b", photo("coffee"))
+        folder = clf.export(tmp_path / "page", "web")
+    index = (folder / "index.html").read_text()
+    assert f"<title>{html.escape(name)}</title>" in index
+    assert "<b>" not in index
+    assert json.loads((folder / "manifest.webmanifest").read_text())["name"] == name
+
+
+def test_a_zip_has_the_same_files(taught: Classifier, tmp_path: Path) -> None:
+    folder = taught.export(tmp_path / "page", "web", embed=True)
+    with zipfile.ZipFile(taught.export(tmp_path / "page.zip", "web", embed=True)) as archive:
+        names = set(archive.namelist())
+        assert archive.testzip() is None
+    assert names == {
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def test_an_older_export_is_replaced_and_nothing_else(taught: Classifier, tmp_path: Path) -> None:
+    folder = taught.export(tmp_path / "page", "web")
+    first = (folder / "sw.js").read_text()
+    with pytest.raises(OutputError, match="is there already"):
+        taught.export(folder, "web")
+    taught.add("cat", photo("cat")[50:])
+    taught.export(folder, "web", overwrite=True)
+    assert (folder / "sw.js").read_text() != first
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "diary.txt").write_text("mine")
+    with pytest.raises(OutputError, match="not an export"):
+        taught.export(tmp_path / "mine", "web", overwrite=True)
+    assert (tmp_path / "mine" / "diary.txt").read_text() == "mine"
+
+
+def test_the_same_project_gives_the_same_page(taught: Classifier, tmp_path: Path) -> None:
+    one = taught.export(tmp_path / "one", "web")
+    other = taught.export(tmp_path / "other", "web")
+    for name in ("backbone.onnx.gz", "thumbnails.bin"):
+        assert (one / name).read_bytes() == (other / name).read_bytes()
+
+
+def test_there_must_be_something_to_tell_apart(clf: Classifier, tmp_path: Path) -> None:
+    for label in (None, "cat"):
+        if label:
+            clf.add(label, photo("cat"))
+        with pytest.raises(InputError, match="Fewer than two classes"):
+            clf.export(tmp_path / "page", "web")
+    assert not (tmp_path / "page").exists()
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_a_smaller_network_is_taught_anew(tmp_path: Path, precision: str) -> None:
+    backbone = write_convolutions(tmp_path / "net.onnx")
+    with Classifier(tmp_path / "p.db", backbone=backbone) as clf:
+        for name in NAMES:
+            for shift in range(4):
+                clf.add(name, photo(name)[9 * shift :], recording=f"{name} {shift % 2}")
+        plain = clf.export(tmp_path / "plain", "web")
+        small = clf.export(tmp_path / "small", "web", precision=precision)
+    header, numbers = knowledge(small)
+    graph = gzip.decompress((small / "backbone.onnx.gz").read_bytes())
+    size = header["backbone"]["size"]
+    session = ort.InferenceSession(graph)
+    (found,) = session.run(["embedding"], {"image": probe_picture(size)[None]})
+    np.testing.assert_allclose(array(header, numbers, "probe"), found[0], atol=1e-5)
+    former, _ = knowledge(plain)
+    assert header["backbone"]["fingerprint"] != former["backbone"]["fingerprint"]
+    weight = len(gzip.decompress((plain / "backbone.onnx.gz").read_bytes()))
+    assert len(graph) < weight
+
+
+def test_an_option_must_have_a_meaning(taught: Classifier, tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="web has no option any-size"):
+        taught.export(tmp_path / "page", "web", any_size=True)

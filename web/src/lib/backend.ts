@@ -1,0 +1,62 @@
+/** Where the project is: on a server, or in this browser. The page knows only this. */
+
+import { marksOf } from "./browser/marks";
+import { BrowserBackend } from "./browser/backend";
+import type { View } from "./address";
+import type { Listener, Predictor } from "./predictor";
+import type { Api } from "./rest";
+import { ServerBackend } from "./server-backend";
+import type { Report } from "./work.svelte";
+
+/** A form in which the project can be taken away. */
+export interface ExportForm {
+  id: string;
+  name: string;
+  /** What it is for. */
+  text: string;
+  /** What can be chosen, by its name in a choice. */
+  options: readonly ExportOption[];
+  /** How it is used: ready to be copied. ``NAME`` stands for the file's name. */
+  snippets: readonly { language: string; code: string }[];
+}
+
+export type ExportOption =
+  | { name: string; kind: "switch"; text: string }
+  | { name: string; kind: "choice"; text: string; values: readonly { value: string; text: string }[] };
+
+export type ExportChoice = Readonly<Record<string, string | boolean>>;
+
+/** A file that was made. */
+export interface Made {
+  name: string;
+  address: string;
+  bytes: number;
+  /** What was found out on the way, in words. */
+  notes: readonly string[];
+  dispose(): void;
+}
+
+export interface Exports {
+  readonly forms: readonly ExportForm[];
+  /** About how many bytes each form would have now. */
+  sizes(): Promise<Record<string, number>>;
+  make(form: string, choice: ExportChoice, report: Report, signal: AbortSignal): Promise<Made>;
+}
+
+export interface Backend {
+  readonly api: Api;
+  /** The views that it can fill. */
+  readonly views: readonly View[];
+  readonly exports: Exports;
+  createPredictor(listener: Listener): Predictor;
+  /** The picture of an example as it came, or as much of it as there is. */
+  imageAddress(exampleId: number): string;
+  /** A small square of it. */
+  thumbnailAddress(exampleId: number): string;
+}
+
+/** The one place that chooses: an exported page carries its project with it. */
+export function chooseBackend(): Backend {
+  const marks = marksOf(document);
+  return marks ? new BrowserBackend(marks) : new ServerBackend();
+}

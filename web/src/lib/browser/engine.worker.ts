@@ -1,0 +1,75 @@
+/** Looks at pictures on a thread of its own, so that the page never stutters. */
+
+import { Brain, type Lesson } from "./brain";
+import type { KnownClass } from "./knowledge";
+import { parseKnowledge } from "./knowledge";
+import { agrees } from "./probe";
+import { Session, type Provider } from "./session";
+import { SquareReader } from "./squares";
+
+let session: Session;
+let squares: SquareReader;
+let brain: Brain | null = null;
+
+/** What the page can ask for; ``engine.ts`` has the same names. */
+const ENGINE = {
+  async open(model: string, size: number, packed: boolean, provider?: Provider) {
+    session = await Session.open(model, size, packed, provider);
+    squares = new SquareReader(size);
+    return { provider: session.provider, threads: session.threads };
+  },
+
+  /**
+   * See that this browser gives the numbers that the program gave for the same picture; where the
+   * graphics card does not, the processor takes its place.
+   */
+  async check(model: string, packed: boolean, expected: Float32Array) {
+    if (await agrees(session, expected)) return;
+    const { provider, size } = session;
+    await session.release();
+    if (provider === "webgpu") {
+      session = await Session.open(model, size, packed, "wasm");
+      if (await agrees(session, expected)) return;
+    }
+    throw new Error("This browser computes other numbers than the program did, so it cannot be trusted.");
+  },
+
+  /** Know what is in this file, and nothing else. */
+  async know(file: ArrayBuffer | null) {
+    brain = file && new Brain(parseKnowledge(file));
+  },
+
+  async predict(picture: Blob) {
+    const times = [performance.now()];
+    const pixels = await squares.read(picture);
+    times.push(performance.now());
+    const vector = await session.embed(pixels);
+    times.push(performance.now());
+    const prediction = brain?.predict(vector) ?? null;
+    times.push(performance.now());
+    const [decode, backbone, head] = times.slice(1).map((time, step) => time - times[step]!);
+    return { prediction, vector, decode: decode!, backbone: backbone!, head: head! };
+  },
+
+  embed: (pixels: Uint8Array) => session.embed(pixels),
+  learn: async (lessons: readonly Lesson[]) => brain?.learn(lessons),
+  forget: async (ids: readonly number[]) => brain?.forget(ids),
+  arrange: async (classes: readonly KnownClass[]) => brain?.arrange(classes),
+  configure: async (strictness: number) => brain?.configure(strictness),
+  neighbors: async (id: number, count: number) => brain?.neighbors(id, count) ?? [],
+};
+
+export type Engine = typeof ENGINE;
+export type Order = { id: number; name: keyof Engine; given: unknown[] };
+export type Delivery = { id: number; result: unknown } | { id: number; error: string };
+
+/** One after the other, but for ``learn``, which may wait for a solution while others are answered. */
+self.onmessage = async ({ data: { id, name, given } }: MessageEvent<Order>) => {
+  try {
+    const act = ENGINE[name] as (...given: unknown[]) => Promise<unknown>;
+    self.postMessage({ id, result: await act(...given) } satisfies Delivery);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    self.postMessage({ id, error: message } satisfies Delivery);
+  }
+};

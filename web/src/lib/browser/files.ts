@@ -1,0 +1,19 @@
+/** Files that belong to the page, fetched whole. */
+
+/** ``packed``: the file lies there gzipped, so that every host sends it small. */
+export async function read(address: string, packed = false): Promise<ArrayBuffer> {
+  const name = address.split("/").at(-1) ?? address;
+  const response = await fetch(packed ? `${address}.gz` : address).catch(() => null);
+  if (!response?.ok || !response.body) {
+    const why = response ? `error ${response.status}` : "the network is away";
+    throw new Error(`${name} could not be loaded: ${why}. Load the page again.`);
+  }
+  try {
+    // A host that knows the ending may have unpacked it on the way.
+    const plain = response.headers.get("Content-Encoding") === "gzip" || !packed;
+    if (plain) return await response.arrayBuffer();
+    return await new Response(response.body.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
+  } catch {
+    throw new Error(`${name} is damaged. Load the page again.`);
+  }
+}

@@ -1,0 +1,84 @@
+/** What a project knows, as one file: written by ``formats/knowledge.py``, read here. */
+
+export type HeadName = "knn" | "means" | "ridge";
+
+export interface KnownClass {
+  id: number;
+  name: string;
+  color: number;
+}
+
+/** All examples as columns of equal length, oldest first. */
+export interface KnownExamples {
+  ids: number[];
+  class_ids: number[];
+  recording_ids: number[];
+  sources: string[];
+  created_at: number[];
+}
+
+export interface Knowledge {
+  version: 1;
+  project: string;
+  revision: number;
+  created_at: string;
+  package: string;
+  backbone: { name: string; fingerprint: string; size: number; dimension: number };
+  classes: KnownClass[];
+  examples: KnownExamples;
+  head: {
+    name: HeadName;
+    n_neighbors: number;
+    weights: "uniform" | "distance";
+    balanced: boolean;
+    temperature: number;
+    penalty: number;
+    /** Of ridge, the examples that its solution takes. */
+    chosen: number[];
+  };
+  strictness: number;
+  /** Unit vectors of the examples, [n, dimension]. */
+  vectors: Float32Array;
+  /** How clearly each of some own examples belonged when its recording was left out, ascending. */
+  familiar: Float32Array;
+  /** Of ridge: [classes, dimension] and [classes], so that the first answer need not wait for a solution. */
+  linear: Float32Array;
+  offsets: Float32Array;
+  /** The embedding of the picture that ``probe.ts`` makes. */
+  probe: Float32Array;
+}
+
+type Arrays = "vectors" | "familiar" | "linear" | "offsets" | "probe";
+
+type Header = Omit<Knowledge, Arrays> & {
+  arrays: Record<Arrays, { start: number; length: number }>;
+};
+
+const MAGIC = "CAKN";
+const VERSION = 1;
+
+/** Throws an Error with one line that a person understands. */
+export function parseKnowledge(file: ArrayBuffer): Knowledge {
+  const bytes = new Uint8Array(file);
+  const magic = String.fromCharCode(...bytes.subarray(0, MAGIC.length));
+  if (magic !== MAGIC) throw new Error("knowledge.bin is damaged, or not a file of Classify Anything.");
+  const length = new DataView(file).getUint32(4, true);
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length))) as Header;
+  if (header.version !== VERSION) {
+    throw new Error(`knowledge.bin has version ${header.version}; this page reads ${VERSION}. Export it again.`);
+  }
+  const data = 8 + Math.ceil(length / 4) * 4;
+  const numbers = ({ start, length }: { start: number; length: number }) => {
+    if (data + 4 * (start + length) > file.byteLength) throw new Error("knowledge.bin is cut short.");
+    return new Float32Array(file, data + 4 * start, length);
+  };
+  const { arrays, ...rest } = header;
+  return {
+    ...rest,
+    vectors: numbers(arrays.vectors),
+    familiar: numbers(arrays.familiar),
+    linear: numbers(arrays.linear),
+    offsets: numbers(arrays.offsets),
+    probe: numbers(arrays.probe),
+  };
+}

@@ -1,0 +1,20 @@
+/** Small pictures of the examples that an export brought: ``thumbnails.bin``. */
+
+/**
+ * The number of pictures (uint32, little-endian), the length of each (the same), then the JPEGs.
+ * Gives addresses for ``<img>``, by the examples' ids.
+ */
+export function parseThumbnails(file: ArrayBuffer, ids: readonly number[]): Map<number, string> {
+  const view = new DataView(file);
+  const count = view.getUint32(0, true);
+  if (count !== ids.length) throw new Error("thumbnails.bin belongs to another export.");
+  let start = 4 + 4 * count;
+  return new Map(
+    ids.map((id, place) => {
+      const length = view.getUint32(4 + 4 * place, true);
+      const picture = new Blob([new Uint8Array(file, start, length)], { type: "image/jpeg" });
+      start += length;
+      return [id, URL.createObjectURL(picture)];
+    }),
+  );
+}
