@@ -1,0 +1,110 @@
+"""An exported ONNX file served as the page and the HTTP API, without the project."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from classify_anything import Classifier
+from tests.command import run
+from tests.photos import encoded, photo
+from tests.server import RunningServer, run_server
+
+NAMES = ("cat", "coffee", "rocket")
+
+
+@pytest.fixture
+def taught(clf: Classifier) -> Classifier:
+    for name in NAMES:
+        for shift in range(4):
+            clf.add(name, photo(name)[9 * shift :], recording=f"{name} {shift % 2}")
+    return clf
+
+
+@contextlib.contextmanager
+def served(export: Path) -> Iterator[RunningServer]:
+    with run_server(export, "--export") as running:
+        yield running
+
+
+@pytest.fixture
+def frozen(taught: Classifier, tmp_path: Path) -> Iterator[RunningServer]:
+    with served(taught.export(tmp_path / "desk.onnx", "onnx")) as running:
+        yield running
+
+
+def test_the_page_and_its_state_are_those_of_the_project(
+    frozen: RunningServer, taught: Classifier
+) -> None:
+    assert "<title>Classify Anything</title>" in frozen.http.get("/").text
+    state = frozen.http.get("/api/state").json()
+    assert state["frozen"] is True
+    assert state["project"] == taught.path.stem
+    assert state["backbone"] == "tiny"
+    assert [(item["id"], item["name"]) for item in state["classes"]] == list(taught.labels.items())
+    assert frozen.http.get("/healthz").json()["status"] == "ok"
+
+
+def test_it_answers_as_the_project_does(frozen: RunningServer, taught: Classifier) -> None:
+    names = taught.labels
+    with frozen.socket() as socket:
+        assert socket.receive("state")["frozen"] is True
+        for name in (*NAMES, "retina"):
+            picture = encoded(photo(name)[40:])
+            expected = taught.predict(picture)
+            live = socket.predict(picture)["prediction"]
+            http = frozen.http.post("/api/predict", content=picture).json()
+            for answer in (live, http):
+                assert answer["label"] == expected.label
+                found = {names[int(key)]: value for key, value in answer["probabilities"].items()}
+                assert found == pytest.approx(expected.probabilities, abs=1e-4)
+
+
+def test_nothing_can_be_added_or_changed(frozen: RunningServer) -> None:
+    picture = encoded(photo("cat"))
+    refused = [
+        frozen.http.post("/api/examples", params={"label": "cat"}, content=picture),
+        frozen.http.post("/api/classes", json={"name": "new"}),
+        frozen.http.post("/api/undo", json={}),
+        frozen.http.get("/api/evaluation"),
+        frozen.http.post("/api/imports"),
+        frozen.http.post("/api/exports", json={"format": "zip"}),
+        frozen.http.get("/api/knowledge"),
+        frozen.http.post("/api/backbones", json={"names": ["efficientnet-lite0"]}),
+    ]
+    for reply in refused:
+        assert reply.status_code == 403, reply.url
+        assert reply.json()["error"]["code"] == "frozen"
+    with frozen.socket() as socket:
+        socket.receive("state")
+        socket.send({"type": "add", "seq": 4, "class_id": 1, "recording": "r", "key": "k"}, picture)
+        error = socket.receive("error")
+        assert (error["seq"], error["error"]["code"]) == (4, "frozen")
+        with contextlib.suppress(ConnectionClosed):
+            assert socket.predict(picture)["prediction"]["label"] == "cat"
+    assert frozen.http.get("/api/state").json()["frozen"] is True
+
+
+def test_what_is_no_picture_is_said(frozen: RunningServer) -> None:
+    reply = frozen.http.post("/api/predict", content=b"no picture")
+    assert (reply.status_code, reply.json()["error"]["code"]) == (400, "bad_image")
+
+
+def test_a_file_that_is_no_export_is_refused_in_one_line(tmp_path: Path) -> None:
+    for name, text in (("missing.onnx", "no such file"), ("other.onnx", "not an ONNX file")):
+        if name == "other.onnx":
+            (tmp_path / name).write_text("other")
+        ended = run("serve", "--no-open", "--port", "0", "--export", str(tmp_path / name))
+        assert ended.returncode == 1
+        assert text in ended.stderr
+        assert len(ended.stderr.splitlines()) == 1
+
+
+def test_an_export_and_a_project_are_not_served_together(tmp_path: Path) -> None:
+    ended = run("serve", str(tmp_path / "p.db"), "--export", str(tmp_path / "x.onnx"))
+    assert ended.returncode == 2
+    assert "cannot be used together with a project" in ended.stderr

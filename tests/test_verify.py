@@ -1,0 +1,114 @@
+"""An export is compared with the project it was made from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from classify_anything import Classifier, load_export
+from classify_anything.errors import ExportDiffersError, ExportError
+from classify_anything.verifying import verify, verify_alone
+from tests.command import run
+from tests.photos import photo
+from tests.tiny import write_backbone
+
+NAMES = ("cat", "coffee", "rocket")
+
+
+@pytest.fixture
+def taught(clf: Classifier) -> Classifier:
+    for name in NAMES:
+        for shift in range(4):
+            clf.add(name, photo(name)[9 * shift :], recording=f"{name} {shift % 2}")
+    return clf
+
+
+def spoiled(path: Path, target: Path) -> Path:
+    """A copy that decides by other numbers: two of its largest constants are turned round."""
+    model = onnx.load(path)
+    largest = max(model.graph.initializer, key=lambda one: int(np.prod(one.dims)))
+    numbers = numpy_helper.to_array(largest)
+    largest.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(numbers[::-1]), largest.name))
+    onnx.save(model, target)
+    return target
+
+
+def test_an_export_agrees_with_its_project(taught: Classifier, tmp_path: Path) -> None:
+    exported = load_export(taught.export(tmp_path / "desk.onnx", "onnx"))
+    found = verify(exported, lambda ask: ask(taught))
+    assert found.agrees
+    assert found.compared == 12
+    assert found.different == ()
+    assert found.probabilities < 1e-4
+    assert found.embedding < 1e-5
+    assert verify_alone(exported).agrees
+
+
+def test_a_spoiled_one_does_not_and_says_on_what(taught: Classifier, tmp_path: Path) -> None:
+    path = spoiled(taught.export(tmp_path / "desk.onnx", "onnx"), tmp_path / "spoiled.onnx")
+    found = verify(load_export(path), lambda ask: ask(taught))
+    assert not found.agrees
+    assert set(found.different) <= {example.id for example in taught.examples()}
+    assert len(found.different) > 4
+    assert not verify_alone(load_export(path)).agrees
+
+
+def test_a_project_that_has_learnt_more_may_decide_otherwise(
+    taught: Classifier, tmp_path: Path
+) -> None:
+    exported = load_export(taught.export(tmp_path / "desk.onnx", "onnx"))
+    taught.move(taught.examples("cat"), "rocket")
+    found = verify(exported, lambda ask: ask(taught))
+    assert not found.agrees
+    assert len(found.different) == 4
+
+
+def test_other_classes_or_another_backbone_cannot_be_compared(
+    taught: Classifier, tmp_path: Path
+) -> None:
+    exported = load_export(taught.export(tmp_path / "desk.onnx", "onnx"))
+    other = write_backbone(tmp_path / "other.onnx", name="other", grid=2)
+    with (
+        Classifier(taught.path, backbone=other) as seen_otherwise,
+        pytest.raises(ExportDiffersError, match="sees with tiny"),
+    ):
+        verify(exported, lambda ask: ask(seen_otherwise))
+    taught.add("retina", photo("retina"))
+    with pytest.raises(ExportDiffersError, match="has other classes"):
+        verify(exported, lambda ask: ask(taught))
+
+
+def test_without_a_probe_it_cannot_be_checked_alone(taught: Classifier, tmp_path: Path) -> None:
+    path = taught.export(tmp_path / "desk.onnx", "onnx")
+    model = onnx.load(path)
+    texts = {one.key: one.value for one in model.metadata_props if one.key != "probe"}
+    onnx.helper.set_model_props(model, texts)
+    onnx.save(model, path)
+    with pytest.raises(ExportError, match="has no probe"):
+        verify_alone(load_export(path))
+
+
+def test_the_command_ends_with_1_where_they_disagree(taught: Classifier, tmp_path: Path) -> None:
+    good = taught.export(tmp_path / "desk.onnx", "onnx")
+    bad = spoiled(good, tmp_path / "spoiled.onnx")
+    backbone = tmp_path / "again.onnx"
+    backbone.write_bytes(taught.backbone.graph())
+    options = ["--backbone", str(backbone)]
+    agreed = run("verify", str(good), str(taught.path), *options)
+    assert (agreed.returncode, agreed.stdout.splitlines()[-1]) == (0, "It agrees.")
+    differs = run("verify", str(bad), str(taught.path), "--json", *options)
+    assert differs.returncode == 1
+    told = json.loads(differs.stdout)
+    assert told["agrees"] is False
+    assert len(told["different"]) > 4
+    alone = run("verify", str(good))
+    assert alone.returncode == 0
+    assert "pictures of its own" in alone.stdout
+    missing = run("verify", str(tmp_path / "nowhere.onnx"))
+    assert missing.returncode == 1
+    assert missing.stderr.strip() == f"Error: {tmp_path}/nowhere.onnx: no such file."
