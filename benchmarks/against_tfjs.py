@@ -48,6 +48,8 @@ SOFTWARE_WEBGL = "--enable-unsafe-swiftshader"
 """Without a GPU, Chromium draws WebGL on the processor only when it is asked to."""
 
 OURS = "ours"
+WEB = {"web export, isolated": ISOLATING, "web export, one thread": {}}
+"""A host that isolates a page lets it use several threads."""
 
 BEGUN = """() => window.pipelineFailed || performance.getEntriesByName("frame").length >= 5"""
 
@@ -188,8 +190,9 @@ def main() -> None:
             Contender("TF.js WebGL", f"{asked}webgl"),
         ]
         if options.web:
-            host = stack.enter_context(hosted(options.web, ISOLATING))
-            contenders.insert(1, Contender("web export", f"{host.url}?measure"))
+            for place, (name, headers) in enumerate(WEB.items(), 1):
+                host = stack.enter_context(hosted(options.web, headers))
+                contenders.insert(place, Contender(name, f"{host.url}?measure"))
         browser = stack.enter_context(chromium(stack.enter_context(sync_playwright()), clip))
         for _ in range(options.rounds):
             for one in contenders:
