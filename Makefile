@@ -44,6 +44,9 @@ bench: .venv/developing
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.datasets
 	$(BIN)/python -m benchmarks.heads
+	$(PIP_INSTALL) --group bench
+	$(BIN)/python -m benchmarks.neighbours
+	$(BIN)/python -m benchmarks.against_tfjs
 
 pins: .venv/developing
 	echo "# The versions everything is tested with. Written by: make pins" > constraints.txt

@@ -111,7 +111,9 @@ def install() -> Path:
     if not (BUILD / "node_modules" / "@tensorflow-models").exists():
         options = ["--prefix", str(BUILD), "--no-audit", "--no-fund", "--ignore-scripts"]
         if npm(["install", *options, *PACKAGES]):
-            sys.exit("TF.js could not be installed; npm says above why. It needs the internet once.")
+            sys.exit(
+                "TF.js could not be installed; npm says above why. It needs the internet once."
+            )
     shutil.copyfile(PAGE, BUILD / "index.html")
     return BUILD
 

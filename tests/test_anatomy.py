@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from classify_anything.backbones.anatomy import layers, separable
 from classify_anything.errors import BackboneError
 from tests.command import objects, run
-from tests.tflite import write_tflite
+from tests.tflite import write_network as write_tflite
 from tests.tiny import write_backbone
 
 

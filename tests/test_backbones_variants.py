@@ -19,7 +19,7 @@ from tests.command import objects, run, taught
 from tests.convolutions import write_convolutions
 from tests.networks import write_network
 from tests.photos import PHOTOS, photo
-from tests.tflite import write_tflite
+from tests.tflite import write_network as write_tflite
 from tests.tiny import SIZE, write_backbone
 
 

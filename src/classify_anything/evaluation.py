@@ -242,4 +242,5 @@ def _wilson(share: float, trials: int) -> tuple[float, float]:
     spread = _Z**2 / trials
     centre = (share + spread / 2) / (1 + spread)
     half = _Z * math.sqrt(share * (1 - share) / trials + spread / (4 * trials)) / (1 + spread)
-    return max(centre - half, 0.0), min(centre + half, 1.0)
+    # A share of all or of nothing is a bound itself, which rounding may miss.
+    return min(max(centre - half, 0.0), share), max(min(centre + half, 1.0), share)

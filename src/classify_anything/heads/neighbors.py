@@ -35,7 +35,8 @@ class KNeighborsHead(Memory):
     similarity and not by the order of the classes.
 
     Similarities are float32. Up to a few thousand examples are all compared; of more, a sketch says
-    which may be the nearest, and those are. Ties are decided by class order, then by age (the lower key).
+    which may be the nearest, and those are. Ties are decided by class order, then by age (the lower
+    key).
 
     Args:
         n_neighbors: k. With fewer examples, all of them vote.

@@ -1042,7 +1042,7 @@ export interface components {
         };
         /**
          * ExportRequest
-         * @description Body of ``POST /api/exports``; what does not belong to the format is passed over.
+         * @description Body of ``POST /api/exports``; what does not belong to the format is refused.
          */
         ExportRequest: {
             /**
