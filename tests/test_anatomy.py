@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from classify_anything.backbones import load_backbone
 from classify_anything.backbones.anatomy import layers, separable
 from classify_anything.errors import BackboneError
 from tests.command import objects, run
@@ -152,3 +154,17 @@ def test_where_there_are_no_layers_to_tell_that_is_said(tmp_path) -> None:
         done = run("backbones", "info", path)
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.startswith(f"Error: {message}")
+
+
+def test_the_sums_in_the_docs_are_computed() -> None:
+    standard, light = separable(3, 128, 3, 32)
+    found = layers(load_backbone().graph())
+    text = (Path(__file__).parent.parent / "docs" / "how-it-works.md").read_text(encoding="utf-8")
+    for number in (
+        standard,
+        light,
+        sum(layer.multiply_adds for layer in found),
+        sum(layer.standard for layer in found),
+    ):
+        assert f"{number:,}" in text
+    assert f"{light / standard:.1%}".replace("%", " %") in text
