@@ -126,6 +126,14 @@ def test_an_evaluation_tells_how_often_it_is_right(project: Path, tmp_path: Path
     assert objects(run("evaluate", project, "--json", CLASSIFY_ANYTHING_PROJECT="").stdout) == [
         found
     ]
+    low, high = found["per_class"][0]["interval"]
+    assert 0 <= low <= found["per_class"][0]["accuracy"] <= high <= 1
+    with Classifier(project) as clf:
+        clf.add_class("not taught yet")
+        clf.add("seen once", plain("lime"))
+    printed = run("evaluate", "--json").stdout
+    for one in json.loads(printed, parse_constant=pytest.fail)["per_class"][2:]:
+        assert (one["accuracy"], one["interval"], one["examples"]) == (None, None, 0)
     lines = run("evaluate", "--head", "ridge").stdout.splitlines()
     assert "(6 examples, head ridge)" in lines[0]
     assert [line.split()[2] for line in lines[1:]] == ["mug", "cup"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -42,21 +43,22 @@ class Advice:
 
 
 def advise(
-    now: Evaluation, others: Mapping[str, Evaluation], class_ids: Sequence[int]
+    now: Evaluation, counts: Mapping[int, int], best: Evaluation | None = None
 ) -> list[Advice]:
     """What would make a project better, the most useful first.
 
     Args:
         now: the evaluation of the head that decides.
-        others: those of all heads, by name.
-        class_ids: in the order of ``now.labels``.
+        counts: how many examples each class has, in the order of ``now.labels``.
+        best: the evaluation of the head that could be changed to.
     """
+    class_ids = list(counts)
     return [
         *_one_recording(now, class_ids),
         *_mislabelled(now),
         *_confused(now, class_ids),
-        *_few(now, class_ids),
-        *_better_head(now, others),
+        *_few(now, counts),
+        *_better_head(now, best),
     ]
 
 
@@ -73,11 +75,11 @@ def _one_recording(now: Evaluation, class_ids: Sequence[int]) -> list[Advice]:
     ]
 
 
-def _few(now: Evaluation, class_ids: Sequence[int]) -> list[Advice]:
+def _few(now: Evaluation, counts: Mapping[int, int]) -> list[Advice]:
     return [
-        Advice("few", f"{item.label} has only {_count(item.examples)}. Show more.", (class_id,))
-        for item, class_id in zip(now.per_class, class_ids, strict=True)
-        if 0 < item.examples < _FEW
+        Advice("few", f"{label} has only {_count(count)}. Show more.", (class_id,))
+        for label, (class_id, count) in zip(now.labels, counts.items(), strict=True)
+        if 0 < count < _FEW
     ]
 
 
@@ -113,15 +115,34 @@ def _mislabelled(now: Evaluation) -> list[Advice]:
     return [Advice("mislabelled", text, example_ids=tuple(one.example_id for one in suspects))]
 
 
-def _better_head(now: Evaluation, others: Mapping[str, Evaluation]) -> list[Advice]:
-    best = max(others.values(), key=lambda one: one.accuracy, default=now)
-    if best.head == now.head or best.accuracy < now.accuracy + _BETTER:
+def _better_head(now: Evaluation, best: Evaluation | None) -> list[Advice]:
+    if best is None or best.head == now.head or not _clearly_better(best, now):
         return []
     text = (
         f"{HEAD_TITLES[best.head].capitalize()} would be right {best.accuracy:.0%} "
         f"instead of {now.accuracy:.0%}: switch?"
     )
     return [Advice("head", text, head=best.head)]
+
+
+def _clearly_better(one: Evaluation, other: Evaluation) -> bool:
+    """By a few points, and by more than one standard error of the difference.
+
+    Only examples that one of them knows and the other does not tell them apart (McNemar, "Note on
+    the sampling error of the difference between correlated proportions", 1947); a recording is one
+    trial.
+    """
+    knew = {item.example_id: item.predicted == item.class_id for item in other.outcomes}
+    gains = [
+        (item.predicted == item.class_id) - knew[item.example_id]
+        for item in one.outcomes
+        if item.example_id in knew
+    ]
+    if not gains:
+        return False
+    mean = sum(gains) / len(gains)
+    variance = sum(gain * gain for gain in gains) / len(gains) - mean**2
+    return mean >= max(_BETTER, math.sqrt(variance / one.trials))
 
 
 def _count(examples: int) -> str:

@@ -15,7 +15,7 @@ from classify_anything.backbones import Backbone, load_backbone
 from classify_anything.backbones.loading import lasting_name
 from classify_anything.backbones.speed import measure
 from classify_anything.errors import ImageError, NotAProjectError
-from classify_anything.evaluation import Evaluation, best_head, evaluate
+from classify_anything.evaluation import Evaluation, best_head, evaluate, make_head
 from classify_anything.exporting import (
     ExportFormat,
     Precision,
@@ -183,10 +183,10 @@ class Classifier(Project):
             head: "knn", "means" or "ridge"; by default the one that decides now.
 
         Raises:
-            InputError: there are no examples, or only of one class.
+            InputError: fewer than two classes have examples, or none has two.
             SettingError: there is no such head.
         """
-        found = evaluate(self.lesson(), head or self.head_name)
+        found = evaluate(self.lesson(), *self._named(head))
         return replace(found, thumbnail=self.thumbnail)
 
     def evaluate_on(self, folder: str | os.PathLike[str], head: str | None = None) -> Evaluation:
@@ -199,11 +199,15 @@ class Classifier(Project):
             DatasetError: there is nothing in it that can be judged.
             SettingError: there is no such head.
         """
-        return judge_folder(Path(folder), self.lesson(), head or self.head_name, self.backbone)
+        return judge_folder(Path(folder), self.lesson(), *self._named(head), self.backbone)
 
     def compare_heads(self) -> tuple[str, dict[str, Evaluation]]:
         """The head that "auto" takes, and the evaluation of each, which tells why."""
         return best_head(self.lesson())
+
+    def _named(self, head: str | None) -> tuple[str, Head]:
+        """A new head of that name; by default one of the kind that decides now."""
+        return (self.head_name, self.unlearnt()) if head is None else (head, make_head(head))
 
     def _shown(self, prediction: Prediction) -> Prediction:
         """With what a notebook needs to show its pictures."""

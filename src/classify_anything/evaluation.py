@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -45,12 +46,15 @@ class Outcome:
 class ClassAccuracy:
     """How often the examples of a class were recognised.
 
-    ``alone`` tells that all of them are one recording, so that each could only be judged by its own
-    near copies: the number is too good.
+    ``accuracy`` is None where none could be judged: a class with one example is unknown without it.
+    ``interval`` is as that of an ``Evaluation``. ``examples`` are those that were judged. ``alone``
+    tells that all of them are one recording, so that each could only be judged by its own near
+    copies: the number is too good.
     """
 
     label: str
-    accuracy: float
+    accuracy: float | None
+    interval: tuple[float, float] | None
     examples: int
     recordings: int
     alone: bool
@@ -70,6 +74,7 @@ class Evaluation:
         calibration_error: how far the probabilities are from the accuracy, on average (the
             expected calibration error in ten bins; Naeini et al., 2015).
         outcomes: one entry an example.
+        trials: how many recordings were judged.
         thumbnail: gives the picture of an example, by its id, as a small JPEG; notebooks show it.
     """
 
@@ -82,6 +87,7 @@ class Evaluation:
     class_ids: tuple[int, ...]
     calibration_error: float
     outcomes: tuple[Outcome, ...]
+    trials: int
     thumbnail: Callable[[int], bytes] | None = field(default=None, repr=False, compare=False)
 
     def _repr_html_(self) -> str:
@@ -93,6 +99,7 @@ class Evaluation:
             [
                 (item.label, f"{item.accuracy:.0%}{'*' if item.alone else ''}", item.examples)
                 for item in self.per_class
+                if item.accuracy is not None
             ],
             self.labels,
             self.confusion,
@@ -123,9 +130,18 @@ class Lesson:
     groups: Sequence[int]
     labels: Mapping[int, str]
 
-    def taught(self, name: str) -> Head:
-        """A head of that name that has learnt all of it. Raises SettingError."""
-        head = make_head(name)
+    @property
+    def counts(self) -> dict[int, int]:
+        """How many examples each class has, in the order of the classes."""
+        own = Counter(self.class_ids)
+        return {class_id: own[class_id] for class_id in self.labels}
+
+    def taught(self, name: str, head: Head | None = None) -> Head:
+        """A head that has learnt all of it: a new one of that name, or the one that is given.
+
+        Raises SettingError.
+        """
+        head = make_head(name) if head is None else head
         head.partial_fit(self.vectors, self.class_ids, self.keys, list(self.labels), self.groups)
         return head
 
@@ -138,18 +154,26 @@ def make_head(name: str) -> Head:
     return HEADS[name]()
 
 
-def evaluate(lesson: Lesson, name: str) -> Evaluation:
+def evaluate(lesson: Lesson, name: str, head: Head | None = None) -> Evaluation:
     """Judge a head by what it says of each example without the example's recording.
 
-    Where a class has only one recording, only the example itself is left out, and that is said.
+    Where a class has only one recording, only the example itself is left out, and that is said. The
+    only example of a class is not judged.
+
+    Args:
+        lesson: the examples.
+        name: of the head.
+        head: a new one, if it is not one of ``HEADS``.
 
     Raises:
         SettingError: there is no such head.
-        InputError: fewer than two classes have examples.
+        InputError: fewer than two classes have examples, or none has two.
     """
     if len(set(lesson.class_ids)) < 2:
         raise InputError("There is nothing to tell apart yet: add examples of two classes.")
-    held = lesson.taught(name).held_out()
+    held = lesson.taught(name, head).held_out()
+    if not len(held.keys):
+        raise InputError("There is nothing to judge by yet: add a second example of a class.")
     groups = dict(zip(lesson.keys, lesson.groups, strict=True))
     return summarize(name, held, [groups[key] for key in held.keys.tolist()], lesson.labels)
 
@@ -164,19 +188,14 @@ def summarize(
     right = predicted == held.codes
     confusion = np.zeros((len(ids), len(ids)), np.int64)
     np.add.at(confusion, (held.codes, predicted), 1)
-    accuracy = float(right.mean())
+    accuracy, trials = float(right.mean()), len(np.unique(group_of))
     return Evaluation(
         head=head,
         accuracy=accuracy,
-        interval=_wilson(accuracy, len(np.unique(group_of))),
+        interval=_wilson(accuracy, trials),
+        trials=trials,
         per_class=tuple(
-            ClassAccuracy(
-                label=labels[class_id],
-                accuracy=float(right[mine].mean()) if mine.any() else math.nan,
-                examples=int(mine.sum()),
-                recordings=len(np.unique(group_of[mine])),
-                alone=bool(held.alone[mine].any()),
-            )
+            _of_class(labels[class_id], right[mine], group_of[mine], held.alone[mine])
             for code, class_id in enumerate(ids)
             for mine in [held.codes == code]
         ),
@@ -197,6 +216,25 @@ def summarize(
     )
 
 
+def _of_class(
+    label: str,
+    right: npt.NDArray[np.bool_],
+    groups: npt.NDArray[np.int64],
+    alone: npt.NDArray[np.bool_],
+) -> ClassAccuracy:
+    """Of the examples of one class, each [n]."""
+    recordings = len(np.unique(groups))
+    accuracy = float(right.mean()) if len(right) else None
+    return ClassAccuracy(
+        label=label,
+        accuracy=accuracy,
+        interval=None if accuracy is None else _wilson(accuracy, recordings),
+        examples=len(right),
+        recordings=recordings,
+        alone=bool(alone.any()),
+    )
+
+
 def best_head(lesson: Lesson) -> tuple[str, dict[str, Evaluation]]:
     """The head to take, and the evaluations that tell why.
 
@@ -206,7 +244,7 @@ def best_head(lesson: Lesson) -> tuple[str, dict[str, Evaluation]]:
     found = {name: evaluate(lesson, name) for name in HEADS}
     usual = found["ridge"]
     best = max(found.values(), key=lambda evaluation: evaluation.accuracy)
-    trials = max(len(set(lesson.groups)), 1)
+    trials = usual.trials
     error = math.sqrt(max(usual.accuracy * (1 - usual.accuracy), 0.25 / trials) / trials)
     return (best if best.accuracy > usual.accuracy + error else usual).head, found
 
@@ -225,7 +263,10 @@ def plane(vectors: Float32Array) -> Float32Array:
     for _ in range(6):
         basis, _ = np.linalg.qr(centred.T @ (centred @ basis))
     _, _, turned = np.linalg.svd(centred @ basis, full_matrices=False)
-    places = centred @ (basis @ turned[:2].T)
+    axes = basis @ turned[:2].T
+    # An axis and its mirror image are as good: the same one is taken each time.
+    axes *= np.sign(axes[np.abs(axes).argmax(axis=0), [0, 1]])
+    places = centred @ axes
     return np.asarray(places / max(float(np.abs(places).max()), _SMALLEST), np.float32)
 
 

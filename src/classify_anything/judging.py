@@ -11,21 +11,22 @@ from classify_anything.backbones import Backbone
 from classify_anything.errors import DatasetError, InputError
 from classify_anything.evaluation import Evaluation, Lesson, summarize
 from classify_anything.formats import Item, read_dataset
-from classify_anything.heads import HeldOut
+from classify_anything.heads import Head, HeldOut
 from classify_anything.images import to_square
 from classify_anything.parallel import in_parallel
 from classify_anything.store import clean_label
 from classify_anything.types import Float32Array
 
 
-def judge_folder(folder: Path, lesson: Lesson, name: str, backbone: Backbone) -> Evaluation:
-    """How often a head that has learnt a lesson is right on a folder per class.
+def judge_folder(
+    folder: Path, lesson: Lesson, name: str, unlearnt: Head, backbone: Backbone
+) -> Evaluation:
+    """How often a head is right on a folder per class, when it has learnt a lesson.
 
     Raises:
         DatasetError: there is nothing in it that can be judged.
-        SettingError: there is no such head.
     """
-    head = lesson.taught(name)
+    head = lesson.taught(name, unlearnt)
     codes = {clean_label(label).casefold(): n for n, label in enumerate(lesson.labels.values())}
     items = (item for item in read_dataset([folder]).items if isinstance(item, Item))
     judged = [(item, codes.get(str(item.label).casefold())) for item in items]

@@ -18,6 +18,8 @@ from classify_anything.store import Snapshot
 from classify_anything.types import Class, Float32Array, Neighbor, Prediction, Settings
 
 _GROWTH = 1.5
+_STALE = 0.2
+"""What examples look like without their recording is found out anew when so many have changed."""
 _BEFORE_CHOOSING = "ridge"
 """The head that is taken until there is enough to choose by."""
 
@@ -27,6 +29,10 @@ class Knowledge:
 
     Args:
         head: what decides; without one, what the settings say.
+
+    Attributes:
+        chooses: whether it finds out by itself which head is best, where the settings leave that
+            open. That takes a second or more, so a server does it aside: see ``to_choose_by``.
     """
 
     def __init__(self, head: Head | None = None) -> None:
@@ -36,8 +42,10 @@ class Knowledge:
         self.head_name = self.settings.head if head is None else "own"
         self._given = head is not None
         self._head = make_head(self.settings.head) if head is None else head
+        self.chooses = True
         self._chosen_on = 0
         self._compared_on = 0
+        self._changes = 0
         self._familiar: Float32Array = np.empty(0, np.float32)
 
     def apply(self, snapshot: Snapshot, vectors: Float32Array) -> None:
@@ -46,7 +54,7 @@ class Knowledge:
         for example_id in [id_ for id_ in stale if id_ in self.members]:
             self._head.remove([example_id])
             self.members.discard(example_id)
-            self._compared_on = 0
+            self._changes += 1
         self.classes = {item.id: item for item in snapshot.classes}
         present = [row for row in snapshot.rows if not row.removed]
         self._head.partial_fit(
@@ -58,6 +66,7 @@ class Knowledge:
         )
         for row in present:
             self.members.add(row.example_id, row.class_id, row.recording_id)
+        self._changes += len(present)
         self._follow(snapshot.settings)
 
     def lesson(self) -> Lesson:
@@ -110,10 +119,10 @@ class Knowledge:
         A prediction is known if the share of these below its own familiarity is at least the
         strictness. Empty while no class has two recordings.
         """
-        if len(self.members) and has_grown(self._compared_on, len(self.members)):
+        if len(self.members) and self._changes > _STALE * self._compared_on:
             held = self._head.held_out()
             self._familiar = np.sort(held.familiarities[~held.alone])
-            self._compared_on = len(self.members)
+            self._compared_on, self._changes = len(self.members), 0
         return self._familiar
 
     def threshold(self) -> float | None:
@@ -143,7 +152,9 @@ class Knowledge:
         Raises:
             SettingError: the head was given to ``Classifier``, and cannot be made again.
         """
-        return Knowledge(self.unlearnt() if self._given else None)
+        fresh = Knowledge(self.unlearnt() if self._given else None)
+        fresh.chooses = self.chooses
+        return fresh
 
     def nearest(self, embedding: npt.ArrayLike, count: int) -> tuple[Neighbor, ...]:
         """The examples most like an embedding, float [d], nearest first."""
@@ -157,25 +168,40 @@ class Knowledge:
         changed = settings.head != self.settings.head
         self.settings = settings
         if changed and not self._given:
-            self._chosen_on = self._compared_on = 0
+            self._chosen_on = 0
             if settings.head != AUTOMATIC:
                 self._take(settings.head)
 
     def _take(self, name: str) -> None:
         if name != self.head_name:
             self._head, self.head_name = self.lesson().taught(name), name
-            self._compared_on = 0
+            self._compared_on, self._changes = 0, 1
 
     def choose(self) -> None:
         """Take the head that is best now, if that is to be found out, and it is time to."""
         if self.settings.head != AUTOMATIC or self._given:
             return
+        if self._chosen_on == 0:
+            self._take(_BEFORE_CHOOSING)
+        lesson = self.to_choose_by() if self.chooses else None
+        if lesson:
+            self.take_choice(best_head(lesson)[0], lesson)
+
+    def to_choose_by(self) -> Lesson | None:
+        """What the best head is to be found out with (``best_head``), if it is time to."""
+        if self.settings.head != AUTOMATIC or self._given:
+            return None
         if not has_grown(self._chosen_on, len(self.members), _GROWTH):
-            return
-        self._chosen_on = len(self.members)
+            return None
         counts = [self.members.count(class_id) for class_id in self.classes]
         enough = sum(count > 0 for count in counts) > 1 and max(counts) > 1
-        self._take(best_head(self.lesson())[0] if enough else _BEFORE_CHOOSING)
+        return self.lesson() if enough else None
+
+    def take_choice(self, name: str, lesson: Lesson) -> None:
+        """Take the head that a lesson has shown to be the best one."""
+        if self.settings.head == AUTOMATIC and not self._given:
+            self._chosen_on = len(lesson.keys)
+            self._take(name)
 
     def _familiarity(self, decision: Decision) -> float:
         """The share of own examples that are less familiar than this; see ``Prediction``."""

@@ -256,6 +256,20 @@ class Project:
         self._knowledge.choose()
         return self._knowledge.head_name
 
+    def to_choose_by(self) -> Lesson | None:
+        """What the best head is to be chosen by, if it is time to; see ``Knowledge``."""
+        self.refresh()
+        return self._knowledge.to_choose_by()
+
+    def take_choice(self, name: str, lesson: Lesson) -> None:
+        """Decide with the head that a lesson has shown to be the best, if that is still wanted."""
+        self.refresh()
+        self._knowledge.take_choice(name, lesson)
+
+    def leave_choosing(self) -> None:
+        """Let somebody else choose the best head, by ``to_choose_by`` and ``take_choice``."""
+        self._knowledge.chooses = False
+
     def lesson(self) -> Lesson:
         """All examples as a head learns them: to teach or to judge another one."""
         self.refresh()

@@ -24,17 +24,20 @@ class Reduced:
         graph: with the one output ``embedding``.
         backbone: that graph, open.
         taught: a head that has learnt all examples as this network sees them.
-        accuracy: the share of examples known without their recording, before and after.
+        accuracy: the share of examples known without their recording, before and after; None
+            where none can be judged.
     """
 
     graph: onnx.ModelProto
     backbone: Backbone
     taught: Taught
-    accuracy: tuple[float, float]
+    accuracy: tuple[float, float] | None
 
     @property
     def note(self) -> str:
         """What it costs, in words."""
+        if self.accuracy is None:
+            return "What it costs cannot be told: no class has two examples."
         before, after = self.accuracy
         return f"{after:.1%} right, where the project is {before:.1%} right."
 
@@ -65,4 +68,6 @@ def reduced(
     small = load_backbone(target)
     before = teach(ask, lesson)
     after = teach(ask, embedded_anew(ask, lesson, small.for_workers().embed, size))
-    return Reduced(onnx.load(target), small, after, (before.accuracy(), after.accuracy()))
+    was, now = before.accuracy(), after.accuracy()
+    known = None if was is None or now is None else (was, now)
+    return Reduced(onnx.load(target), small, after, known)

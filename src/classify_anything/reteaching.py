@@ -55,9 +55,11 @@ class Taught:
             return None
         return threshold(self.familiar(), self._strictness)
 
-    def accuracy(self) -> float:
-        """The share of examples it knows without their recording."""
+    def accuracy(self) -> float | None:
+        """The share of examples it knows without their recording; None if none can be judged."""
         held = self._held_out()
+        if not len(held.keys):
+            return None
         groups = dict(zip(self.lesson.keys, self.lesson.groups, strict=True))
         recordings = [groups[key] for key in held.keys.tolist()]
         return summarize("", held, recordings, self.lesson.labels).accuracy

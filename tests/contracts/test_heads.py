@@ -159,7 +159,68 @@ def _decide_as_told(frozen: Frozen, unit: np.ndarray) -> tuple[np.ndarray, float
     if frozen.name == "means":
         return exponents / exponents.sum(), float(best[0])
     variance = 1 - similarities @ arrays["inverse"] @ similarities
+    best = np.sort((scores / arrays["heights"])[frozen.taught])[::-1]
     return exponents / exponents.sum(), float(2 * (best[0] - best[1]) - 3 * variance)
+
+
+def test_each_is_judged_as_if_its_group_had_never_been(
+    head: Head, make_head: Callable[[], Head]
+) -> None:
+    """The closed forms say what a head says that was really taught without the group."""
+    random = np.random.default_rng(3)
+    codes = np.repeat(np.arange(12) % 3, 4)
+    rows = np.eye(8)[codes] + 0.5 * np.repeat(random.standard_normal((12, 8)), 4, axis=0)
+    rows = (rows + 0.1 * random.standard_normal(rows.shape)).astype(np.float32)
+    groups = np.repeat(np.arange(12), 4)
+    kept = np.flatnonzero((np.arange(48) % 7 != 0) | (codes == 2))  # classes of several sizes
+    head.partial_fit(
+        rows[kept], codes[kept].tolist(), keys=kept, classes=range(3), groups=groups[kept]
+    )
+    held = head.held_out()
+    assert not held.alone.any()
+    assert sorted(held.keys.tolist()) == kept.tolist()
+    for key, code, said, familiarity in zip(
+        held.keys, held.codes, held.probabilities, held.familiarities, strict=True
+    ):
+        rest = kept[groups[kept] != groups[key]]
+        other = make_head()
+        other.partial_fit(
+            rows[rest], codes[rest].tolist(), keys=rest, classes=range(3), groups=groups[rest]
+        )
+        other.decide(rows[key])
+        _take_over_what_was_tuned(head, other)
+        decision = other.decide(rows[key])
+        assert code == codes[key]
+        np.testing.assert_allclose(said, decision.probabilities, atol=2e-5)
+        assert familiarity == pytest.approx(decision.familiarity, abs=1e-4)
+
+
+def _take_over_what_was_tuned(head: Head, other: Head) -> None:
+    """Temperature and penalty are found on all examples; what is left out has no say in them."""
+    if isinstance(head, ClassMeansHead | RidgeHead):
+        other._temperature = head._temperature
+    if isinstance(head, RidgeHead):
+        rows = other._rows.vectors[other._chosen]
+        kernel = (rows @ rows.T).astype(np.float64)
+        other._solution._inverse = np.linalg.inv(
+            kernel + head._solution.penalty * np.eye(len(rows))
+        )
+
+
+def test_the_only_example_of_a_class_is_not_judged(head: Head) -> None:
+    X, y = clusters()
+    head.partial_fit(
+        [*X, [0, 0, 0, 0, 0, 0, 0, 1]], [*y, "rare"], classes=["empty", *set(y), "rare"]
+    )
+    held = head.held_out()
+    assert sorted(held.keys.tolist()) == list(range(len(X)))
+    assert np.isfinite(held.probabilities).all()
+    assert np.isfinite(held.familiarities).all()
+
+
+def test_of_one_example_a_class_nothing_is_judged(head: Head) -> None:
+    head.partial_fit(np.eye(3), ["a", "b", "c"])
+    assert len(head.held_out().keys) == 0
 
 
 def test_a_frozen_head_tells_all_that_is_needed_to_decide(make_head) -> None:

@@ -71,7 +71,7 @@ def _print(found: Evaluation) -> None:
         )
     rows = []
     for item, row in zip(found.per_class, found.confusion, strict=True):
-        if item.examples == 0:
+        if item.accuracy is None:
             continue
         mistakes = [
             f"{label} {count}"

@@ -28,8 +28,8 @@ def error_object(error: ClassifyAnythingError) -> dict[str, Any]:
 
 
 def print_json(value: Any) -> None:
-    """One line of JSON, at once."""
-    print_line(json.dumps(value))
+    """One line of JSON, at once. Raises ValueError for what JSON has no word for, as nan."""
+    print_line(json.dumps(value, allow_nan=False))
 
 
 def print_line(text: str) -> None:

@@ -39,8 +39,8 @@ class Frozen:
                Probabilities are softmax(scores / ``temperature``). Familiarity: the highest score.
     ``ridge``  Scores are ``linear`` [classes, d] @ u + ``offsets`` [classes]. Probabilities are
                softmax(scores / ``temperature``). With k = vectors @ u, familiarity is twice the
-               lead of the highest score over the next (0 where there is one class only), less
-               3 · (1 - k · ``inverse`` [n, n] @ k).
+               lead of the highest of scores / ``heights`` [classes] over the next (0 where one
+               class only is taught), less 3 · (1 - k · ``inverse`` [n, n] @ k).
     """
 
     name: Literal["knn", "means", "ridge"]

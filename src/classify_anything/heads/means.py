@@ -12,7 +12,7 @@ from classify_anything.heads.calibration import (
     softmax,
 )
 from classify_anything.heads.frozen import Frozen
-from classify_anything.heads.memory import MOST_JUDGED, Memory, evenly
+from classify_anything.heads.memory import Memory
 from classify_anything.heads.nearby import Nearby
 from classify_anything.heads.protocol import Decision, HeldOut, Int64Array
 from classify_anything.heads.rows import directions
@@ -59,6 +59,7 @@ class ClassMeansHead(Memory):
     def held_out(self) -> HeldOut:
         """What it would say of each example, had it not seen the example's group."""
         self._check_fitted()
+        self._calibrate()
         judged, scores, alone = self._scores_without()
         return HeldOut(
             self._rows.keys[judged],
@@ -94,7 +95,7 @@ class ClassMeansHead(Memory):
         """The rows that are judged, their scores without their group, and which are left alone."""
         sums, counts = self._class_sums()
         codes, vectors = self._rows.codes, self._rows.vectors
-        judged = evenly(codes, MOST_JUDGED)
+        judged = self._judged()
         groups, alone = self._left_out(np.arange(len(self)))
         scores = np.empty((len(judged), len(counts)), np.float32)
         for group in np.unique(groups[judged]):
@@ -111,10 +112,9 @@ class ClassMeansHead(Memory):
         if not has_grown(self._calibrated_on, len(self)):
             return
         self._calibrated_on = len(self)
-        judged, scores, _ = self._scores_without()
-        codes = self._rows.codes[judged]
+        judged, scores, alone = self._scores_without()
+        codes, scores = self._rows.codes[judged[~alone]], np.maximum(scores[~alone], _UNLIKE)
         weights = class_weights(codes, len(self._codes))
-        scores = np.maximum(scores, _UNLIKE)
         self._temperature = fit_temperature(scores, codes, weights, _USUAL_TEMPERATURE)
 
 

@@ -122,8 +122,7 @@ class Memory(ClassifierEstimator, ABC):
 
     def remove(self, keys: Iterable[int]) -> None:
         """Forget the examples with these keys; the class stays. Raises NotFoundError."""
-        self._rows.remove(keys)
-        self._moved()
+        self._forgotten(self._rows.remove(keys))
 
     def remove_class(self, label: Hashable) -> None:
         """Forget a class and all its examples. Raises InputError for an unknown one."""
@@ -209,7 +208,8 @@ class Memory(ClassifierEstimator, ABC):
     def held_out(self) -> HeldOut:
         """What it would say of each example, had it not seen the example's group.
 
-        Where all examples of a class are one group, only the example itself is left out.
+        Where all examples of a class are one group, only the example itself is left out. The only
+        example of a class cannot be judged: without it there is no such class.
         """
 
     @abstractmethod
@@ -226,6 +226,17 @@ class Memory(ClassifierEstimator, ABC):
         groups[alone] = groups.max(initial=0) + 1 + np.arange(int(alone.sum()))
         return groups, alone
 
+    def _has_others(self, rows: Int64Array) -> npt.NDArray[np.bool_]:
+        """Which of these rows have another one of their class among them, so can be judged."""
+        codes = self._rows.codes[rows]
+        counts: npt.NDArray[np.int64] = np.bincount(codes, minlength=len(self._codes))
+        return counts[codes] > 1
+
+    def _judged(self) -> Int64Array:
+        """The rows that tell how good the head is."""
+        able = np.flatnonzero(self._has_others(np.arange(len(self))))
+        return able[evenly(self._rows.codes[able], MOST_JUDGED)]
+
     def _by_class(self, rows: Int64Array) -> Int64Array:
         """The places in ``rows`` that put them in order: by class, the oldest of each first."""
         return np.lexsort((self._rows.keys[rows], self._rows.codes[rows]))
@@ -238,8 +249,12 @@ class Memory(ClassifierEstimator, ABC):
         """Called after examples were learnt."""
 
     def _moved(self) -> None:
-        """Called after examples were forgotten, or the order of classes changed."""
+        """Called after the rows have changed in another way, or the order of classes."""
         self._changed()
+
+    def _forgotten(self, moves: list[tuple[int, int]]) -> None:  # noqa: ARG002 - for ridge
+        """Called after examples were forgotten; ``moves`` are those of ``Rows.remove``."""
+        self._moved()
 
     def _reorder(self, classes: Sequence[Hashable], also: Sequence[Hashable]) -> None:
         """Take a new order of classes. Classes that still have examples must be among them."""

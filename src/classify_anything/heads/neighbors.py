@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from classify_anything.errors import InputError
 from classify_anything.heads.frozen import Frozen
-from classify_anything.heads.memory import MOST_JUDGED, Memory, evenly
+from classify_anything.heads.memory import Memory
 from classify_anything.heads.nearby import Nearby
 from classify_anything.heads.protocol import Decision, HeldOut, Int64Array
 from classify_anything.types import Float32Array
@@ -82,7 +82,7 @@ class KNeighborsHead(Memory):
         """What it would say of each example, had it not seen the example's group."""
         self._check_fitted()
         rows, count = self._rows, len(self)
-        judged = evenly(rows.codes, MOST_JUDGED)
+        judged, total = self._judged(), rows.mean * count
         groups, alone = self._left_out(np.arange(count))
         probabilities = np.zeros((len(judged), len(self._codes)), np.float32)
         familiarities = np.zeros(len(judged), np.float32)
@@ -94,9 +94,15 @@ class KNeighborsHead(Memory):
                 left = np.flatnonzero(own > -np.inf)
                 near = Nearby(left, own[left])
                 chosen = self._best(near, min(self.n_neighbors, len(left)))
-                probabilities[place] = self._vote(left[chosen], near.similarities[chosen])
+                probabilities[place] = self._vote(
+                    left[chosen], near.similarities[chosen], self._votes(left)
+                )
+                gone = np.flatnonzero(groups == groups[judged[place]])
                 familiarities[place] = self._familiarity(
-                    rows.vectors[judged[place]], near, int(probabilities[place].argmax())
+                    rows.vectors[judged[place]],
+                    near,
+                    int(probabilities[place].argmax()),
+                    (total - rows.vectors[gone].sum(axis=0)) / max(len(left), 1),
                 )
         return HeldOut(
             rows.keys[judged], rows.codes[judged], probabilities, familiarities, alone[judged]
@@ -105,30 +111,36 @@ class KNeighborsHead(Memory):
     def _decide(self, unit: Float32Array, near: Nearby) -> Decision:
         chosen = self._best(near, min(self.n_neighbors, len(self)))
         rows, similarities = near.rows[chosen], near.similarities[chosen]
-        probabilities = self._vote(rows, similarities)
+        probabilities = self._vote(rows, similarities, self._votes())
         familiarity = 0.0
         if len(rows):
-            familiarity = self._familiarity(unit, near, int(probabilities.argmax()))
+            best = int(probabilities.argmax())
+            familiarity = self._familiarity(unit, near, best, self._rows.mean)
         return Decision(probabilities, self._rows.keys[rows], similarities, familiarity)
 
-    def _vote(self, chosen: Int64Array, similarities: Float32Array) -> Float32Array:
+    def _vote(
+        self, chosen: Int64Array, similarities: Float32Array, votes: npt.NDArray[np.float64]
+    ) -> Float32Array:
         if len(chosen) == 0:
             return np.zeros(len(self._codes), np.float32)
         codes = self._rows.codes[chosen]
-        weights = self._votes()[codes]
+        weights = votes[codes]
         if self.weights == "distance":
             weights = weights / np.maximum(1 - similarities, _SMALLEST_DISTANCE)
-        votes = np.bincount(codes, weights, minlength=len(self._codes))
-        return np.asarray(votes / votes.sum(), np.float32)
+        given = np.bincount(codes, weights, minlength=len(self._codes))
+        return np.asarray(given / given.sum(), np.float32)
 
-    def _votes(self) -> npt.NDArray[np.float64]:
-        """What a vote for each class weighs, [classes]."""
+    def _votes(self, rows: Int64Array | None = None) -> npt.NDArray[np.float64]:
+        """What a vote for each class weighs, [classes], if these rows are all there is."""
         if not self.balanced:
             return np.ones(len(self._codes))
-        counts = np.bincount(self._rows.codes, minlength=len(self._codes))
+        codes = self._rows.codes if rows is None else self._rows.codes[rows]
+        counts = np.bincount(codes, minlength=len(self._codes))
         return 1 / np.sqrt(np.maximum(counts, 1))
 
-    def _familiarity(self, unit: Float32Array, near: Nearby, code: int) -> float:
+    def _familiarity(
+        self, unit: Float32Array, near: Nearby, code: int, mean: Float32Array
+    ) -> float:
         """The mean similarity to the nearest examples of a class, seen from the examples' mean."""
         own = near.of_class(code, _FAMILIAR, self._rows, unit)
         mine = own.rows
@@ -136,7 +148,6 @@ class KNeighborsHead(Memory):
             return -1.0
         if len(mine) > _FAMILIAR:
             mine = mine[np.argpartition(own.similarities, -_FAMILIAR)[-_FAMILIAR:]]
-        mean = self._rows.mean
         seen, this = self._rows.vectors[mine] - mean, unit - mean
         lengths = np.linalg.norm(seen, axis=1) * np.linalg.norm(this)
         return float((seen @ this / np.maximum(lengths, _SMALLEST_DISTANCE)).mean())

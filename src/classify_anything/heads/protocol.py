@@ -37,6 +37,8 @@ class Decision:
 class HeldOut:
     """What a head says of its own examples, each without the group that it belongs to.
 
+    The only example of a class is not among them: without it there is no such class.
+
     Attributes:
         keys: int64 [n], the examples.
         codes: int64 [n], their classes, as places in ``classes_``.

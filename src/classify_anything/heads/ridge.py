@@ -27,6 +27,10 @@ _SOON = 200
 _MOST = 1500
 """A solution takes no more examples than this, evenly of all classes: its time grows with their
 cube, and more of them hardly change it."""
+_AT_ONCE = 64
+"""Of more examples than this a whole solution is quicker than one update after the other."""
+_GROWTH = 1.5
+"""A whole solution is due when their number has changed so much: a better penalty may be found."""
 
 
 class RidgeHead(Memory):
@@ -38,8 +42,9 @@ class RidgeHead(Memory):
     by number. Scores become probabilities by a temperature that is fitted to the scores of
     examples left out.
 
-    One example more is a rank-one update; the whole solution is made anew only when their number
-    has grown by a fifth.
+    One example more or less is a rank-one update; the whole solution is made anew only when their
+    number has grown by half. Of more than 1,500 examples it takes 1,500, evenly of all classes; a
+    new one then takes the place of the oldest of the class with the most.
 
     Args:
         n_neighbors: how many of the nearest examples are named for a decision.
@@ -62,17 +67,49 @@ class RidgeHead(Memory):
         groups: Iterable[int] | None = None,
     ) -> Self:
         """Learn more examples; see ``Memory.partial_fit``."""
-        before, solution = len(self), self._solution
+        before = len(self)
         super().partial_fit(X, y, keys, classes, groups)
-        new = np.arange(before, len(self))
-        stale = has_grown(self._solved_on, len(self)) or len(self) <= _SOON
-        if solution is not None and not stale and len(self) <= _MOST:
-            for point in self._rows.vectors[new]:
-                solution.add(point)
-            self._chosen = np.concatenate([self._chosen, new])
-        elif len(new) and stale:
-            self._moved()
+        if self._is_updated_by(len(self) - before):
+            for row in range(before, len(self)):
+                self._take_in(row)
         return self
+
+    def _is_updated_by(self, changes: int) -> bool:
+        """Whether the solution can follow so many changes one by one; else it is made anew."""
+        if changes == 0 or self._solution is None:
+            return False
+        stale = len(self) <= _SOON or has_grown(self._solved_on, len(self), _GROWTH)
+        if stale or changes > _AT_ONCE:
+            self._moved()
+        return self._solution is not None
+
+    def _take_in(self, row: int) -> None:
+        assert self._solution
+        if len(self._solution) >= _MOST:
+            codes = self._rows.codes[self._chosen]
+            most = np.bincount(codes).argmax()
+            ages = np.where(codes == most, self._rows.keys[self._chosen], np.iinfo(np.int64).max)
+            self._give_up(int(ages.argmin()))
+        self._solution.add(self._rows.vectors[row])
+        self._chosen = np.append(self._chosen, row)
+
+    def _give_up(self, place: int) -> None:
+        assert self._solution
+        self._solution.remove(place)
+        self._chosen[place] = self._chosen[-1]
+        self._chosen = self._chosen[:-1]
+
+    def _forgotten(self, moves: list[tuple[int, int]]) -> None:
+        if not self._is_updated_by(len(moves)):
+            return
+        for gap, last in moves:
+            places = np.flatnonzero(self._chosen == gap)
+            if len(places) and len(self) >= _MOST:  # another example is to take its place
+                self._moved()
+                return
+            if len(places):
+                self._give_up(int(places[0]))
+            self._chosen[self._chosen == last] = gap
 
     def freeze(self) -> Frozen:
         """What it has learnt, as plain numbers. Raises InputError without examples."""
@@ -80,7 +117,7 @@ class RidgeHead(Memory):
         solution, rows = self._solve(), self._rows
         places = self._by_class(self._chosen)
         order = self._chosen[places]
-        targets, offsets = self._targets()
+        targets, offsets, heights = self._targets()
         linear = (solution.inverse @ targets)[places].T @ rows.vectors[order]
         return Frozen(
             name="ridge",
@@ -92,6 +129,7 @@ class RidgeHead(Memory):
             arrays={
                 "linear": linear.astype(np.float32),
                 "offsets": offsets.astype(np.float32),
+                "heights": heights.astype(np.float32),
                 "inverse": solution.inverse[np.ix_(places, places)].astype(np.float32),
             },
         )
@@ -99,13 +137,15 @@ class RidgeHead(Memory):
     def held_out(self) -> HeldOut:
         """What it would say of each example, had it not seen the example's group."""
         self._check_fitted()
-        scores, familiarities, alone = self._without(self._solve())
+        solution = self._solve()
+        able = self._has_others(self._chosen)
+        scores, familiarities, alone = self._without(solution)
         return HeldOut(
-            self._rows.keys[self._chosen],
-            self._rows.codes[self._chosen],
-            self._probabilities(scores),
-            familiarities,
-            alone,
+            self._rows.keys[self._chosen[able]],
+            self._rows.codes[self._chosen[able]],
+            self._probabilities(scores[able]),
+            familiarities[able],
+            alone[able],
         )
 
     def _decide(self, unit: Float32Array, near: Nearby) -> Decision:
@@ -118,9 +158,9 @@ class RidgeHead(Memory):
         weights, variance = solution.weigh(
             near.similarities[self._chosen] if everything else solution.compare(unit)
         )
-        targets, offsets = self._targets()
+        targets, offsets, heights = self._targets()
         scores = (weights @ targets + offsets)[None]
-        (familiarity,) = _familiarity(scores, np.array([variance]))
+        (familiarity,) = self._familiarity(scores / heights, np.array([variance]))
         return Decision(self._probabilities(scores)[0], keys, similarities, float(familiarity))
 
     def _moved(self) -> None:
@@ -130,59 +170,74 @@ class RidgeHead(Memory):
         """The solution; made anew where it is out of date."""
         if self._solution is None:
             self._chosen = evenly(self._rows.codes, _MOST)
-            codes = self._rows.codes[self._chosen]
-            weights = class_weights(codes, len(self._codes))
-            targets, _ = self._targets()
+            able = self._has_others(self._chosen)
+            targets, _, _ = self._targets()
             points = self._rows.vectors[self._chosen]
-            self._solution = KernelRidge(points, targets, weights)
+            parts = [part for part in self._parts() if able[part].all()]
+            self._solution = KernelRidge(points, targets, parts)
             self._solved_on = len(self)
-            scores, _, _ = self._without(self._solution)
-            scores[:, ~self._taught()] = -np.inf
-            self._temperature = fit_temperature(scores, codes, weights, _USUAL_TEMPERATURE)
+            scores, _, alone = self._without(self._solution)
+            told = able & ~alone
+            codes = self._rows.codes[self._chosen[told]]
+            self._temperature = fit_temperature(
+                np.where(self._taught(), scores[told], -np.inf),
+                codes,
+                class_weights(codes, len(self._codes)),
+                _USUAL_TEMPERATURE,
+            )
         return self._solution
 
     def _without(
         self, solution: KernelRidge
     ) -> tuple[Float64Array, Float32Array, npt.NDArray[np.bool_]]:
         """Scores and familiarity of each example without its group; which are left out alone."""
-        groups, alone = self._left_out(self._chosen)
-        order = np.argsort(groups, kind="stable")
-        parts = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
-        targets, offsets = self._targets()
+        _, alone = self._left_out(self._chosen)
+        parts = self._parts()
+        targets, offsets, heights = self._targets()
         scores, variances = solution.without(parts, targets)
         scores += offsets
-        familiarities = _familiarity(scores, variances)
+        familiarities = self._familiarity(scores / heights, variances)
         codes = self._rows.codes[self._chosen]
         sizes = np.bincount(codes, minlength=len(self._codes))
         for part in parts:
             # Without the part its classes are smaller, so their indicators are larger.
             left = sizes - np.bincount(codes[part], minlength=len(sizes))
             scores[part] *= np.where(left > 0, np.sqrt(sizes / np.maximum(left, 1)), 0)
+            scores[part] *= np.sqrt(1 - len(part) / len(codes))
         return scores, familiarities, alone
 
-    def _targets(self) -> tuple[Float64Array, Float64Array]:
-        """Class indicators [n, classes], smaller for classes with more examples, less their means
-        over the classes, [classes].
+    def _parts(self) -> list[Int64Array]:
+        """The places in the solution that are left out together."""
+        groups, _ = self._left_out(self._chosen)
+        order = np.argsort(groups, kind="stable")
+        return np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
+
+    def _targets(self) -> tuple[Float64Array, Float64Array, Float64Array]:
+        """Class indicators [n, classes] less their means over the classes, these means [classes],
+        and how high an indicator is, [classes]: less for classes with more examples.
         """
         codes = self._rows.codes[self._chosen]
         sizes = np.bincount(codes, minlength=len(self._codes))
-        usual = len(codes) / max(int((sizes > 0).sum()), 1)
+        taught = max(int((sizes > 0).sum()), 1)
+        heights = np.sqrt(len(codes) / taught / np.maximum(sizes, 1))
+        offsets = np.where(sizes > 0, heights, 0) / taught
         targets = np.zeros((len(codes), len(sizes)))
-        targets[np.arange(len(codes)), codes] = np.sqrt(usual / sizes[codes])
-        offsets = targets.max(axis=0, initial=0) / max(int((sizes > 0).sum()), 1)
-        return targets - offsets, offsets
+        targets[np.arange(len(codes)), codes] = heights[codes]
+        return targets - offsets, offsets, heights
 
     def _probabilities(self, scores: Float64Array) -> Float32Array:
         return softmax(np.where(self._taught(), scores, -np.inf), self._temperature)
 
+    def _familiarity(self, shares: Float64Array, variances: Float64Array) -> Float32Array:
+        """The lead of the best class over the next, less the variance: [n].
 
-def _familiarity(scores: Float64Array, variances: Float64Array) -> Float32Array:
-    """The lead of the best class over the next, less the variance: [n].
-
-    Their weights are those that told taught signs from others best (benchmarks/README.md).
-    """
-    lead = np.zeros(len(scores))
-    if scores.shape[1] > 1:
-        ranked = np.partition(scores, -2, axis=1)
-        lead = ranked[:, -1] - ranked[:, -2]
-    return np.asarray(2 * lead - 3 * variances, np.float32)
+        ``shares`` are scores [n, classes] by the height of an indicator, so that the lead is as
+        large for small classes as for large ones. The weights are those that told taught signs from
+        others best (benchmarks/README.md).
+        """
+        of_taught = shares[:, self._taught()]
+        lead = np.zeros(len(shares))
+        if of_taught.shape[1] > 1:
+            ranked = np.partition(of_taught, -2, axis=1)
+            lead = ranked[:, -1] - ranked[:, -2]
+        return np.asarray(2 * lead - 3 * variances, np.float32)

@@ -140,16 +140,21 @@ class Rows:
         self._groups[start:stop] = groups
         self._row_of_key.update(zip(keys.tolist(), range(start, stop), strict=True))
 
-    def remove(self, keys: Iterable[int]) -> None:
-        """Take out the rows with these keys. Raises NotFoundError, and then removes none."""
+    def remove(self, keys: Iterable[int]) -> list[tuple[int, int]]:
+        """Take out the rows with these keys. Raises NotFoundError, and then removes none.
+
+        Gives for each, in turn, the place that it had and that of the row that is there now.
+        """
         keys = list(dict.fromkeys(keys))
         for key in keys:
             if key not in self._row_of_key:
                 raise NotFoundError(f"No example with the key {key}.")
+        moves = []
         for key in keys:
             gap = self._row_of_key.pop(key)
             self._sum -= self._vectors[gap]
             last = len(self)
+            moves.append((gap, last))
             if self._sketch is not None:
                 self._sketch.move_last(gap)
             if gap != last:
@@ -158,6 +163,7 @@ class Rows:
                 self._codes[gap] = self._codes[last]
                 self._groups[gap] = self._groups[last]
                 self._row_of_key[int(self._keys[gap])] = gap
+        return moves
 
     def recode(self, codes: npt.NDArray[np.int64]) -> None:
         """Give every row a new class code: ``codes[old]``."""

@@ -23,6 +23,7 @@ from classify_anything.formats import STATIC
 from classify_anything.server import live
 from classify_anything.server.access import Guard
 from classify_anything.server.backbones import Backbones
+from classify_anything.server.evaluations import Evaluations
 from classify_anything.server.exports import Exports
 from classify_anything.server.imports import Imports
 from classify_anything.server.messages import (
@@ -86,6 +87,7 @@ def create_app(project: Served, token: str | None = None) -> FastAPI:
     app.state.project = project
     app.state.imports = Imports(project)
     app.state.exports = Exports(project)
+    app.state.evaluations = Evaluations(project)
     app.state.backbones = Backbones(project)
     app.add_middleware(Guard, token=token)
 

@@ -197,11 +197,12 @@ class SettingsEdit(Message):
 
 
 class ClassAccuracyInfo(Message):
-    """How often the examples of a class were recognised; null if it has none."""
+    """How often the examples of a class were recognised; null if none could be judged."""
 
     class_id: int
     accuracy: float | None
-    examples: int
+    interval: tuple[float, float] | None = Field(description="95 %; a recording is one trial.")
+    examples: int = Field(description="That were judged: the only example of a class is not.")
     recordings: int
     alone: bool = Field(description="All of one recording, so the number is too good.")
 

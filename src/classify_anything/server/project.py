@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from classify_anything.classifier import Classifier
+from classify_anything.evaluation import best_head
 from classify_anything.server.frames import FrameJob
 from classify_anything.server.messages import (
     AddFrame,
@@ -37,6 +38,7 @@ class LiveProject(Served):
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="classifier")
         try:
             self._classifier = self._thread.submit(open_classifier).result()
+            self._classifier.leave_choosing()
             self._state = self._thread.submit(to_state, self._classifier).result()
         except BaseException:
             self._thread.shutdown()
@@ -96,6 +98,14 @@ class LiveProject(Served):
             await asyncio.sleep(_POLL_SECONDS)
             if self._watchers:
                 await self.run(Classifier.refresh)
+            await self._choose_head()
+
+    async def _choose_head(self) -> None:
+        """Find out beside the live answer which head is best, when it is time to."""
+        lesson = await self.run(Classifier.to_choose_by)
+        if lesson:
+            best, _ = await asyncio.to_thread(best_head, lesson)
+            await self.run(lambda clf: clf.take_choice(best, lesson))
 
     def close(self) -> None:
         """Let the last job end, and close the project."""
@@ -104,6 +114,7 @@ class LiveProject(Served):
 
     def _run(self, job: Callable[[Classifier], T]) -> tuple[T, State]:
         result = job(self._classifier)
-        if self._classifier.revision == self._state.revision:
+        known = self._state.revision, self._state.settings.deciding
+        if (self._classifier.revision, self._classifier.head_name) == known:
             return result, self._state
         return result, to_state(self._classifier)

@@ -128,7 +128,14 @@ _SAMPLES: tuple[Message, ...] = (
             calibration_error=0.05,
             class_ids=[1],
             per_class=[
-                ClassAccuracyInfo(class_id=1, accuracy=0.9, examples=2, recordings=1, alone=True)
+                ClassAccuracyInfo(
+                    class_id=1,
+                    accuracy=0.9,
+                    interval=(0.5, 1.0),
+                    examples=2,
+                    recordings=1,
+                    alone=True,
+                )
             ],
             confusion=[[2]],
             outcomes=[OutcomeInfo(example_id=7, class_id=1, predicted=1, probability=0.92)],

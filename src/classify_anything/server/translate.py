@@ -56,11 +56,15 @@ def to_settings(classifier: Classifier) -> SettingsInfo:
     )
 
 
-def to_report(lesson: Lesson, head: str, revision: int) -> Report:
-    """The evaluation of all heads; needs no classifier, so it can be made on any thread."""
+def to_report(lesson: Lesson, head: str, revision: int, *, automatic: bool) -> Report:
+    """The evaluation of all heads; needs no classifier, so it can be made on any thread.
+
+    A head that is chosen automatically changes by itself, and needs no advice to.
+    """
     best, found = best_head(lesson)
     now = found[head] if head in found else found[best]
     ids = list(lesson.labels)
+    advice = advise(now, lesson.counts, None if automatic else found[best])
     return Report(
         evaluation=EvaluationInfo(
             revision=revision,
@@ -72,7 +76,8 @@ def to_report(lesson: Lesson, head: str, revision: int) -> Report:
             per_class=[
                 ClassAccuracyInfo(
                     class_id=class_id,
-                    accuracy=item.accuracy if item.examples else None,
+                    accuracy=item.accuracy,
+                    interval=item.interval,
                     examples=item.examples,
                     recordings=item.recordings,
                     alone=item.alone,
@@ -103,7 +108,7 @@ def to_report(lesson: Lesson, head: str, revision: int) -> Report:
                 example_ids=list(one.example_ids),
                 head=one.head,
             )
-            for one in advise(now, found, ids)
+            for one in advice
         ],
     )
 

@@ -199,7 +199,8 @@ export interface paths {
          * Evaluation
          * @description How often the head is right on examples seen without their recording, and what would help.
          *
-         *     It is made aside, so the live answer goes on. 400 while fewer than two classes have examples.
+         *     It is made aside, so the live answer goes on, and once for all who ask. 400 while fewer than two
+         *     classes have examples, or none has two.
          */
         get: operations["evaluation_api_evaluation_get"];
         put?: never;
@@ -811,14 +812,25 @@ export interface components {
         };
         /**
          * ClassAccuracyInfo
-         * @description How often the examples of a class were recognised; null if it has none.
+         * @description How often the examples of a class were recognised; null if none could be judged.
          */
         ClassAccuracyInfo: {
             /** Class Id */
             class_id: number;
             /** Accuracy */
             accuracy: number | null;
-            /** Examples */
+            /**
+             * Interval
+             * @description 95 %; a recording is one trial.
+             */
+            interval: [
+                number,
+                number
+            ] | null;
+            /**
+             * Examples
+             * @description That were judged: the only example of a class is not.
+             */
             examples: number;
             /** Recordings */
             recordings: number;

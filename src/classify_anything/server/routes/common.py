@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from classify_anything.classifier import Classifier
 from classify_anything.server.backbones import Backbones
+from classify_anything.server.evaluations import Evaluations
 from classify_anything.server.exports import Exports
 from classify_anything.server.imports import Imports
 from classify_anything.server.messages import ErrorReply, State
@@ -34,6 +35,11 @@ def _backbones(request: Request) -> Backbones:
     return backbones
 
 
+def _evaluations(request: Request) -> Evaluations:
+    evaluations: Evaluations = request.app.state.evaluations
+    return evaluations
+
+
 def _exports(request: Request) -> Exports:
     _project(request).expect_project()
     exports: Exports = request.app.state.exports
@@ -43,6 +49,7 @@ def _exports(request: Request) -> Exports:
 ProjectOf = Annotated[Served, Depends(_project)]
 ImportsOf = Annotated[Imports, Depends(_imports)]
 BackbonesOf = Annotated[Backbones, Depends(_backbones)]
+EvaluationsOf = Annotated[Evaluations, Depends(_evaluations)]
 ExportsOf = Annotated[Exports, Depends(_exports)]
 
 

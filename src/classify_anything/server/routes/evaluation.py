@@ -7,16 +7,11 @@ import asyncio
 from fastapi import APIRouter
 
 from classify_anything.classifier import Classifier
-from classify_anything.evaluation import Lesson
 from classify_anything.server.messages import ExampleMap, Report, SettingsEdit, State
-from classify_anything.server.routes.common import ALWAYS, ProjectOf, change
-from classify_anything.server.translate import to_map, to_report
+from classify_anything.server.routes.common import ALWAYS, EvaluationsOf, ProjectOf, change
+from classify_anything.server.translate import to_map
 
 router = APIRouter(prefix="/api", responses=ALWAYS)
-
-
-def _lesson(classifier: Classifier) -> tuple[Lesson, str, int]:
-    return classifier.lesson(), classifier.head_name, classifier.revision
 
 
 @router.patch("/settings")
@@ -28,16 +23,17 @@ async def edit_settings(project: ProjectOf, body: SettingsEdit) -> State:
 
 
 @router.get("/evaluation")
-async def evaluation(project: ProjectOf) -> Report:
+async def evaluation(evaluations: EvaluationsOf) -> Report:
     """How often the head is right on examples seen without their recording, and what would help.
 
-    It is made aside, so the live answer goes on. 400 while fewer than two classes have examples.
+    It is made aside, so the live answer goes on, and once for all who ask. 400 while fewer than two
+    classes have examples, or none has two.
     """
-    return await asyncio.to_thread(to_report, *await project.run(_lesson))
+    return await evaluations.report()
 
 
 @router.get("/examples/map")
 async def example_map(project: ProjectOf) -> ExampleMap:
     """Where each example lies in the plane: near ones look alike."""
-    lesson, _, _ = await project.run(_lesson)
+    lesson = await project.run(Classifier.lesson)
     return await asyncio.to_thread(to_map, lesson)

@@ -36,10 +36,11 @@ export interface Classes {
 
 type Parameters = Knowledge["head"];
 
-/** The score of a class is row · unit + offset. */
+/** The score of a class is row · unit + offset; the height is that of its indicators. */
 interface Linear {
   row: Float32Array;
   offset: number;
+  height: number;
 }
 
 const SMALLEST_DISTANCE = 1e-5;
@@ -54,6 +55,8 @@ export class KNeighbors implements Head {
   readonly #rows: Rows;
   readonly #classes: Classes;
   readonly #parameters: Parameters;
+  /** Of all examples; null after a change. */
+  #mean: Float32Array | null = null;
 
   constructor(rows: Rows, classes: Classes, parameters: Parameters) {
     this.#rows = rows;
@@ -61,8 +64,13 @@ export class KNeighbors implements Head {
     this.#parameters = parameters;
   }
 
-  learn(): void {}
-  forget(): void {}
+  learn(): void {
+    this.#mean = null;
+  }
+
+  forget(): void {
+    this.#mean = null;
+  }
 
   decide({ unit, similarities, near }: Query): Decision {
     const { weights, balanced } = this.#parameters;
@@ -87,7 +95,7 @@ export class KNeighbors implements Head {
       .filter(({ slot }) => rows.classOf(slot) === classId)
       .sort((a, b) => b.similarity - a.similarity)
       .slice(0, FAMILIAR);
-    const mean = meanOf(rows.alive.map((slot) => rows.vector(slot)), rows.dimension);
+    const mean = (this.#mean ??= meanOf(rows.alive.map((slot) => rows.vector(slot)), rows.dimension));
     const seen = unit.map((value, i) => value - mean[i]!);
     return sum(mine.map(({ slot }) => cosine(rows.vector(slot).map((value, i) => value - mean[i]!), seen))) / mine.length;
   }
@@ -155,8 +163,12 @@ export class Ridge implements Head {
     this.#temperature = temperature;
     this.#solution = new KernelRidge(rows, penalty);
     const rowOf = (place: number) => knowledge.linear.subarray(place * dimension, (place + 1) * dimension);
+    const taught = knowledge.offsets.filter((offset) => offset > 0).length;
     this.#linear = new Map(
-      classes.ids.map((id, place) => [id, { row: rowOf(place), offset: knowledge.offsets[place] ?? 0 }]),
+      classes.ids.map((id, place) => {
+        const offset = knowledge.offsets[place] ?? 0;
+        return [id, { row: rowOf(place), offset, height: offset * taught }];
+      }),
     );
     this.ready = this.#solution
       .build(chosen.flatMap((id) => rows.slotOf(id) ?? []))
@@ -164,7 +176,7 @@ export class Ridge implements Head {
   }
 
   learn(slot: number): void {
-    if (this.#solution.members.length >= MOST) return;
+    if (this.#solution.members.length >= MOST) this.#solution.remove(this.#oldestOfMost());
     this.#solution.add(slot);
     this.#linear = null;
   }
@@ -180,7 +192,8 @@ export class Ridge implements Head {
       const own = linear.get(id);
       return own && this.#classes.counts.get(id) ? product(own.row, 0, unit) + own.offset : -Infinity;
     });
-    const [first = 0, second = first] = scores.filter(Number.isFinite).sort((a, b) => b - a);
+    const shares = this.#classes.ids.map((id, place) => scores[place]! / (linear.get(id)?.height || 1));
+    const [first = 0, second = first] = shares.filter(Number.isFinite).sort((a, b) => b - a);
     // Until the solution is there, everything counts as familiar.
     const variance = this.#solved ? this.#solution.variance(this.#kernel(similarities)) : -1;
     return { probabilities: softmax(scores, this.#temperature), familiarity: 2 * (first - second) - 3 * variance };
@@ -207,9 +220,18 @@ export class Ridge implements Head {
         );
         const row = new Float64Array(this.#rows.dimension);
         members.forEach((slot, place) => addTo(row, this.#rows.vector(slot), weights[place]!));
-        return [id, { row: Float32Array.from(row), offset }];
+        return [id, { row: Float32Array.from(row), offset, height: heights[code]! }];
       }),
     );
+  }
+
+  /** The member that makes room for another one: the oldest of the class with the most. */
+  #oldestOfMost(): number {
+    const { members } = this.#solution;
+    const classes = members.map((slot) => this.#rows.classOf(slot));
+    const sizes = this.#classes.ids.map((id) => classes.filter((own) => own === id).length);
+    const most = this.#classes.ids[argmax(sizes)];
+    return Math.min(...members.filter((_, place) => classes[place] === most));
   }
 }
 
