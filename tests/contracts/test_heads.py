@@ -51,6 +51,22 @@ def test_it_knows_what_it_was_shown(head: Head) -> None:
         assert (np.diff(decision.similarities) <= 1e-6).all()
 
 
+def test_the_examples_it_names_speak_for_its_answer(head: Head) -> None:
+    """Of k-NN those that voted; of others those of the class that it is most like."""
+    random = np.random.default_rng(0)
+    X, y = clusters(count=20)
+    head.partial_fit(X + 0.4 * random.standard_normal(X.shape), y)
+    labels = dict(enumerate(y))
+    for query in random.standard_normal((30, 8)) + 0.3:
+        decision = head.decide(query)
+        said = head.classes_[decision.probabilities.argmax()]
+        named = [labels[key] for key in decision.keys.tolist()]
+        if isinstance(head, KNeighborsHead):
+            assert said in named
+        else:
+            assert named == [said] * 3
+
+
 def test_without_examples_it_says_nothing_and_does_not_fail(head: Head) -> None:
     assert head.decide([1, 0, 0]).probabilities.size == 0
     head.partial_fit(np.empty((0, 3)), [], classes=["a", "b"])

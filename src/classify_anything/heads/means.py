@@ -14,7 +14,7 @@ from classify_anything.heads.calibration import (
 from classify_anything.heads.frozen import Frozen
 from classify_anything.heads.memory import Memory
 from classify_anything.heads.nearby import Nearby
-from classify_anything.heads.protocol import Decision, HeldOut, Int64Array
+from classify_anything.heads.protocol import Decision, HeldOut, Int64Array, nothing_known
 from classify_anything.heads.rows import directions
 from classify_anything.types import Float32Array
 
@@ -70,13 +70,12 @@ class ClassMeansHead(Memory):
         )
 
     def _decide(self, unit: Float32Array, near: Nearby) -> Decision:
-        chosen = self._best(near, min(self.n_neighbors, len(self)))
-        keys, similarities = self._rows.keys[near.rows[chosen]], near.similarities[chosen]
-        if len(chosen) == 0:
-            return Decision(np.zeros(len(self._codes), np.float32), keys, similarities)
+        if not len(self):
+            return nothing_known(len(self._codes))
         self._calibrate()
         scores = _scores(unit[None], *self._class_sums())[0]
         probabilities = softmax(scores, self._temperature)
+        keys, similarities = self._most_like(near, unit, int(scores.argmax()))
         return Decision(probabilities, keys, similarities, float(scores.max()))
 
     def _changed(self) -> None:

@@ -195,6 +195,14 @@ class Memory(ClassifierEstimator, ABC):
         order = np.lexsort((self._rows.keys[rows], self._rows.codes[rows], rank))
         return near[order[:count]]
 
+    def _most_like(
+        self, near: Nearby, unit: Float32Array, code: int
+    ) -> tuple[Int64Array, Float32Array]:
+        """Keys and similarities of the examples of a class that a unit vector is most like."""
+        own = near.of_class(code, self.n_neighbors, self._rows, unit)
+        chosen = self._best(own, min(self.n_neighbors, len(own.rows)))
+        return self._rows.keys[own.rows[chosen]], own.similarities[chosen]
+
     def examples(self) -> tuple[list[int], Float32Array]:
         """The keys [n] and the unit vectors, float32 [n, d], oldest first."""
         order = np.argsort(self._rows.keys)

@@ -21,7 +21,8 @@ class Decision:
     Attributes:
         probabilities: float32 [classes], in the order of the head's ``classes_``; empty, not an
             error, while nothing is learnt.
-        keys: int64 [k], the examples that decided, nearest first.
+        keys: int64 [k], the examples that speak for it, nearest first: of k-NN those that voted,
+            of other heads those of the most probable class that it is most like.
         similarities: float32 [k], their cosine similarities.
         familiarity: how clearly the embedding belongs to the most probable class; it can only be
             compared with others of the same head.
@@ -31,6 +32,11 @@ class Decision:
     keys: Int64Array
     similarities: Float32Array
     familiarity: float = 0.0
+
+
+def nothing_known(classes: int) -> Decision:
+    """What a head says while it has no examples."""
+    return Decision(np.zeros(classes, np.float32), np.empty(0, np.int64), np.empty(0, np.float32))
 
 
 @dataclass(frozen=True, slots=True)

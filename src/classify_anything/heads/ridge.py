@@ -18,7 +18,7 @@ from classify_anything.heads.frozen import Frozen
 from classify_anything.heads.kernel import Float64Array, KernelRidge
 from classify_anything.heads.memory import Memory, evenly
 from classify_anything.heads.nearby import Nearby
-from classify_anything.heads.protocol import Decision, HeldOut, Int64Array
+from classify_anything.heads.protocol import Decision, HeldOut, Int64Array, nothing_known
 from classify_anything.types import Float32Array
 
 _USUAL_TEMPERATURE = 0.085
@@ -149,10 +149,8 @@ class RidgeHead(Memory):
         )
 
     def _decide(self, unit: Float32Array, near: Nearby) -> Decision:
-        chosen = self._best(near, min(self.n_neighbors, len(self)))
-        keys, similarities = self._rows.keys[near.rows[chosen]], near.similarities[chosen]
-        if len(chosen) == 0:
-            return Decision(np.zeros(len(self._codes), np.float32), keys, similarities)
+        if not len(self):
+            return nothing_known(len(self._codes))
         solution = self._solve()
         everything = len(near.rows) == len(self)
         weights, variance = solution.weigh(
@@ -161,7 +159,9 @@ class RidgeHead(Memory):
         targets, offsets, heights = self._targets()
         scores = (weights @ targets + offsets)[None]
         (familiarity,) = self._familiarity(scores / heights, np.array([variance]))
-        return Decision(self._probabilities(scores)[0], keys, similarities, float(familiarity))
+        probabilities = self._probabilities(scores)[0]
+        keys, similarities = self._most_like(near, unit, int(probabilities.argmax()))
+        return Decision(probabilities, keys, similarities, float(familiarity))
 
     def _moved(self) -> None:
         self._solution, self._solved_on = None, 0

@@ -3,7 +3,7 @@
 import type { NeighborInfo, PredictionInfo } from "../types";
 import { argmax, makeHead, type Classes, type Head } from "./heads";
 import type { KnownClass, Knowledge } from "./knowledge";
-import { Rows } from "./rows";
+import { Rows, type Near } from "./rows";
 
 /** An example to be learnt; one that was here before needs no vector. */
 export interface Lesson {
@@ -88,8 +88,19 @@ export class Brain {
       probability: known ? best.probability : 0,
       probabilities: Object.fromEntries(taught.map(({ id, probability }) => [id, probability])),
       familiarity: share,
-      neighbors: near.map(({ slot, similarity }) => this.#neighbor(slot, similarity)),
+      neighbors: this.#reasons(similarities, near, best?.id),
     };
+  }
+
+  /** The examples that speak for the answer: that voted, or of its class the most alike. */
+  #reasons(similarities: Float64Array, near: Near[], classId?: number): NeighborInfo[] {
+    const { name, n_neighbors } = this.#knowledge.head;
+    if (name === "knn") return near.map(({ slot, similarity }) => this.#neighbor(slot, similarity));
+    const { alive } = this.#rows;
+    const own = similarities.map((one, place) => (this.#rows.classOf(alive[place]!) === classId ? one : -Infinity));
+    return this.#best(own, n_neighbors)
+      .filter(({ similarity }) => similarity > -Infinity)
+      .map(({ slot, similarity }) => this.#neighbor(slot, similarity));
   }
 
   /** The examples most like one, without itself. */
