@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from classify_anything.heads import RidgeHead
-from classify_anything.heads.kernel import PENALTIES, KernelRidge
+from classify_anything.heads.kernel import PENALTIES, KernelRidge, best_penalty
 
 DIMENSION = 32
 
@@ -31,9 +31,8 @@ def solved_again(head: RidgeHead) -> RidgeHead:
     )
     fresh.decide(rows[0])
     assert fresh._solution
-    fresh._solution._inverse = np.linalg.inv(
-        (rows @ rows.T).astype(np.float64) + head._solution.penalty * np.eye(len(rows))
-    )
+    assert head._solution
+    fresh._solution = KernelRidge(rows[fresh._chosen], head._solution.penalty)
     fresh._temperature = head._temperature
     return fresh
 
@@ -55,6 +54,20 @@ def test_examples_that_come_and_go_one_by_one_update_the_solution() -> None:
         if key % 4 == 0:
             head.remove([key - 250])
     assert head._solution is solution, "nothing was solved anew"
+    assert_same(head, solved_again(head))
+
+
+def test_much_more_examples_change_the_solution_only_for_another_penalty() -> None:
+    rows, labels = examples(700)
+    head = RidgeHead().partial_fit(rows[:300], labels[:300], classes=[0, 1, 2])
+    head.decide(rows[0])
+    solution, tuned_on = head._solution, head._tuned_on
+    for key in range(300, 700):
+        head.partial_fit(rows[key : key + 1], [labels[key]], keys=[key])
+    assert head._tuned_on > tuned_on
+    same = head._solution is solution
+    assert same == (head._best_penalty() == solution.penalty)
+    head.decide(rows[0])
     assert_same(head, solved_again(head))
 
 
@@ -110,8 +123,16 @@ def test_the_penalty_is_that_with_the_least_error_of_parts_left_out() -> None:
         return total
 
     errors = {penalty: error(penalty) for penalty in PENALTIES}
-    assert KernelRidge(rows, targets, parts).penalty == min(errors, key=errors.__getitem__)
+    assert best_penalty(rows, targets, parts) == min(errors, key=errors.__getitem__)
     assert len(set(errors.values())) == len(PENALTIES)
+
+
+def test_with_one_example_a_class_single_numbers_are_trusted_least() -> None:
+    rows, labels = examples(3)
+    head = RidgeHead().partial_fit(rows, labels)
+    head.decide(rows[0])
+    assert head._solution
+    assert head._solution.penalty == max(PENALTIES)
 
 
 def probability(rows: np.ndarray, labels: Sequence[int], query: np.ndarray, of: int) -> float:

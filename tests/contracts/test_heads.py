@@ -10,6 +10,7 @@ import pytest
 from classify_anything.errors import EmbeddingError, InputError, NotFoundError
 from classify_anything.heads import ClassMeansHead, Head, KNeighborsHead, RidgeHead
 from classify_anything.heads.frozen import Frozen
+from classify_anything.heads.kernel import KernelRidge
 
 HEADS: dict[str, Callable[[], Head]] = {
     "k-NN, uniform": KNeighborsHead,
@@ -217,10 +218,7 @@ def _take_over_what_was_tuned(head: Head, other: Head) -> None:
         other._temperature = head._temperature
     if isinstance(head, RidgeHead):
         rows = other._rows.vectors[other._chosen]
-        kernel = (rows @ rows.T).astype(np.float64)
-        other._solution._inverse = np.linalg.inv(
-            kernel + head._solution.penalty * np.eye(len(rows))
-        )
+        other._solution = KernelRidge(rows, head._solution.penalty)
 
 
 def test_the_only_example_of_a_class_is_not_judged(head: Head) -> None:

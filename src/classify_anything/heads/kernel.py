@@ -14,6 +14,8 @@ Float64Array = npt.NDArray[np.float64]
 
 PENALTIES = (0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 
+_ROWS = 32
+
 
 class KernelRidge:
     """The inverse of kernel + penalty · identity over n points, from which all answers follow.
@@ -24,35 +26,15 @@ class KernelRidge:
 
     Args:
         points: float32 [n, d], unit vectors.
-        targets: float [n, classes]. The penalty is taken with which they are foretold best of each
-            part when it is left out, which has a closed form for one point (Rifkin and Lippert,
-            "Notes on regularized least squares", 2007) as for several.
-        parts: places of points that are left out together; a point in none does not count.
+        penalty: one of ``PENALTIES``; see ``best_penalty``.
     """
 
-    def __init__(
-        self, points: Float32Array, targets: Float64Array, parts: Sequence[Int64Array]
-    ) -> None:
-        values, vectors = np.linalg.eigh((points @ points.T).astype(np.float64))
-        values = np.maximum(values, 0)
-        projected = vectors.T @ targets
-        singles = np.array([part[0] for part in parts if len(part) == 1], np.int64)
-        bursts = [part for part in parts if len(part) > 1]
-
-        def error(penalty: float) -> float:
-            scaled = vectors / (values + penalty)
-            solved = scaled @ projected
-            diagonal = np.einsum("ij,ij->i", scaled[singles], vectors[singles])
-            total = float(((solved[singles] / diagonal[:, None]) ** 2).sum())
-            for part in bursts:
-                block = scaled[part] @ vectors[part].T
-                total += float((np.linalg.solve(block, solved[part]) ** 2).sum())
-            return total
-
-        self.penalty = min(PENALTIES, key=error)
+    def __init__(self, points: Float32Array, penalty: float) -> None:
+        self.penalty = penalty
         self._count = len(points)
         self._points = points
-        self._inverse = (vectors / (values + self.penalty)) @ vectors.T
+        kernel = (points @ points.T).astype(np.float64)
+        self._inverse: Float64Array = np.linalg.inv(kernel + penalty * np.eye(len(points)))
 
     def __len__(self) -> int:
         """N."""
@@ -73,7 +55,7 @@ class KernelRidge:
         inverse = self.inverse
         weights = inverse @ kernel
         gain = float(point @ point) + self.penalty - float(kernel @ weights)
-        inverse += np.outer(weights / gain, weights)
+        _add_outer(inverse, weights / gain, weights)
         self._inverse[n, :n] = self._inverse[:n, n] = -weights / gain
         self._inverse[n, n] = 1 / gain
         self._points[n] = point
@@ -87,8 +69,7 @@ class KernelRidge:
             inverse[:, [place, last]] = inverse[:, [last, place]]
         self._points[place] = self._points[last]
         column = inverse[:last, last].copy()
-        rest = inverse[:last, :last]
-        rest -= np.outer(column / inverse[last, last], column)
+        _add_outer(inverse[:last, :last], column / -inverse[last, last], column)
         self._count = last
 
     def compare(self, unit: Float32Array) -> Float32Array:
@@ -127,3 +108,43 @@ class KernelRidge:
         inverse = np.empty((room, room))
         inverse[:n, :n] = self._inverse[:n, :n]
         self._points, self._inverse = points, inverse
+
+
+def best_penalty(points: Float32Array, targets: Float64Array, parts: Sequence[Int64Array]) -> float:
+    """The penalty with which points are foretold best when they are left out, part by part.
+
+    For one point there is a closed form (Rifkin and Lippert, "Notes on regularized least squares",
+    2007), and for several the same with the block of the inverse that is theirs.
+
+    Args:
+        points: float32 [n, d], unit vectors.
+        targets: float [n, classes], which are to be foretold.
+        parts: places of points that are left out together; a point in none is not foretold. Without
+            any, the largest penalty is taken, which trusts single points least.
+    """
+    if not parts:
+        return PENALTIES[-1]
+    values, vectors = np.linalg.eigh((points @ points.T).astype(np.float64))
+    values = np.maximum(values, 0)
+    projected = vectors.T @ targets
+    singles = np.array([part[0] for part in parts if len(part) == 1], np.int64)
+    bursts = [part for part in parts if len(part) > 1]
+
+    def error(penalty: float) -> float:
+        scaled = vectors / (values + penalty)
+        solved = scaled @ projected
+        diagonal = np.einsum("ij,ij->i", scaled[singles], vectors[singles])
+        total = float(((solved[singles] / diagonal[:, None]) ** 2).sum())
+        for part in bursts:
+            block = scaled[part] @ vectors[part].T
+            total += float((np.linalg.solve(block, solved[part]) ** 2).sum())
+        return total
+
+    return min(PENALTIES, key=error)
+
+
+def _add_outer(matrix: Float64Array, left: Float64Array, right: Float64Array) -> None:
+    """Add left · rightᵀ to a matrix, a few rows at a time, so that products stay in the cache."""
+    for start in range(0, len(matrix), _ROWS):
+        rows = slice(start, start + _ROWS)
+        matrix[rows] += left[rows, None] * right

@@ -15,7 +15,7 @@ from classify_anything.heads.calibration import (
     softmax,
 )
 from classify_anything.heads.frozen import Frozen
-from classify_anything.heads.kernel import Float64Array, KernelRidge
+from classify_anything.heads.kernel import Float64Array, KernelRidge, best_penalty
 from classify_anything.heads.memory import Memory, evenly
 from classify_anything.heads.nearby import Nearby
 from classify_anything.heads.protocol import Decision, HeldOut, Int64Array, nothing_known
@@ -30,7 +30,9 @@ cube, and more of them hardly change it."""
 _AT_ONCE = 64
 """Of more examples than this a whole solution is quicker than one update after the other."""
 _GROWTH = 1.5
-"""A whole solution is due when their number has changed so much: a better penalty may be found."""
+"""Penalty and temperature are found anew when their number has changed so much."""
+_TUNED_BY = 500
+"""So many examples tell the best penalty."""
 
 
 class RidgeHead(Memory):
@@ -42,9 +44,10 @@ class RidgeHead(Memory):
     by number. Scores become probabilities by a temperature that is fitted to the scores of
     examples left out.
 
-    One example more or less is a rank-one update; the whole solution is made anew only when their
-    number has grown by half. Of more than 1,500 examples it takes 1,500, evenly of all classes; a
-    new one then takes the place of the oldest of the class with the most.
+    One example more or less is a rank-one update. When their number has grown by half, the penalty
+    is chosen anew, and only if it is another one, the whole solution is made anew. Of more than
+    1,500 examples it takes 1,500, evenly of all classes; a new one then takes the place of the
+    oldest of the class with the most.
 
     Args:
         n_neighbors: how many of the nearest examples are named for a decision.
@@ -55,7 +58,7 @@ class RidgeHead(Memory):
         self.n_neighbors = n_neighbors
         self._solution: KernelRidge | None = None
         self._chosen: Int64Array = np.empty(0, np.int64)
-        self._solved_on = 0
+        self._tuned_on = 0
         self._temperature = _USUAL_TEMPERATURE
 
     def partial_fit(
@@ -69,19 +72,23 @@ class RidgeHead(Memory):
         """Learn more examples; see ``Memory.partial_fit``."""
         before = len(self)
         super().partial_fit(X, y, keys, classes, groups)
-        if self._is_updated_by(len(self) - before):
+        if self._can_follow(len(self) - before):
             for row in range(before, len(self)):
                 self._take_in(row)
+            self._tune()
         return self
 
-    def _is_updated_by(self, changes: int) -> bool:
+    def _can_follow(self, changes: int) -> bool:
         """Whether the solution can follow so many changes one by one; else it is made anew."""
         if changes == 0 or self._solution is None:
             return False
-        stale = len(self) <= _SOON or has_grown(self._solved_on, len(self), _GROWTH)
-        if stale or changes > _AT_ONCE:
+        too_many = changes > _AT_ONCE or (self._is_due() and len(self) > _MOST)
+        if len(self) <= _SOON or too_many:
             self._moved()
         return self._solution is not None
+
+    def _is_due(self) -> bool:
+        return has_grown(self._tuned_on, len(self), _GROWTH)
 
     def _take_in(self, row: int) -> None:
         assert self._solution
@@ -100,7 +107,7 @@ class RidgeHead(Memory):
         self._chosen = self._chosen[:-1]
 
     def _forgotten(self, moves: list[tuple[int, int]]) -> None:
-        if not self._is_updated_by(len(moves)):
+        if not self._can_follow(len(moves)):
             return
         for gap, last in moves:
             places = np.flatnonzero(self._chosen == gap)
@@ -110,6 +117,7 @@ class RidgeHead(Memory):
             if len(places):
                 self._give_up(int(places[0]))
             self._chosen[self._chosen == last] = gap
+        self._tune()
 
     def freeze(self) -> Frozen:
         """What it has learnt, as plain numbers. Raises InputError without examples."""
@@ -164,28 +172,49 @@ class RidgeHead(Memory):
         return Decision(probabilities, keys, similarities, float(familiarity))
 
     def _moved(self) -> None:
-        self._solution, self._solved_on = None, 0
+        self._solution, self._tuned_on = None, 0
 
     def _solve(self) -> KernelRidge:
         """The solution; made anew where it is out of date."""
         if self._solution is None:
             self._chosen = evenly(self._rows.codes, _MOST)
-            able = self._has_others(self._chosen)
-            targets, _, _ = self._targets()
             points = self._rows.vectors[self._chosen]
-            parts = [part for part in self._parts() if able[part].all()]
-            self._solution = KernelRidge(points, targets, parts)
-            self._solved_on = len(self)
-            scores, _, alone = self._without(self._solution)
-            told = able & ~alone
-            codes = self._rows.codes[self._chosen[told]]
-            self._temperature = fit_temperature(
-                np.where(self._taught(), scores[told], -np.inf),
-                codes,
-                class_weights(codes, len(self._codes)),
-                _USUAL_TEMPERATURE,
-            )
+            self._solution = KernelRidge(points, self._best_penalty())
+            self._calibrate()
         return self._solution
+
+    def _tune(self) -> None:
+        """Where it is due, see whether another penalty is better now, and calibrate."""
+        if not self._solution or not self._is_due():
+            return
+        if self._best_penalty() == self._solution.penalty:
+            self._calibrate()
+        else:
+            self._moved()
+
+    def _best_penalty(self) -> float:
+        sample = evenly(self._rows.codes[self._chosen], _TUNED_BY)
+        places = np.full(len(self._chosen), -1)
+        places[sample] = np.arange(len(sample))
+        able = self._has_others(self._chosen)
+        parts = [places[part] for part in self._parts() if able[part].all()]
+        parts = [there for part in parts if len(there := part[part >= 0])]
+        targets, _, _ = self._targets()
+        return best_penalty(self._rows.vectors[self._chosen[sample]], targets[sample], parts)
+
+    def _calibrate(self) -> None:
+        """Fit the temperature to what is said of examples without their recording."""
+        assert self._solution
+        self._tuned_on = len(self)
+        scores, _, alone = self._without(self._solution)
+        told = self._has_others(self._chosen) & ~alone
+        codes = self._rows.codes[self._chosen[told]]
+        self._temperature = fit_temperature(
+            np.where(self._taught(), scores[told], -np.inf),
+            codes,
+            class_weights(codes, len(self._codes)),
+            _USUAL_TEMPERATURE,
+        )
 
     def _without(
         self, solution: KernelRidge
