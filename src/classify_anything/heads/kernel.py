@@ -34,7 +34,7 @@ class KernelRidge:
         self._count = len(points)
         self._points = points
         kernel = (points @ points.T).astype(np.float64)
-        self._inverse: Float64Array = np.linalg.inv(kernel + penalty * np.eye(len(points)))
+        self._inverse = np.asarray(np.linalg.inv(kernel + penalty * np.eye(len(points))), float)
 
     def __len__(self) -> int:
         """N."""
