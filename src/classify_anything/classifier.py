@@ -380,11 +380,12 @@ class Classifier(Project):
             format: "zip" or "folder": the original images in a folder per class, with a list of all
                 that is known of them, from which ``import_dataset`` makes the same project again.
                 "onnx": one file that takes pictures and gives probabilities, for other programs and
-                for ``load_export``. It is checked first against this object.
+                for ``load_export``.
                 "web": a page that needs no server, as a folder or, if the path ends so, a .zip.
+                These two are compared with this object first.
                 "tfjs-knn": the embeddings, as people keep those of TF.js's k-NN.
             overwrite: whether an older export at ``path`` is replaced.
-            precision: of "onnx": of the network, "fp32", "fp16" or "int8".
+            precision: of "onnx" and "web": of the network, "fp32", "fp16" or "int8".
             any_size: of "onnx": whether the file takes pictures of any size, and cuts them itself.
             frozen: of "web", whether the page only answers, and does not learn.
             embed: of "web", whether the element for other pages comes with it.
@@ -394,7 +395,7 @@ class Classifier(Project):
             InputError: of "onnx" and "web": fewer than two classes have examples.
             OutputError: it cannot be written, or something is there already.
             SettingError: there is no such format, or it has no such option.
-            ExportDiffersError: the ONNX file would not decide as this object does.
+            ExportDiffersError: the ONNX file or the page would not decide as this object does.
         """
         check_options(format, precision=precision, any_size=any_size, frozen=frozen, embed=embed)
         return write_export(

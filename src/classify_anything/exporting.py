@@ -40,7 +40,7 @@ class Options:
     """How an export is written; each form takes some of it.
 
     Attributes:
-        precision: of the network; of "onnx".
+        precision: of the network; of "onnx" and "web".
         any_size: whether the file takes pictures of any size; of "onnx".
         frozen: whether the page only answers; of "web".
         embed: whether an element for other pages comes with the page; of "web".

@@ -92,7 +92,8 @@ def export(
     """Take a project elsewhere: its examples, or what it has learnt.
 
     A zip or a folder has the examples, and `classify-anything import` makes the same project again
-    of it. An ONNX file predicts without this program; it is checked first against the project.
+    of it. An ONNX file or a web page predicts without this program; both are compared with the
+    project first.
     """
     from classify_anything.exporting import check_options, write_export  # noqa: PLC0415 - 0.3 s
 
