@@ -18,6 +18,7 @@ from classify_anything.errors import ImageError, NotAProjectError
 from classify_anything.evaluation import Evaluation, best_head, evaluate
 from classify_anything.exporting import (
     ExportFormat,
+    Options,
     Precision,
     check_options,
     write_export,
@@ -35,6 +36,7 @@ from classify_anything.judging import judge_folder
 from classify_anything.parallel import in_parallel, one_blas_thread
 from classify_anything.project import Project
 from classify_anything.reembedding import Compared, judged, reembed
+from classify_anything.settings import USUAL_SMOOTHING_MS
 from classify_anything.store import NewExample
 from classify_anything.types import (
     Example,
@@ -369,6 +371,7 @@ class Classifier(Project):
         overwrite: bool = False,
         precision: Precision = "fp32",
         any_size: bool = False,
+        smoothing: int = USUAL_SMOOTHING_MS,
         frozen: bool = False,
         embed: bool = False,
         progress: OnProgress | None = None,
@@ -387,6 +390,7 @@ class Classifier(Project):
             overwrite: whether an older export at ``path`` is replaced.
             precision: of "onnx" and "web": of the network, "fp32", "fp16" or "int8".
             any_size: of "onnx": whether the file takes pictures of any size, and cuts them itself.
+            smoothing: of "onnx": milliseconds in which an answer settles where the file is served.
             frozen: of "web", whether the page only answers, and does not learn.
             embed: of "web", whether the element for other pages comes with it.
             progress: is told how far it is.
@@ -397,18 +401,17 @@ class Classifier(Project):
             SettingError: there is no such format, or it has no such option.
             ExportDiffersError: the ONNX file or the page would not decide as this object does.
         """
-        check_options(format, precision=precision, any_size=any_size, frozen=frozen, embed=embed)
-        return write_export(
-            lambda ask: ask(self),
-            Path(path),
-            format,
-            overwrite=overwrite,
+        options = Options(
             precision=precision,
             any_size=any_size,
+            smoothing=smoothing,
             frozen=frozen,
             embed=embed,
+            overwrite=overwrite,
             progress=progress or (lambda _: None),
-        ).path
+        )
+        check_options(format, options)
+        return write_export(lambda ask: ask(self), Path(path), format, options).path
 
 
 def _workers() -> int:

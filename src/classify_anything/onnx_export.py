@@ -34,6 +34,7 @@ def write_onnx(
     overwrite: bool = False,
     precision: Precision = "fp32",
     any_size: bool = False,
+    smoothing: int = settings.USUAL_SMOOTHING_MS,
     progress: Callable[[Progress], object] = lambda _: None,
 ) -> tuple[str, ...]:
     """Write a project as one ONNX file: pictures in, probabilities out. Gives notes, in words.
@@ -45,6 +46,7 @@ def write_onnx(
         precision: of the network. With "fp16" and "int8" the head is taught anew on what the
             smaller network sees, and the file says what accuracy that costs.
         any_size: whether the file takes pictures of any size, and cuts and scales them itself.
+        smoothing: milliseconds in which an answer settles where the file is served.
         progress: is told what is being done.
 
     Raises:
@@ -58,7 +60,7 @@ def write_onnx(
         moment = ask(this_moment)
         graph = onnx.load_from_string(moment.backbone.graph())
         head, lesson, notes = moment.head, moment.lesson, []
-        facts = _facts(moment, any_size=any_size)
+        facts = _facts(moment, any_size=any_size, smoothing=smoothing)
         reference: Reference = Remembered(ask, moment, facts)
         if precision != "fp32":
             progress(Progress(0, None, "Making the network smaller, and teaching it anew"))
@@ -85,7 +87,7 @@ def write_onnx(
         return tuple(notes)
 
 
-def _facts(moment: Moment, *, any_size: bool) -> Facts:
+def _facts(moment: Moment, *, any_size: bool, smoothing: int) -> Facts:
     counts = Counter(moment.lesson.class_ids)
     return Facts(
         project=moment.project,
@@ -95,7 +97,7 @@ def _facts(moment: Moment, *, any_size: bool) -> Facts:
         parameters=moment.head.parameters,
         strictness=moment.knowledge.settings.strictness,
         threshold=moment.knowledge.threshold(),
-        smoothing=settings.USUAL_SMOOTHING_MS,
+        smoothing=smoothing,
         backbone=moment.backbone.name,
         fingerprint=moment.backbone.fingerprint,
         license=_license(moment.backbone.name),

@@ -36,6 +36,8 @@ TOLERANCES = {"fp32": 1e-4, "fp16": 1e-3, "int8": 1e-3}
 _PROBE_TOLERANCES = {"fp32": 1e-4, "fp16": 2e-2, "int8": 1e-1}
 """Of what the file itself said when it was made, perhaps on another kind of processor."""
 
+_LEAST_TOLD = 1e-6
+
 _DRAW = 1e-5
 """Classes nearer to one another than this are a draw, and either may be named."""
 _EDGE = 1e-4
@@ -163,15 +165,13 @@ def check(
             f"{found.decided} examples {len(found.different)} would get another label, and "
             f"probabilities would differ by up to {found.probabilities:.2g}."
         )
+    count = len(lesson.keys)
+    decided = f"all {count}" if found.decided == count else f"{found.decided} of {count}"
+    looked = f" ({found.pictures} of them from the picture on)" if found.pictures < count else ""
     return (
-        f"Checked: {_of(found.pictures, lesson)} pictures through the network, "
-        f"{_of(found.decided, lesson)} examples through the head. The labels are the same; "
-        f"probabilities differ by {found.probabilities:.1g} at most."
+        f"Checked on {decided} examples{looked}: the same labels, and probabilities within "
+        f"{max(found.probabilities, _LEAST_TOLD):.6f}."
     )
-
-
-def _of(count: int, lesson: Lesson) -> str:
-    return f"all {count}" if count == len(lesson.keys) else f"{count} of {len(lesson.keys)}"
 
 
 def verify_alone(exported: Exported) -> Verification:

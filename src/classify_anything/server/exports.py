@@ -6,11 +6,12 @@ import asyncio
 import logging
 import secrets
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from classify_anything.errors import ClassifyAnythingError, ConflictError, NotFoundError
-from classify_anything.exporting import write_export
+from classify_anything.exporting import Options, write_export
 from classify_anything.server.messages import ErrorDetail, ExportInfo, ExportRequest
 from classify_anything.server.served import Served
 from classify_anything.types import Progress
@@ -19,6 +20,11 @@ log = logging.getLogger(__name__)
 
 _KEPT = 5
 _ENDINGS = {"onnx": ".onnx", "web": "-page.zip", "zip": ".zip", "tfjs-knn": ".json"}
+
+
+def options_of(wanted: ExportRequest) -> Options:
+    """How it is to be written."""
+    return Options(**wanted.model_dump(exclude={"format"}))
 
 
 class _Cancelled(Exception):  # noqa: N818 - no error
@@ -96,11 +102,7 @@ class ExportJob:
                 self._project.read,
                 self._path,
                 wanted.format,
-                precision=wanted.precision,
-                any_size=wanted.any_size,
-                frozen=wanted.frozen,
-                embed=wanted.embed,
-                progress=self._show,
+                replace(options_of(wanted), progress=self._show),
             ).notes
         )
 

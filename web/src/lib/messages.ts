@@ -1063,6 +1063,12 @@ export interface components {
              */
             any_size: boolean;
             /**
+             * Smoothing
+             * @description Of onnx: milliseconds in which an answer settles where the file is served.
+             * @default 80
+             */
+            smoothing: number;
+            /**
              * Frozen
              * @description Of web: the page only answers.
              * @default false
@@ -1384,6 +1390,11 @@ export interface components {
              * @description It only answers: nothing can be added or changed.
              */
             frozen: boolean;
+            /**
+             * Smoothing
+             * @description Milliseconds in which an answer settles; null: as the page likes.
+             */
+            smoothing?: number | null;
         };
         /**
          * UndoRequest
