@@ -44,6 +44,7 @@ bench: .venv/developing
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.datasets
 	$(BIN)/python -m benchmarks.heads
+	$(BIN)/python -m benchmarks.web_export
 	$(PIP_INSTALL) --group bench
 	$(BIN)/python -m benchmarks.neighbours
 	$(BIN)/python -m benchmarks.against_tfjs
