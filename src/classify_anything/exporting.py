@@ -16,6 +16,7 @@ from classify_anything.formats import (
     write_tfjs_knn,
     write_zip,
 )
+from classify_anything.parallel import one_blas_thread
 from classify_anything.project import Ask, Project
 from classify_anything.settings import MOST_SMOOTHING_MS, USUAL_SMOOTHING_MS
 from classify_anything.types import Class, Example, Progress
@@ -76,7 +77,9 @@ def write_export(ask: Ask, path: Path, form: str, options: Options | None = None
     project = ask(lambda project: project.path)
     if path.exists() and path.samefile(project):
         raise OutputError(f"{path}: is the project itself; choose another name.")
-    return Written(path, tuple(write(ask, path, options)))
+    # Of many small products: a second thread that BLAS wakes for each costs more than it gives.
+    with one_blas_thread():
+        return Written(path, tuple(write(ask, path, options)))
 
 
 def check_options(form: str, options: Options) -> None:
