@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from classify_anything.errors import ClassifyAnythingError, ConflictError, NotFoundError
+from classify_anything.exported import load_export
 from classify_anything.exporting import Options, write_export
 from classify_anything.server.messages import ErrorDetail, ExportInfo, ExportRequest
 from classify_anything.server.served import Served
@@ -43,6 +44,7 @@ class ExportJob:
         self._folder = tempfile.TemporaryDirectory(prefix="classify-anything-")
         self._progress = Progress(0, None)
         self._notes: list[str] = []
+        self._threshold: float | None = None
         self._error: ErrorDetail | None = None
         self._cancelled = False
         self._task = asyncio.create_task(self._run())
@@ -66,6 +68,7 @@ class ExportJob:
             name=self.name,
             bytes=self._path.stat().st_size if self.status == "done" else None,
             notes=self._notes,
+            threshold=self._threshold,
             error=self._error,
         )
 
@@ -105,6 +108,8 @@ class ExportJob:
                 replace(options_of(wanted), progress=self._show),
             ).notes
         )
+        if wanted.format == "onnx":
+            self._threshold = load_export(self._path).facts.threshold
 
     def _show(self, progress: Progress) -> None:
         if self._cancelled:

@@ -395,6 +395,9 @@ class ExportInfo(Message):
     name: str = Field(description="Of the file.")
     bytes: int | None = Field(description="Its size, once it is done.")
     notes: list[str] = Field(description="What was found out on the way, such as a check.")
+    threshold: float | None = Field(
+        description='Of an ONNX file: it is "none of these" where similarity is not above it.'
+    )
     error: ErrorDetail | None
 
 

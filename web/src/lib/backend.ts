@@ -42,6 +42,8 @@ export interface Made {
   bytes: number;
   /** What was found out on the way, in words. */
   notes: readonly string[];
+  /** It is "none of these" where the similarity is not above it; null: never. */
+  threshold?: number | null;
   /** Whether it can still be fetched; without it, always. */
   there?(): Promise<boolean>;
   dispose(): void;

@@ -1038,6 +1038,11 @@ export interface components {
              * @description What was found out on the way, such as a check.
              */
             notes: string[];
+            /**
+             * Threshold
+             * @description Of an ONNX file: it is "none of these" where similarity is not above it.
+             */
+            threshold: number | null;
             error: components["schemas"]["ErrorDetail"] | null;
         };
         /**

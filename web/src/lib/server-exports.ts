@@ -45,7 +45,7 @@ print(json.loads(facts["labels"])[probabilities[0].argmax()] if known else "none
 
 const SCRIPT_BEGINS = `import * as ort from "onnxruntime-web";
 
-const labels = LABELS;
+const labels = LABELS, threshold = THRESHOLD;
 const session = await ort.InferenceSession.create(NAME);
 const picture = document.querySelector("img");
 await picture.decode();
@@ -63,9 +63,9 @@ canvas.drawImage(picture, 0, 0);
 const rgb = canvas.getImageData(0, 0, width, height).data.filter((_, place) => place % 4 < 3);
 const image = new ort.Tensor("uint8", new Uint8Array(rgb), [1, height, width, 3]);
 `;
-const SCRIPT_ENDS = `const { probabilities } = await session.run({ image });
+const SCRIPT_ENDS = `const { probabilities, similarity } = await session.run({ image });
 const best = probabilities.data.indexOf(Math.max(...probabilities.data));
-console.log(labels[best], probabilities.data[best]);`;
+console.log(similarity.data[0] > threshold ? labels[best] : "none of these");`;
 
 const EMBEDDED = `<script type="module" src="page/embed.js"></script>
 <classify-anything src="page/"></classify-anything>
@@ -79,7 +79,7 @@ export const FORMS: readonly ExportForm[] = [
   {
     id: "web",
     name: "A page that needs no server",
-    text: "This page with all it knows, as a folder for any web host. It answers and goes on learning in the visitor's own browser, on phones too, and offline after the first visit. No frame leaves the device.",
+    text: "This page with all it knows, as a folder for any web host. It answers and goes on learning in the visitor's own browser, on phones too, and offline after the first visit. No frame leaves the device. It is checked against this page before you get it.",
     options: [
       { name: "frozen", kind: "switch", text: "Only answers, does not learn" },
       { name: "embed", kind: "switch", text: "With an element for other pages" },
@@ -147,12 +147,13 @@ async function make(form: string, choice: ExportChoice, report: Report, signal: 
   return handedOver(info);
 }
 
-function handedOver({ id, status, name, bytes, notes, error }: ExportInfo): Made {
+function handedOver({ id, status, name, bytes, notes, threshold, error }: ExportInfo): Made {
   if (status !== "done") throw new ApiError(error?.code ?? status, error?.message ?? "The export was cancelled.");
   return {
     name,
     bytes: bytes ?? 0,
     notes,
+    threshold,
     address: `/api/exports/${id}/file`,
     // The program keeps the last few only, of all pages that are open.
     there: () => rest.exportInfo(id).then(() => true, () => false),

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { chosenSnippets, filled, shellQuoted } from "./snippets";
 
-const NAMES = { name: "my \"desk\"'s.onnx", labels: ["a \"b\"", "</c>"], size: 224 };
+const NAMES = { name: "my \"desk\"'s.onnx", labels: ["a \"b\"", "</c>"], size: 224, threshold: null };
 
 test("a name is quoted as each language does it", () => {
   const code = (language: string) => filled({ language, code: "open(NAME)" }, NAMES);
@@ -20,6 +20,8 @@ test("a plain name needs no quotes in a terminal, and what looks like an option 
 test("labels and the size are put in, and what they hold is not replaced again", () => {
   const snippet = { language: "JavaScript", code: "LABELS SIZE RENAMED" };
   expect(filled(snippet, { ...NAMES, labels: ["NAME"] })).toBe('["NAME"] 224 RENAMED');
+  const threshold = (value: number | null) => filled({ ...snippet, code: "THRESHOLD" }, { ...NAMES, threshold: value });
+  expect([threshold(null), threshold(0), threshold(-0.25)]).toEqual(["-Infinity", "0", "-0.25"]);
 });
 
 test("a snippet comes and goes with its option", () => {

@@ -2,13 +2,15 @@
 
 import type { ExportChoice, Snippet } from "./backend";
 
-/** What stands for NAME, LABELS and SIZE. */
+/** What stands for NAME, LABELS, SIZE and THRESHOLD. */
 export interface Names {
   /** Of the file. */
   name: string;
   labels: readonly string[];
   /** Of the square that the network sees, in pixels. */
   size: number;
+  /** Null where there is none, or where it is not known yet. */
+  threshold: number | null;
 }
 
 const PLAIN = /^[\w.@%+=:,/][\w.@%+=:,/-]*$/;
@@ -19,13 +21,14 @@ export function chosenSnippets(snippets: readonly Snippet[], choice: ExportChoic
   return snippets.filter(({ when, unless }) => (!when || on(when)) && (!unless || !on(unless)));
 }
 
-export function filled({ language, code }: Snippet, { name, labels, size }: Names): string {
+export function filled({ language, code }: Snippet, { name, labels, size, threshold }: Names): string {
   const values: Record<string, string> = {
     NAME: quoted(language, name),
     LABELS: JSON.stringify(labels),
     SIZE: String(size),
+    THRESHOLD: threshold === null ? "-Infinity" : String(threshold),
   };
-  return code.replace(/\b(NAME|LABELS|SIZE)\b/g, (word) => values[word] ?? word);
+  return code.replace(/\b(NAME|LABELS|SIZE|THRESHOLD)\b/g, (word) => values[word] ?? word);
 }
 
 function quoted(language: string, name: string): string {
