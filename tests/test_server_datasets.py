@@ -187,7 +187,13 @@ def test_a_thumbnail_is_small_and_neighbours_are_near(server: RunningServer) -> 
     ]
     reply = http.get(f"/api/examples/{ids[0]}/thumbnail")
     assert reply.headers["content-type"] == "image/jpeg"
-    assert "immutable" in reply.headers["cache-control"]
+    assert reply.headers["cache-control"] == "private, no-cache"
+    for what in ("thumbnail", "image"):
+        address, run = f"/api/examples/{ids[0]}/{what}", http.get("/api/state").json()["run"]
+        kept = http.get(address, params={"run": run}).headers["cache-control"]
+        assert "immutable" in kept
+        kept = http.get(address, params={"run": "another"}).headers["cache-control"]
+        assert kept == "private, no-cache"
     assert Image.open(io.BytesIO(reply.content)).size == (160, 160)
     near = http.get(f"/api/examples/{ids[0]}/neighbors", params={"limit": 2}).json()["neighbors"]
     assert (len(near), near[0]["example_id"]) == (2, ids[3])

@@ -26,6 +26,12 @@ SEES = """([colors, wanted]) => {
   return wanted < 0 ? nearest + 1 : nearest === wanted;
 }"""
 
+MEAN = """image => {
+  const context = new OffscreenCanvas(1, 1).getContext("2d");
+  context.drawImage(image, 0, 0, 1, 1);
+  return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3);
+}"""
+
 
 class ProjectPage:
     """A page of the product in a real browser; remembers everything that went wrong on it."""
@@ -117,6 +123,12 @@ class ProjectPage:
     def drop(self, target: Locator, *paths: Path) -> None:
         """Drop files from outside on the page."""
         self.drag(target, *paths)()
+
+    def color(self, picture: Locator) -> list[int]:
+        """The mean colour of a picture that is shown, as RGB."""
+        picture.evaluate("image => image.decode()")
+        mean: list[int] = picture.evaluate(MEAN)
+        return mean
 
     def toast(self, text: str) -> Locator:
         return self.page.get_by_test_id("toast").filter(has_text=text)

@@ -24,7 +24,7 @@ from classify_anything.server.messages import (
     SettingsInfo,
     State,
 )
-from classify_anything.server.served import Served
+from classify_anything.server.served import RUN, Served
 from classify_anything.server.translate import to_prediction
 from classify_anything.server.watcher import Watcher
 
@@ -130,4 +130,5 @@ def _to_state(exported: Exported) -> State:
         redo=None,
         notice="",
         frozen=True,
+        run=RUN,
     )

@@ -151,6 +151,7 @@ class State(Message):
     redo: ChangeInfo | None
     notice: str = Field(description="What is out of order, for people; mostly empty.")
     frozen: bool = Field(description="It only answers: nothing can be added or changed.")
+    run: str = Field(description="Of the server: in the next one an id may mean another example.")
 
 
 class ErrorDetail(Message):

@@ -75,6 +75,7 @@ _SAMPLES: tuple[Message, ...] = (
         redo=None,
         notice="",
         frozen=False,
+        run="9f2c41d07be8a653",
     ),
     PredictionInfo(
         class_id=1,

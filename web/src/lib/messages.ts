@@ -311,6 +311,8 @@ export interface paths {
         /**
          * Image
          * @description The picture of an example, byte for byte as it was captured.
+         *
+         *     With the ``run`` of the state in its address it may be kept for ever.
          */
         get: operations["image_api_examples__example_id__image_get"];
         put?: never;
@@ -331,6 +333,8 @@ export interface paths {
         /**
          * Thumbnail
          * @description The picture of an example as a small square JPEG, 160 pixels wide.
+         *
+         *     With the ``run`` of the state in its address it may be kept for ever.
          */
         get: operations["thumbnail_api_examples__example_id__thumbnail_get"];
         put?: never;
@@ -1384,6 +1388,11 @@ export interface components {
              * @description It only answers: nothing can be added or changed.
              */
             frozen: boolean;
+            /**
+             * Run
+             * @description Of the server: in the next one an id may mean another example.
+             */
+            run: string;
         };
         /**
          * UndoRequest
@@ -2431,7 +2440,9 @@ export interface operations {
     };
     image_api_examples__example_id__image_get: {
         parameters: {
-            query?: never;
+            query?: {
+                run?: string | null;
+            };
             header?: never;
             path: {
                 example_id: number;
@@ -2489,7 +2500,9 @@ export interface operations {
     };
     thumbnail_api_examples__example_id__thumbnail_get: {
         parameters: {
-            query?: never;
+            query?: {
+                run?: string | null;
+            };
             header?: never;
             path: {
                 example_id: number;

@@ -85,16 +85,6 @@ export const rest = {
 
 export type Api = typeof rest;
 
-/** The picture as it came. */
-export function imageAddress(exampleId: number): string {
-  return `/api/examples/${exampleId}/image`;
-}
-
-/** A small square of it. */
-export function thumbnailAddress(exampleId: number): string {
-  return `/api/examples/${exampleId}/thumbnail`;
-}
-
 async function call<T>(method: string, path: string, body?: object, signal?: AbortSignal): Promise<T> {
   const raw = body instanceof Blob;
   const response = await fetch(path, {

@@ -24,11 +24,11 @@ from classify_anything.server.messages import (
 from classify_anything.server.routes.common import (
     ALWAYS,
     CONFLICT,
-    FOREVER,
     NOT_FOUND,
     TOO_LARGE,
     ProjectOf,
     change,
+    kept,
 )
 from classify_anything.server.translate import to_example, to_index, to_neighbor
 
@@ -103,10 +103,13 @@ async def example(project: ProjectOf, example_id: Id) -> ExampleInfo:
     response_class=Response,
     responses={**_PICTURE, **NOT_FOUND},
 )
-async def image(project: ProjectOf, example_id: Id) -> Response:
-    """The picture of an example, byte for byte as it was captured."""
+async def image(project: ProjectOf, example_id: Id, run: _Name = None) -> Response:
+    """The picture of an example, byte for byte as it was captured.
+
+    With the ``run`` of the state in its address it may be kept for ever.
+    """
     data, media_type = await project.run(lambda clf: clf.image(example_id))
-    return Response(data, media_type=media_type, headers=FOREVER)
+    return Response(data, media_type=media_type, headers=kept(run))
 
 
 @router.get(
@@ -114,11 +117,14 @@ async def image(project: ProjectOf, example_id: Id) -> Response:
     response_class=Response,
     responses={**_PICTURE, **NOT_FOUND},
 )
-async def thumbnail(project: ProjectOf, example_id: Id) -> Response:
-    """The picture of an example as a small square JPEG, 160 pixels wide."""
+async def thumbnail(project: ProjectOf, example_id: Id, run: _Name = None) -> Response:
+    """The picture of an example as a small square JPEG, 160 pixels wide.
+
+    With the ``run`` of the state in its address it may be kept for ever.
+    """
     data, _ = await project.run(lambda clf: clf.image(example_id))
     small = await asyncio.to_thread(make_thumbnail, data)
-    return Response(small, media_type="image/jpeg", headers=FOREVER)
+    return Response(small, media_type="image/jpeg", headers=kept(run))
 
 
 @router.get("/api/examples/{example_id}/neighbors", responses=NOT_FOUND)

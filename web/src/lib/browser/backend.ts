@@ -99,6 +99,7 @@ export class BrowserBackend implements Backend {
       redo: redoable,
       notice: "",
       frozen: this.#marks.frozen,
+      run: "",
     };
   }
 
