@@ -125,6 +125,14 @@ def test_an_addition_of_many_batches_is_one_change(store: Store) -> None:
     assert contents(store) == whole
 
 
+def test_a_class_that_comes_twice_with_an_addition_is_one(store: Store) -> None:
+    change = store.begin_addition([("Mug", 3), ("mug", 4), ("Cup", 1), ("Mug", 5)])
+    store.add([new("MUG")], BACKBONE, change)
+    assert [(item.name, item.color) for item in store.classes()] == [("Mug", 3), ("Cup", 1)]
+    store.undo(change)
+    assert store.classes() == []
+
+
 def test_an_addition_can_be_discarded_whatever_came_after_it(store: Store) -> None:
     mug = store.add_class("Mug")
     change = store.begin_addition()

@@ -220,11 +220,11 @@ class Store:
         with self._writing() as (connection, _):
             change = journal.begin_addition(connection)
             known = queries.all_classes(connection)
-            added = [
-                queries.insert_class(connection, name, color).id
-                for name, color in new_classes
-                if not any(same_label(item.name, name) for item in known)
-            ]
+            added = []
+            for name, color in new_classes:
+                if not any(same_label(item.name, name) for item in known):
+                    known.append(queries.insert_class(connection, name, color))
+                    added.append(known[-1].id)
             if added:
                 journal.bring_classes(connection, change, added)
             return change
