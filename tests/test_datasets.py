@@ -92,7 +92,7 @@ def test_hugging_face_lists_name_the_classes(clf: Classifier, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("name", "data"),
     [
-        ("metadata.csv", b"name,label\n1.png,Mug\n"),
+        ("metadata.csv", b"file_name,label\n,Mug\n"),
         ("metadata.csv", b"file_name,label\n\xff\xfe,Mug\n"),
         ("metadata.jsonl", b'{"file_name": "1.png"\n'),
         ("metadata.jsonl", b"[1]\n"),
@@ -227,6 +227,23 @@ def test_another_program_s_list_of_classes_is_passed_over(clf: Classifier, tmp_p
     files = {"A/1.png": RED, "classes.csv": b"id,name\n1,Mug\n"}
     clf.import_dataset(write_tree(tmp_path / "set", files))
     assert [item.name for item in clf.classes()] == ["A"]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("metadata.csv", b"name,label\n1.png,Mug\n"),
+        ("metadata.csv", b"just a note\n"),
+        ("metadata.jsonl", b'{"image": "1.png"}\n'),
+    ],
+)
+def test_another_program_s_list_of_pictures_is_passed_over_and_told(
+    clf: Classifier, tmp_path: Path, name: str, data: bytes
+) -> None:
+    report = clf.import_dataset(write_tree(tmp_path / "set", {"A/1.png": RED, f"A/{name}": data}))
+    assert taught(clf) == {"A": 1}
+    (problem,) = report.problems
+    assert problem.message == f"{tmp_path}/set/A/{name}: has no file_name, so nothing in it counts."
 
 
 def test_odd_words_in_a_list_do_no_harm(clf: Classifier, tmp_path: Path) -> None:

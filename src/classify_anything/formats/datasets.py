@@ -112,9 +112,14 @@ class _TreeReader:
         listed: dict[str, Facts] = {}
         self.classes: tuple[tuple[str, int], ...] = ()
         files = []
+        self.problems = list(tree.problems)
         for entry in tree.entries:
             if entry.path.name in METADATA_NAMES:
-                listed |= read_metadata(entry)
+                told = read_metadata(entry)
+                if told is None:
+                    foreign = DatasetError("has no file_name, so nothing in it counts.")
+                    self.problems.append(problem(entry.name, foreign))
+                listed |= told or {}
             elif entry.path.name == CLASSES:
                 self.classes += read_classes(entry)
             else:
@@ -126,8 +131,7 @@ class _TreeReader:
         in_order += [entry for entry in files if entry.key not in listed]
         self.places = [(entry, listed.get(entry.key, _NO_FACTS)) for entry in in_order]
         missing = DatasetError("listed, but not there.")
-        lost = [problem(key, missing) for key in listed if key not in by_key]
-        self.problems = [*tree.problems, *lost]
+        self.problems += [problem(key, missing) for key in listed if key not in by_key]
 
     def items(self) -> Iterator[Item | Problem]:
         """The items in their order, after the problems."""

@@ -19,7 +19,7 @@ export interface Sorted {
 }
 
 const HIDDEN = /^(\.|__MACOSX$|Thumbs\.db$|desktop\.ini$)/;
-const PICTURE = /\.(jpe?g|jfif|png|webp|gif|bmp|tiff?|avif|hei[cf])$/i;
+const PICTURE = /\.(jpe?g|jpe|jfif|mpo|a?png|webp|gif|bmp|tiff?|avif|hei[cf])$/i;
 const VIDEO = /\.(mp4|m4v|mov|webm|mkv|avi|mjpe?g|mpe?g|ogv|wmv|3gp)$/i;
 const ZIP = /\.zip$/i;
 
