@@ -150,6 +150,25 @@ def test_an_addition_can_be_discarded_whatever_came_after_it(store: Store) -> No
     store.discard_addition(change)
 
 
+def test_what_was_undone_before_an_addition_can_be_redone_only_if_that_is_discarded(
+    store: Store,
+) -> None:
+    store.add_class("Mug")
+    store.undo()
+    for discarded in (True, False):
+        change = store.begin_addition()
+        store.add([new("mug")], BACKBONE, change)
+        assert store.next_redo() is None
+        if discarded:
+            store.discard_addition(change)
+            assert store.next_redo().text == "Mug added"  # type: ignore[union-attr]
+    store.undo()
+    store.redo()
+    assert [item.name for item in classes(store)] == ["mug"]
+    with pytest.raises(NothingToUndoError):
+        store.redo()
+
+
 def test_examples_move_to_another_class_and_back(store: Store) -> None:
     added = store.add([new("Mug"), new("Cup"), new("Tea")], BACKBONE)
     mug, cup, tea = added
@@ -344,9 +363,9 @@ class Journey(RuleBasedStateMachine):
     def discard(self, label: str, count: int) -> None:
         change = self.store.begin_addition()
         self.store.add([new(label)] * count, BACKBONE, change)
+        assert self.store.next_redo() is None
         self.store.discard_addition(change)
         assert contents(self.store) == self.past[-1]
-        self.future.clear()
 
     @precondition(lambda self: self.store.examples())
     @rule(number=st.integers(0, 99), whole=st.booleans())
