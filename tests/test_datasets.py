@@ -15,6 +15,7 @@ import pytest
 
 from classify_anything import Classifier, Frames
 from classify_anything.errors import DatasetError, SettingError
+from classify_anything.formats import read_dataset
 from tests.files import colored, write_tree, write_video, write_zip
 
 RED, BLUE, LIME = colored(255, 0, 0), colored(0, 0, 255), colored(0, 255, 0)
@@ -136,6 +137,20 @@ def test_the_frames_of_a_video_are_one_recording(
     assert {example.source for example in clf.examples(recording=recording)} == {"video"}
     again = clf.import_dataset(tmp_path / f"wave.{kind}", frames=Frames(5, start=0.5, end=2))
     assert (len(again.examples), again.known) == (0, len(report.examples))
+
+
+def test_what_a_zip_was_unpacked_for_is_deleted_when_no_more_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = write_video(tmp_path / "cup.avi").read_bytes()
+    archive = write_zip(tmp_path / "set.zip", {"Cup/cup.avi": video})
+    (tmp_path / "unpacked").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "unpacked"))
+    dataset = read_dataset([archive])
+    next(dataset.items)
+    assert len(list(tmp_path.glob("unpacked/*"))) == 1
+    dataset.close()
+    assert list(tmp_path.glob("unpacked/*")) == []
 
 
 def test_videos_in_a_zip_and_videos_that_are_none(clf: Classifier, tmp_path: Path) -> None:

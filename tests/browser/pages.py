@@ -46,7 +46,7 @@ class ProjectPage:
         self.page.goto(url)
 
     def _console(self, message: Any) -> None:
-        expected = ("WebSocket", "ERR_CONNECTION_RE", "status of 400")
+        expected = ("WebSocket", "ERR_CONNECTION_RE", "status of 400", "status of 409")
         if message.type in ("error", "warning") and not any(x in message.text for x in expected):
             self.faults.append(message.text)
 

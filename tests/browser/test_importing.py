@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Browser, Locator, Route, expect
 
+from tests.browser.chromium import context
 from tests.browser.pages import ProjectPage
 from tests.files import colored, write_tree, write_video, write_zip
-from tests.server import RunningServer
+from tests.server import RunningServer, run_server
 
 PATIENCE = 30_000
 """Milliseconds for work in the background, on a slow machine."""
@@ -218,3 +220,59 @@ def test_a_video_that_cannot_be_read_says_so(page: ProjectPage, tmp_path: Path) 
     write_tree(tmp_path, {"clip.mp4": b"not a video"})
     page.pick_files("Files…", tmp_path / "clip.mp4")
     report(page, "clip.mp4: this browser finds no pictures in it.")
+
+
+def test_an_answer_that_is_lost_does_not_end_an_import(page: ProjectPage, tmp_path: Path) -> None:
+    lost = []
+
+    def lose(route: Route) -> None:
+        lost.append(route.request.url)
+        route.abort("connectionrefused")
+
+    page.page.route("**/api/imports/*", lose, times=2)
+    page.pick_files("Files…", write_zip(tmp_path / "set.zip", shades("mugs", range(30))))
+    report(page, "30 examples added.")
+    assert len(lost) == 2
+
+
+def test_what_cannot_be_taken_back_any_more_is_said(
+    page: ProjectPage, server: RunningServer, tmp_path: Path
+) -> None:
+    polls = re.compile(r"/api/imports/\w+$")
+    page.page.route(
+        polls,
+        lambda route: (
+            route.abort("connectionrefused") if route.request.method == "GET" else route.continue_()
+        ),
+    )
+    page.pick_files("Files…", write_zip(tmp_path / "set.zip", shades("mugs", range(30))))
+    progress = page.page.get_by_test_id("progress")
+    expect(progress).to_contain_text("Waiting for the server", timeout=PATIENCE)
+    expect(page.card("mugs").get_by_test_id("class-count")).to_have_text("30")
+    server.http.post("/api/classes", json={"name": "Between"})
+    progress.get_by_role("button", name="Cancel").click()
+    toast = report(page, "Cancelled. But all was added already")
+    expect(toast).to_contain_text("something else was changed since: undo that first.")
+    assert counts(server) == {"mugs": 30}
+
+
+def test_an_import_into_a_program_that_is_killed_says_what_stays(
+    watching: Browser, tmp_path: Path, tiny_backbone: Path
+) -> None:
+    project, options = tmp_path / "desk.db", ("--backbone", str(tiny_backbone))
+    archive = write_zip(tmp_path / "set.zip", shades("mugs", range(3000)))
+    with run_server(project, *options) as server:
+        page = ProjectPage(context(watching), server.url)
+        page.wait_until_live()
+        page.pick_files("Files…", archive)
+        expect(page.card("mugs").get_by_test_id("class-count")).not_to_have_text("0")
+        server.process.kill()
+        server.process.wait(20)
+        progress = page.page.get_by_test_id("progress")
+        expect(progress).to_contain_text("Waiting for the server")
+    with run_server(project, *options, port=server.port) as server:
+        report(page, "The program was started anew meanwhile. What was added until then is still")
+        assert 0 < counts(server)["mugs"] < 3000
+        page.page.get_by_role("button", name="Undo", exact=True).first.click()
+        expect(page.card("mugs")).to_have_count(0)
+        page.page.context.close()

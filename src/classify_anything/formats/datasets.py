@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -64,12 +64,19 @@ def read_dataset(
         raise DatasetError(f"{', '.join(map(str, paths)) or 'Nothing given'}: no images in it.")
     endless = any(is_video(entry.path.name) for reader in readers for entry, _ in reader.places)
 
+    def all_items() -> Generator[Item | Problem]:
+        for reader in readers:
+            yield from reader.items()
+
+    items = all_items()
+
     def close() -> None:
+        items.close()
         for tree in trees:
             tree.close()
 
     return Dataset(
-        items=chain.from_iterable(reader.items() for reader in readers),
+        items=items,
         total=None if endless else count,
         classes=tuple(chain.from_iterable(reader.classes for reader in readers)),
         close=close,

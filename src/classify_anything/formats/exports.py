@@ -64,8 +64,9 @@ def write_tfjs_knn(
 ) -> None:
     """Write embeddings, float32 [n, d] by label, as people keep those of TF.js's k-NN.
 
-    ``written`` is told after each how many are. The JSON is ``[[label, [n · d numbers], [n, d]], …]``: the entries of
-    ``Object.entries(classifier.getClassifierDataset())`` with their numbers.
+    The JSON is ``[[label, [n · d numbers], [n, d]], …]``: the entries of
+    ``Object.entries(classifier.getClassifierDataset())`` with their numbers. ``written`` is told
+    after each embedding how many are written.
     """
     done = 0
     file.write(b"[")

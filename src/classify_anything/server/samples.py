@@ -7,6 +7,7 @@ from typing import Any
 
 from classify_anything._version import __version__
 from classify_anything.server.messages import (
+    AddedExample,
     AdviceInfo,
     BackboneChoice,
     BackboneInfo,
@@ -63,6 +64,7 @@ _SAMPLES: tuple[Message, ...] = (
     Health(version=__version__),
     _MUG,
     _EXAMPLE,
+    AddedExample(**_EXAMPLE.model_dump(), change=12),
     State(
         revision=31,
         project="desk",

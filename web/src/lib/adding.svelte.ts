@@ -88,8 +88,9 @@ export class Adding {
       for await (const picture of picturesOf(video, times, this.#grabber)) {
         signal.throwIfAborted();
         report({ text: "Adding pictures", done: added.length, total: times.length });
-        added.push((await api.addExample(picture, { label, recording, source: "video" })).id);
-        change ??= (await api.state()).undo?.id;
+        const example = await api.addExample(picture, { label, recording, source: "video" });
+        added.push(example.id);
+        change = example.change;
       }
     } catch (error) {
       if (added.length > 0) await this.#project.takeBack(added, change);

@@ -694,6 +694,34 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AddedExample
+         * @description An example that was just added.
+         */
+        AddedExample: {
+            /** Id */
+            id: number;
+            /** Class Id */
+            class_id: number;
+            /** Recording Id */
+            recording_id: number;
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
+            /**
+             * Created At
+             * @description ISO 8601, UTC.
+             */
+            created_at: string;
+            /** Source */
+            source: string;
+            /**
+             * Change
+             * @description The change to undo to take the whole recording back.
+             */
+            change: number;
+        };
+        /**
          * AdviceInfo
          * @description One suggestion: ``kind`` for programs, ``text`` for people, and what it is about.
          */
@@ -1157,11 +1185,28 @@ export interface components {
          * ImportStart
          * @description Body of ``POST /api/imports/{id}/start``; ``label`` is the class of all that was sent.
          *
-         *     Without it, a picture's class is the folder or the zip it lies in.
+         *     Without it, a picture's class is the folder or the zip it lies in. The rest is of videos.
          */
         ImportStart: {
             /** Label */
             label?: string | null;
+            /**
+             * Fps
+             * @description Frames a second.
+             * @default 5
+             */
+            fps: number;
+            /**
+             * Start
+             * @description Seconds from the beginning.
+             * @default 0
+             */
+            start: number;
+            /**
+             * End
+             * @description Seconds; null: to the last frame.
+             */
+            end?: number | null;
         };
         /**
          * LayerInfo
@@ -2225,7 +2270,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ExampleInfo"];
+                    "application/json": components["schemas"]["AddedExample"];
                 };
             };
             /** @description Bad Request */

@@ -1,5 +1,6 @@
 import { ApiError } from "./errors";
 import type {
+  AddedExample,
   BackboneChoice,
   BackbonesInfo,
   ClassEdit,
@@ -9,7 +10,6 @@ import type {
   ExportInfo,
   ExportRequest,
   ExportSizes,
-  ExampleInfo,
   ExampleMap,
   ExamplePage,
   ImportInfo,
@@ -46,7 +46,7 @@ export const rest = {
   addExample: (image: Blob, facts: ExampleFacts, signal?: AbortSignal) => {
     const query = new URLSearchParams({ key: crypto.randomUUID() });
     for (const [name, value] of Object.entries(facts)) query.set(name, String(value));
-    return call<ExampleInfo>("POST", `/api/examples?${query}`, image, signal);
+    return call<AddedExample>("POST", `/api/examples?${query}`, image, signal);
   },
   moveExamples: (ids: readonly number[], classId: number) =>
     call<State>("POST", "/api/examples/move", { ids, class_id: classId }),

@@ -13,6 +13,7 @@ from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
 from classify_anything.exporting import write_export
+from classify_anything.formats import Frames
 from classify_anything.server.messages import ImportInfo, ImportStart
 from classify_anything.server.routes.common import (
     ALWAYS,
@@ -54,7 +55,8 @@ async def send_file(imports: ImportsOf, import_id: str, path: str, request: Requ
 )
 async def start_import(imports: ImportsOf, import_id: str, body: ImportStart) -> ImportInfo:
     """Add what was sent, in the background: ask again how far it is."""
-    return imports.find(import_id).start(body.label).info
+    frames = Frames(body.fps, body.start, body.end)
+    return imports.find(import_id).start(body.label, frames).info
 
 
 @router.get("/api/imports/{import_id}", responses=NOT_FOUND)

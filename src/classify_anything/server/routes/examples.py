@@ -12,6 +12,7 @@ from classify_anything.classifier import Classifier
 from classify_anything.errors import InputError
 from classify_anything.images import thumbnail as make_thumbnail
 from classify_anything.server.messages import (
+    AddedExample,
     ExampleIds,
     ExampleIndex,
     ExampleInfo,
@@ -76,7 +77,7 @@ async def add_example(
     recording: _Name = None,
     key: _Name = None,
     source: _Name = "http",
-) -> ExampleInfo:
+) -> AddedExample:
     """Add an example to the class with this id, or with this name, which is added if it is new.
 
     The body is the image itself. Examples with the same ``recording`` belong together; one whose
@@ -86,10 +87,12 @@ async def add_example(
     if target is None:
         raise InputError("Give a class_id or a label.")
     image = await request.body()
-    added = await project.run(
-        lambda clf: clf.add(target, image, recording=recording, key=key, source=source or "http")
-    )
-    return to_example(added)
+
+    def add(classifier: Classifier) -> AddedExample:
+        added = classifier.add(target, image, recording=recording, key=key, source=source or "http")
+        return AddedExample(**to_example(added).model_dump(), change=classifier.change_of(added))
+
+    return await project.run(add)
 
 
 @router.get("/api/examples/{example_id}", responses=NOT_FOUND)
