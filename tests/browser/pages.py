@@ -9,7 +9,7 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.browser.chromium import frame, mean_color
+from tests.browser.chromium import mean_color, picture_of
 
 SEES = """([colors, wanted]) => {
   const video = document.querySelector("video");
@@ -133,16 +133,16 @@ class ProjectPage:
     def toast(self, text: str) -> Locator:
         return self.page.get_by_test_id("toast").filter(has_text=text)
 
-    def wait_for_scene(self, scenes: Sequence[str], wanted: str) -> None:
+    def wait_for_scene(self, scenes: Sequence[str | bytes], wanted: str | bytes) -> None:
         """Until the camera has just begun to show a scene of its clip."""
-        colors = [mean_color(frame(name)).tolist() for name in scenes]
+        colors = [mean_color(picture_of(scene)).tolist() for scene in scenes]
         index = scenes.index(wanted)
         deadline = time.monotonic() + 60
         seen = [self.page.evaluate(SEES, [colors, index])]
         while not (seen[-1] and not all(seen)) and time.monotonic() < deadline:
             self.page.wait_for_timeout(30)
             seen = [*seen[-50:], self.page.evaluate(SEES, [colors, index])]
-        assert seen[-1], f"the camera never showed {wanted}"
+        assert seen[-1], f"the camera never showed scene {index}"
 
 
 def settled(value: Callable[[], int]) -> int:
