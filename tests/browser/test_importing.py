@@ -132,6 +132,17 @@ def test_what_cannot_be_used_is_left_out_and_listed(
     assert counts(server) == {"mugs": 3}
 
 
+def test_what_was_left_out_can_be_seen_later(page: ProjectPage, tmp_path: Path) -> None:
+    write_zip(tmp_path / "set.zip", {"mugs/1.png": colored(1, 2, 3)})
+    write_tree(tmp_path, {"notes.txt": b"Buy milk."})
+    page.drop(page.page.get_by_role("banner"), tmp_path / "set.zip", tmp_path / "notes.txt")
+    report(page, "1 example added, 1 left out.").get_by_role("button", name="Close").click()
+    page.page.get_by_role("button", name="Add pictures", exact=True).click()
+    page.page.get_by_role("button", name="What was left out…").click()
+    left = page.page.get_by_role("dialog").get_by_test_id("left-out")
+    expect(left).to_have_text("notes.txt is not a picture, a video or a zip.")
+
+
 def test_what_is_no_picture_at_all_is_refused_in_one_line(
     page: ProjectPage, tmp_path: Path
 ) -> None:

@@ -210,7 +210,13 @@ def test_every_change_is_told_by_the_revision(store: Store) -> None:
     assert [(row.example_id, row.removed) for row in latest.rows] == [(a.id, False)]
 
 
-@pytest.mark.parametrize("name", ["", "   ", "\n\t", "x" * 101, "a\x00b", "\ud800"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", "   ", "\n\t", "x" * 101, "a\x00b", "\ud800"),
+        *("\u200b", "\u2060 \u200d", "\u3164", "\u2800", "\ufe0f", "\u0301"),
+    ],
+)
 def test_a_name_that_cannot_be_is_refused(store: Store, name: str) -> None:
     with pytest.raises(LabelError):
         store.add_class(name)
@@ -218,7 +224,8 @@ def test_a_name_that_cannot_be_is_refused(store: Store, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["قلم", "🐈‍⬛", "Grüße", "a b", "'; DROP TABLE classes; --", "</script>"]
+    "name",
+    ["قلم", "می\u200cخواهم", "🐈‍⬛", "+", "Grüße", "a b", "'; DROP TABLE classes; --", "</script>"],
 )
 def test_any_other_name_is_kept(store: Store, name: str) -> None:
     assert store.add_class(f"  {name} ").name == name

@@ -2,7 +2,7 @@
 
 import { api } from "./api";
 import { closeClip, openClip, picturesOf, timesOf, type Cut } from "./clip";
-import { sorted, type LocalFile } from "./files";
+import { distinct, sorted, type LocalFile } from "./files";
 import { Grabber } from "./grabber";
 import { importFiles, type Outcome } from "./imports";
 import type { Project } from "./project.svelte";
@@ -23,8 +23,9 @@ export class Adding {
   pictures = $state.raw<readonly LocalFile[]>([]);
   /** Videos of which a part is to be chosen, one after the other. */
   clips = $state.raw<readonly Clip[]>([]);
-  /** What the last import left out, while it is looked at. */
+  /** What an import left out, while it is looked at, and of the last one that did. */
   leftOut = $state.raw<Outcome | null>(null);
+  lastLeftOut = $state.raw<Outcome | null>(null);
 
   readonly #project: Project;
   readonly #toasts: Toasts;
@@ -46,13 +47,22 @@ export class Adding {
       this.import([...pictures, ...collections, ...others], label);
       return;
     }
-    if (collections.length > 0) this.import(collections, null);
     if (pictures.length > 0) this.pictures = [...this.pictures, ...pictures, ...others];
-    else if (collections.length + videos.length === 0) this.#refuse(others);
+    if (collections.length > 0) this.import(collections, null, pictures.length > 0 ? [] : others);
+    else if (pictures.length === 0 && (videos.length === 0 || others.length > 0)) this.#refuse(others);
   }
 
-  import(files: readonly LocalFile[], label: string | null): void {
-    this.#work.start(async (report, signal) => this.#tell(await importFiles(files, label, report, signal)));
+  /** ``useless`` are files that came with them and are of no use. */
+  import(files: readonly LocalFile[], label: string | null, useless: readonly LocalFile[] = []): void {
+    this.#work.start(async (report, signal) => {
+      const outcome = await importFiles(distinct(files), label, report, signal);
+      const problems = useless.map(({ path }) => ({ name: path, message: refusal(path), code: "bad_input" }));
+      this.#tell({
+        ...outcome,
+        problems: [...problems, ...outcome.problems],
+        leftOut: outcome.leftOut + problems.length,
+      });
+    });
   }
 
   addClip(clip: Clip, cut: Cut, label: string): void {
@@ -107,12 +117,21 @@ export class Adding {
     if (known > 0) parts.push(`${number(known)} already there`);
     if (leftOut > 0) parts.push(`${number(leftOut)} left out`);
     const actions = change === null ? [] : [this.#project.undoing(change)];
-    if (leftOut > 0) actions.push({ name: "Show what was left out", run: () => (this.leftOut = outcome) });
-    this.#toasts.show(`${parts.join(", ")}.`, ...actions);
+    const text = `${parts.join(", ")}.`;
+    if (leftOut === 0) {
+      this.#toasts.show(text, ...actions);
+      return;
+    }
+    this.lastLeftOut = outcome;
+    this.#toasts.keep(text, ...actions, { name: "Show what was left out", run: () => (this.leftOut = outcome) });
   }
 
   #refuse([first]: readonly LocalFile[]): void {
-    if (first) this.#toasts.show(`${first.path} is not a picture, a video or a zip.`);
+    if (first) this.#toasts.show(refusal(first.path));
     else this.#toasts.show("There is nothing in it to add.");
   }
+}
+
+function refusal(path: string): string {
+  return `${path} is not a picture, a video or a zip.`;
 }

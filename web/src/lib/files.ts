@@ -33,6 +33,18 @@ export function isPicture({ name, type }: File): boolean {
   return type.startsWith("image/") || PICTURE.test(name);
 }
 
+/** Files alone may come from several folders: those of one name get numbers, as ``mug (2).jpg``. */
+export function distinct(files: readonly LocalFile[]): LocalFile[] {
+  const taken = new Set<string>();
+  return files.map(({ path, file }) => {
+    const [, stem = path, ending = ""] = /^(.*?)(\.[^./]*)?$/.exec(path) ?? [];
+    let name = path;
+    for (let number = 2; taken.has(name.toLowerCase()); number++) name = `${stem} (${number})${ending}`;
+    taken.add(name.toLowerCase());
+    return { path: name, file };
+  });
+}
+
 function kindOf({ path, file }: LocalFile): keyof Sorted {
   if (path.includes("/") || ZIP.test(path)) return "collections";
   if (isPicture(file)) return "pictures";
