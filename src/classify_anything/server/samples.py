@@ -211,6 +211,7 @@ _ERRORS = {
     HTTPStatus.FORBIDDEN: ("access_denied", "A page from another site may not use this server."),
     HTTPStatus.CONFLICT: ("conflict", "Something else was changed since; undo that first."),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("too_large", "At most 64 MB can be sent at once."),
+    HTTPStatus.INSUFFICIENT_STORAGE: ("store_full", "desk.db: the disk is full."),
     HTTPStatus.INTERNAL_SERVER_ERROR: (
         "error",
         "Something went wrong inside; the terminal says more.",

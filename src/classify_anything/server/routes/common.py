@@ -52,10 +52,16 @@ def errors(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     return {int(status): {"model": ErrorReply} for status in statuses}
 
 
+def body(*media_types: str) -> dict[str, Any]:
+    """A body that is a file, for the description."""
+    file = {"schema": {"type": "string", "format": "binary"}}
+    return {"requestBody": {"required": True, "content": dict.fromkeys(media_types, file)}}
+
+
+IMAGE = body("image/*", "application/octet-stream")
 ALWAYS = errors(HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.INTERNAL_SERVER_ERROR)
 NOT_FOUND = errors(HTTPStatus.NOT_FOUND)
 CONFLICT = errors(HTTPStatus.CONFLICT)
-TOO_LARGE = errors(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
 def kept(run: str | None) -> dict[str, str]:

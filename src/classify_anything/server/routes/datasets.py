@@ -19,9 +19,9 @@ from classify_anything.server.routes.common import (
     ALWAYS,
     CONFLICT,
     NOT_FOUND,
-    TOO_LARGE,
     ImportsOf,
     ProjectOf,
+    body,
 )
 
 router = APIRouter(responses=ALWAYS)
@@ -38,7 +38,8 @@ async def begin_import(imports: ImportsOf) -> ImportInfo:
 @router.put(
     "/api/imports/{import_id}/files/{path:path}",
     status_code=HTTPStatus.NO_CONTENT,
-    responses={**NOT_FOUND, **CONFLICT, **TOO_LARGE},
+    responses={**NOT_FOUND, **CONFLICT},
+    openapi_extra=body("image/*", "video/*", "application/zip", "application/octet-stream"),
 )
 async def send_file(imports: ImportsOf, import_id: str, path: str, request: Request) -> None:
     """Send one file, which is the body: an image, a zip or a video.

@@ -25,8 +25,8 @@ from classify_anything.server.messages import (
 from classify_anything.server.routes.common import (
     ALWAYS,
     CONFLICT,
+    IMAGE,
     NOT_FOUND,
-    TOO_LARGE,
     ProjectOf,
     change,
     kept,
@@ -68,7 +68,12 @@ async def index(project: ProjectOf) -> ExampleIndex:
     return await project.run(to_index)
 
 
-@router.post("/api/examples", status_code=HTTPStatus.CREATED, responses={**NOT_FOUND, **TOO_LARGE})
+@router.post(
+    "/api/examples",
+    status_code=HTTPStatus.CREATED,
+    responses=NOT_FOUND,
+    openapi_extra=IMAGE,
+)
 async def add_example(
     project: ProjectOf,
     request: Request,
