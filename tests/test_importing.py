@@ -177,7 +177,7 @@ def test_a_slow_source_has_each_answer_before_it_is_asked_again(clf: Classifier)
     def slow() -> Iterator[bytes]:
         nonlocal taken
         for number in range(4):
-            time.sleep(0.15)
+            time.sleep(0.3)
             taken += 1
             yield colored(number, 0, 0)
 

@@ -16,7 +16,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _AHEAD = 8
-_PATIENCE = 0.1
+_PATIENCE = 0.2
 """Seconds that a result, or its reader, waits at most for the source to give more."""
 
 

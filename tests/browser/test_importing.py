@@ -209,6 +209,20 @@ def test_frames_of_a_video_become_one_recording(
     expect_count(page, "Class 4", 0)
 
 
+def test_of_videos_in_a_folder_the_rate_is_asked_for(
+    page: ProjectPage, server: RunningServer, tmp_path: Path
+) -> None:
+    folder = write_tree(tmp_path / "set", shades("mugs", range(2)))
+    (folder / "cups").mkdir()
+    write_video(folder / "cups" / "clip.mp4", frames=40, rate=10)
+    page.pick_files("A folder…", folder)
+    dialog = page.page.get_by_role("dialog", name="There is 1 video in it")
+    dialog.get_by_role("combobox", name="Pictures a second").select_option("2")
+    dialog.get_by_role("button", name="Add 3 files").click()
+    report(page, "10 examples added.")
+    assert counts(server) == {"mugs": 2, "cups": 8}
+
+
 def test_a_video_that_is_cancelled_leaves_nothing_behind(
     page: ProjectPage, server: RunningServer, tmp_path: Path
 ) -> None:

@@ -2,7 +2,7 @@
 
 import { api } from "./api";
 import { closeClip, openClip, picturesOf, timesOf, type Cut } from "./clip";
-import { distinct, sorted, type LocalFile } from "./files";
+import { distinct, isVideo, sorted, type LocalFile } from "./files";
 import { Grabber } from "./grabber";
 import { importFiles, type Outcome } from "./imports";
 import type { Project } from "./project.svelte";
@@ -18,11 +18,20 @@ export interface Clip {
   label: string | null;
 }
 
+/** Files whose classes are known, with videos among them. */
+export interface Mixed {
+  files: readonly LocalFile[];
+  label: string | null;
+  useless: readonly LocalFile[];
+}
+
 export class Adding {
   /** Pictures whose class is to be chosen. */
   pictures = $state.raw<readonly LocalFile[]>([]);
   /** Videos of which a part is to be chosen, one after the other. */
   clips = $state.raw<readonly Clip[]>([]);
+  /** Folders with videos in them, of which the rate is to be chosen. */
+  mixed = $state.raw<Mixed | null>(null);
   /** What an import left out, while it is looked at, and of the last one that did. */
   leftOut = $state.raw<Outcome | null>(null);
   lastLeftOut = $state.raw<Outcome | null>(null);
@@ -44,18 +53,23 @@ export class Adding {
     const label = into?.name ?? null;
     for (const { file } of videos) void this.#open(file, label);
     if (label !== null && pictures.length + collections.length > 0) {
-      this.import([...pictures, ...collections, ...others], label);
+      this.#add({ files: [...pictures, ...collections, ...others], label, useless: [] });
       return;
     }
     if (pictures.length > 0) this.pictures = [...this.pictures, ...pictures, ...others];
-    if (collections.length > 0) this.import(collections, null, pictures.length > 0 ? [] : others);
+    if (collections.length > 0) this.#add({ files: collections, label: null, useless: pictures.length > 0 ? [] : others });
     else if (pictures.length === 0 && (videos.length === 0 || others.length > 0)) this.#refuse(others);
   }
 
-  /** ``useless`` are files that came with them and are of no use. */
-  import(files: readonly LocalFile[], label: string | null, useless: readonly LocalFile[] = []): void {
+  #add(files: Mixed): void {
+    if (files.files.some(isVideo) && !this.mixed) this.mixed = files;
+    else this.import(files);
+  }
+
+  /** ``useless`` are files that came with them and are of no use; ``rate`` is that of videos. */
+  import({ files, label, useless }: Mixed, rate?: number): void {
     this.#work.start(async (report, signal) => {
-      const outcome = await importFiles(distinct(files), label, report, signal);
+      const outcome = await importFiles(distinct(files), { label, ...(rate && { rate }) }, report, signal);
       const problems = useless.map(({ path }) => ({ name: path, message: refusal(path), code: "bad_input" }));
       this.#tell({
         ...outcome,

@@ -45,10 +45,15 @@ export function distinct(files: readonly LocalFile[]): LocalFile[] {
   });
 }
 
-function kindOf({ path, file }: LocalFile): keyof Sorted {
+export function isVideo({ path, file }: LocalFile): boolean {
+  return file.type.startsWith("video/") || VIDEO.test(path);
+}
+
+function kindOf(local: LocalFile): keyof Sorted {
+  const { path, file } = local;
   if (path.includes("/") || ZIP.test(path)) return "collections";
   if (isPicture(file)) return "pictures";
-  return file.type.startsWith("video/") || VIDEO.test(path) ? "videos" : "others";
+  return isVideo(local) ? "videos" : "others";
 }
 
 /** All files of a drop. The entries are gone after the event, so they are taken before anything waits. */

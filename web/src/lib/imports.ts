@@ -26,10 +26,16 @@ export interface Outcome {
   change: number | null;
 }
 
-/** ``label`` is the class of all of them; without it their folders say it. */
+export interface Wanted {
+  /** The class of all of them; without it their folders say it. */
+  label: string | null;
+  /** Of videos: pictures a second. */
+  rate?: number;
+}
+
 export async function importFiles(
   files: readonly LocalFile[],
-  label: string | null,
+  { label, rate }: Wanted,
   report: Report,
   signal: AbortSignal,
 ): Promise<Outcome> {
@@ -37,7 +43,7 @@ export async function importFiles(
   const { id } = await api.beginImport();
   try {
     const unsent = await send(id, files, report, signal);
-    await api.startImport(id, label);
+    await api.startImport(id, label, rate);
     const { added, known, problems, problem_count, change } = await finished(id, report, signal);
     const leftOut = unsent.length + problem_count;
     return { added, known, problems: [...unsent, ...problems], leftOut, change };

@@ -72,8 +72,8 @@ export const rest = {
     const inside = path.split("/").map(encodeURIComponent).join("/");
     return call<void>("PUT", `/api/imports/${id}/files/${inside}`, file, signal);
   },
-  startImport: (id: string, label: string | null) =>
-    call<ImportInfo>("POST", `/api/imports/${id}/start`, { label }),
+  startImport: (id: string, label: string | null, fps?: number) =>
+    call<ImportInfo>("POST", `/api/imports/${id}/start`, { label, fps }),
   importInfo: (id: string, signal: AbortSignal) =>
     call<ImportInfo>("GET", `/api/imports/${id}`, undefined, signal),
   exportSizes: () => call<ExportSizes>("GET", "/api/exports"),
