@@ -301,3 +301,23 @@ def test_an_import_into_a_program_that_is_killed_says_what_stays(
         page.page.get_by_role("button", name="Undo", exact=True).first.click()
         expect(page.card("mugs")).to_have_count(0)
         page.page.context.close()
+
+
+def test_pictures_of_a_video_that_cannot_be_taken_back_are_told(
+    watching: Browser, tmp_path: Path, tiny_backbone: Path
+) -> None:
+    video = write_video(tmp_path / "clip.webm", frames=600, rate=10)
+    options = ("--backbone", str(tiny_backbone))
+    with run_server(tmp_path / "desk.db", *options) as server:
+        page = ProjectPage(context(watching), server.url)
+        page.wait_until_live()
+        page.drop(page.card("Class 2"), video)
+        dialog = page.page.get_by_role("dialog", name="clip.webm")
+        expect(dialog.get_by_role("radio", name="Class 2")).to_be_checked(timeout=PATIENCE)
+        dialog.get_by_role("combobox", name="Pictures a second").select_option("10")
+        dialog.get_by_role("button", name="Add 600 pictures").click()
+        expect(page.card("Class 2").get_by_test_id("class-count")).not_to_have_text("0")
+        server.process.kill()
+        server.process.wait(20)
+        report(page, "could not be taken back: undo that when the server is back.")
+        page.page.context.close()

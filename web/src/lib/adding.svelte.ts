@@ -4,12 +4,13 @@ import { api } from "./api";
 import { closeClip, openClip, picturesOf, timesOf, type Cut } from "./clip";
 import { distinct, isVideo, sorted, type LocalFile } from "./files";
 import { Grabber } from "./grabber";
-import { importFiles, type Outcome } from "./imports";
+import { importFiles, LAST_TRIES, type Outcome } from "./imports";
+import { patiently } from "./patience";
 import type { Project } from "./project.svelte";
 import type { Toasts } from "./toasts.svelte";
 import type { ClassInfo } from "./types";
 import { examples, messageOf, number } from "./words";
-import type { Report, Work } from "./work.svelte";
+import { LeftBehind, type Report, type Work } from "./work.svelte";
 
 export interface Clip {
   name: string;
@@ -117,12 +118,20 @@ export class Adding {
         change = example.change;
       }
     } catch (error) {
-      if (added.length > 0) await this.#project.takeBack(added, change);
+      if (added.length > 0) await this.#takeBack(added, change, signal.aborted ? "Cancelled." : messageOf(error));
       throw error;
     } finally {
       closeClip(video);
     }
     this.#toasts.show(`${examples(added.length)} added to ${label}.`, this.#project.undoing(change));
+  }
+
+  async #takeBack(added: readonly number[], change: number | undefined, reason: string): Promise<void> {
+    try {
+      await patiently(() => this.#project.takeBack(added, change), { tries: LAST_TRIES });
+    } catch {
+      throw new LeftBehind(`${reason} But ${examples(added.length)} could not be taken back: undo that when the server is back.`);
+    }
   }
 
   #tell(outcome: Outcome): void {

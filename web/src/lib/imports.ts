@@ -12,7 +12,7 @@ const LANES = 4;
 const POLL_MS = 250;
 /** How often a server that does not answer is asked: for a minute, and when it is to take back for a few seconds. */
 const TRIES = 120;
-const LAST_TRIES = 10;
+export const LAST_TRIES = 10;
 const STILL_THERE = "What was added until then is still there: undo it if it is not to be.";
 
 export interface Outcome {
