@@ -43,6 +43,7 @@ bench: .venv/developing
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.datasets
+	$(BIN)/python -m benchmarks.examples_view
 	$(BIN)/python -m benchmarks.heads
 	$(BIN)/python -m benchmarks.backbones
 	$(BIN)/python -m benchmarks.memory

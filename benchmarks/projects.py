@@ -13,10 +13,10 @@ from classify_anything.store import NewExample
 _BATCH = 100
 
 
-def write_project(path: Path, examples: int) -> Path:
+def write_project(path: Path, examples: int, backbone: Path | None = None) -> Path:
     """A project whose examples are random crops of five photographs, a class each."""
     random = np.random.default_rng(0)
-    with Classifier(path) as clf:
+    with Classifier(path, backbone=backbone) as clf:
         classes = [clf.add_class(name).id for name in PHOTOS]
         photos = [photo(name) for name in PHOTOS]
         for start in range(0, examples, _BATCH):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -50,11 +51,14 @@ def start(*arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
     )
 
 
-def run_on_terminal(*arguments: str | Path) -> str:
-    """What a terminal would show."""
+def run_on_terminal(*arguments: str | Path, output: Path | None = None) -> str:
+    """What a terminal would show; the standard output may go to a file instead."""
+    command = [*COMMAND, *map(str, arguments)]
+    if output:
+        command = ["sh", "-c", f"{shlex.join(command)} > {shlex.quote(str(output))}"]
     script = "import pty, sys\nstatus = pty.spawn(sys.argv[1:])\nsys.exit(status >> 8)\n"
     done = subprocess.run(
-        [sys.executable, "-c", script, *COMMAND, *map(str, arguments)],
+        [sys.executable, "-c", script, *command],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         timeout=60,

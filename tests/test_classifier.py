@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from classify_anything import Classifier, Prediction
 from classify_anything.errors import (
@@ -218,14 +219,27 @@ def test_starting_classes_come_once(clf: Classifier) -> None:
     assert [item.name for item in clf.classes()] == ["B"]
 
 
-def test_reading_thousands_of_examples_is_one_query(tmp_path: Path, tiny_backbone: Path) -> None:
-    path = tmp_path / "many.db"
-    with Classifier(path, backbone=tiny_backbone) as clf:
-        red = clf.add_class("red")
-        picture = clf.read(plain("red"))
-        embedding = clf.embed(picture)
-        new = NewExample(red.id, picture.data, "image/png", 1, 1, "t", embedding)
-        clf._store.add([new] * 3000, clf.backbone.fingerprint)
-    with Classifier(path, backbone=tiny_backbone) as clf:
-        assert len(clf) == 3000
-        np.testing.assert_allclose(clf.predict(plain("red")).probability, 1)
+def test_opening_thousands_of_examples_takes_as_few_queries_as_three(
+    tmp_path: Path, tiny_backbone: Path
+) -> None:
+    statements: list[str] = []
+
+    def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    taken = []
+    for number in (3, 3000):
+        path = tmp_path / f"{number}.db"
+        with Classifier(path, backbone=tiny_backbone) as clf:
+            embedding = clf.embed(plain("red"))
+            # Who looks at the picture, rather than read the embedding, fails.
+            new = NewExample("red", b"no picture", "image/png", 1, 1, "t", embedding)
+            clf._store.add([new] * number, clf.backbone.fingerprint)
+        statements.clear()
+        sa.event.listen(sa.Engine, "before_cursor_execute", count)
+        with Classifier(path, backbone=tiny_backbone) as clf:
+            assert len(clf) == number
+            np.testing.assert_allclose(clf.predict(plain("red")).probability, 1)
+        sa.event.remove(sa.Engine, "before_cursor_execute", count)
+        taken.append(len(statements))
+    assert taken[0] == taken[1] > 0

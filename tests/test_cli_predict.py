@@ -44,6 +44,14 @@ def test_a_terminal_shows_names_above_the_columns(desk: Path) -> None:
     assert lines[1].split() == ["mug", "100.0%", str(desk / "photos" / "mug" / "0.png")]
 
 
+def test_a_terminal_shows_a_bar_where_the_lines_go_elsewhere(desk: Path) -> None:
+    shown = run_on_terminal("predict", desk / "photos", "--json", output=desk / "answers.jsonl")
+    assert "Predicting" in shown
+    assert "6/6" in shown
+    assert len(labels((desk / "answers.jsonl").read_text())) == 6
+    assert "Predicting" not in run_on_terminal("predict", desk / "photos")
+
+
 def test_folders_are_searched_and_their_images_come_in_order(desk: Path) -> None:
     (desk / "photos" / "notes.txt").write_text("no image, and not meant")
     (desk / "photos" / ".hidden.png").write_bytes(b"")

@@ -15,6 +15,7 @@ import pytest
 
 from classify_anything import Classifier, Frames
 from classify_anything.errors import DatasetError, SettingError
+from classify_anything.formats import read_dataset
 from tests.files import colored, write_tree, write_video, write_zip
 
 RED, BLUE, LIME = colored(255, 0, 0), colored(0, 0, 255), colored(0, 255, 0)
@@ -92,7 +93,7 @@ def test_hugging_face_lists_name_the_classes(clf: Classifier, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("name", "data"),
     [
-        ("metadata.csv", b"name,label\n1.png,Mug\n"),
+        ("metadata.csv", b"file_name,label\n,Mug\n"),
         ("metadata.csv", b"file_name,label\n\xff\xfe,Mug\n"),
         ("metadata.jsonl", b'{"file_name": "1.png"\n'),
         ("metadata.jsonl", b"[1]\n"),
@@ -136,6 +137,20 @@ def test_the_frames_of_a_video_are_one_recording(
     assert {example.source for example in clf.examples(recording=recording)} == {"video"}
     again = clf.import_dataset(tmp_path / f"wave.{kind}", frames=Frames(5, start=0.5, end=2))
     assert (len(again.examples), again.known) == (0, len(report.examples))
+
+
+def test_what_a_zip_was_unpacked_for_is_deleted_when_no_more_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = write_video(tmp_path / "cup.avi").read_bytes()
+    archive = write_zip(tmp_path / "set.zip", {"Cup/cup.avi": video})
+    (tmp_path / "unpacked").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "unpacked"))
+    dataset = read_dataset([archive])
+    next(dataset.items)
+    assert len(list(tmp_path.glob("unpacked/*"))) == 1
+    dataset.close()
+    assert list(tmp_path.glob("unpacked/*")) == []
 
 
 def test_videos_in_a_zip_and_videos_that_are_none(clf: Classifier, tmp_path: Path) -> None:
@@ -227,6 +242,23 @@ def test_another_program_s_list_of_classes_is_passed_over(clf: Classifier, tmp_p
     files = {"A/1.png": RED, "classes.csv": b"id,name\n1,Mug\n"}
     clf.import_dataset(write_tree(tmp_path / "set", files))
     assert [item.name for item in clf.classes()] == ["A"]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("metadata.csv", b"name,label\n1.png,Mug\n"),
+        ("metadata.csv", b"just a note\n"),
+        ("metadata.jsonl", b'{"image": "1.png"}\n'),
+    ],
+)
+def test_another_program_s_list_of_pictures_is_passed_over_and_told(
+    clf: Classifier, tmp_path: Path, name: str, data: bytes
+) -> None:
+    report = clf.import_dataset(write_tree(tmp_path / "set", {"A/1.png": RED, f"A/{name}": data}))
+    assert taught(clf) == {"A": 1}
+    (problem,) = report.problems
+    assert problem.message == f"{tmp_path}/set/A/{name}: has no file_name, so nothing in it counts."
 
 
 def test_odd_words_in_a_list_do_no_harm(clf: Classifier, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 
 from classify_anything import Classifier, KNeighborsHead
 from classify_anything.errors import LabelError, OutputError, SettingError
+from classify_anything.types import Progress
 from tests.files import colored, write_tree
 from tests.photos import encoded, photo, plain
 
@@ -98,6 +99,25 @@ def test_an_export_gives_the_same_project_again(
         assert again.classes() == []
         assert len(again.import_dataset(target).examples) == 5
         assert everything(again) == before
+
+
+@pytest.mark.parametrize("form", ["zip", "folder", "tfjs-knn"])
+def test_an_export_tells_how_far_it_is_and_can_be_stopped(
+    clf: Classifier, tmp_path: Path, form: Any
+) -> None:
+    teach(clf)
+    told: list[Progress] = []
+    clf.export(tmp_path / "whole", form, progress=told.append)
+    assert told == [Progress(number, 5) for number in range(1, 6)]
+
+    def stop(progress: Progress) -> None:
+        if progress.done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        clf.export(tmp_path / "part", form, progress=stop)
+    left = {path.name for path in tmp_path.iterdir() if not path.name.startswith("project.db")}
+    assert left == {"whole"}
 
 
 def test_every_label_can_be_exported(clf: Classifier, tmp_path: Path, tiny_backbone: Path) -> None:

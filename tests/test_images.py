@@ -110,6 +110,13 @@ def test_a_jpeg_is_never_decoded_below_what_is_needed(short: int) -> None:
     assert min(decoded.size) < 2 * 448
 
 
+@pytest.mark.parametrize("color", [(200, 30, 40), (20, 120, 220), (250, 250, 250), (5, 5, 5)])
+def test_a_jpeg_in_the_colours_of_printers_looks_as_it_should(color: tuple[int, int, int]) -> None:
+    picture = Image.new("RGB", (64, 64), color)
+    square = to_square(encoded(picture.convert("CMYK"), quality=95), 32)
+    np.testing.assert_allclose(square.reshape(-1, 3).mean(axis=0), color, atol=6)
+
+
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "CMYK", "1", "I;16", "YCbCr"])
 def test_every_mode_becomes_rgb(mode: str) -> None:
     color = Image.fromarray(photo("astronaut"))

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,44 @@ def test_only_a_few_images_are_taken_ahead(clf: Classifier) -> None:
     answers = list(itertools.islice(clf.predict_many(endless()), 10))
     assert [answer.label for answer in answers if answer] == ["Mug"] * 10
     assert taken < 10 + 16 * (os.cpu_count() or 1)
+
+
+def test_a_slow_source_has_each_answer_before_it_is_asked_again(clf: Classifier) -> None:
+    taken = 0
+
+    def slow() -> Iterator[bytes]:
+        nonlocal taken
+        for number in range(4):
+            time.sleep(0.3)
+            taken += 1
+            yield colored(number, 0, 0)
+
+    clf.add("Mug", plain("red"))
+    assert [taken for _ in clf.predict_many(slow())] == [1, 2, 3, 4]
+
+
+def test_what_a_source_gave_before_it_failed_is_answered(clf: Classifier) -> None:
+    def failing() -> Iterator[bytes]:
+        yield from (colored(number, 0, 0) for number in range(21))
+        raise ConnectionError("gone")
+
+    clf.add("Mug", plain("red"))
+    answers = []
+    with pytest.raises(ConnectionError, match="gone"):
+        answers.extend(clf.predict_many(failing()))
+    assert len(answers) == 21
+
+
+def test_predicting_many_tells_how_far_it_is(clf: Classifier) -> None:
+    clf.add("Mug", plain("red"))
+    told: list[Progress] = []
+    images = [plain("red"), b"x", *(colored(number, 0, 0) for number in range(20))]
+    for place, _ in enumerate(clf.predict_many(images, on_error=print, progress=told.append)):
+        assert len(told) == place
+    assert told == [Progress(number, 22) for number in range(1, 23)]
+    told.clear()
+    list(clf.predict_many(iter(images[2:]), progress=told.append))
+    assert told[-1] == Progress(20, None)
 
 
 def test_many_are_predicted_as_one_by_one(clf: Classifier, tmp_path: Path) -> None:

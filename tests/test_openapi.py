@@ -29,6 +29,8 @@ def operations() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 OPERATIONS = dict(operations())
+WITHOUT_BODY = ("POST /api/imports",)
+ERRORS = {"400", "403", "500"}
 
 
 def check(media: dict[str, Any]) -> messages.Message:
@@ -43,10 +45,20 @@ def test_a_route_is_described_with_examples(name: str) -> None:
     operation = OPERATIONS[name]
     assert operation["summary"]
     assert len(operation["description"].split()) >= 3
-    body = operation.get("requestBody", {}).get("content", {})
-    if "application/json" in body:
-        check(body["application/json"])
     statuses = operation["responses"]
+    if name.startswith(("POST", "PUT", "PATCH")) and name not in WITHOUT_BODY:
+        for kind, media in operation["requestBody"]["content"].items():
+            if kind == "application/json":
+                check(media)
+            else:
+                assert media["schema"]["format"] == "binary"
+        assert {"413", *ERRORS} <= set(statuses)
+    else:
+        assert "requestBody" not in operation
+    if name != "GET /healthz":
+        assert set(statuses) >= ERRORS
+    if not name.startswith("GET") and name != "POST /api/predict":
+        assert "507" in statuses
     assert any(status.startswith("2") for status in statuses)
     for status, response in statuses.items():
         media = response.get("content", {}).get("application/json")

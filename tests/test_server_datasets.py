@@ -147,6 +147,8 @@ def test_examples_are_added_listed_moved_and_removed(server: RunningServer) -> N
     ]
     again = http.post("/api/examples", params={"label": "Mug", "key": "0"}, content=plain("red"))
     assert (again.status_code, again.json()) == (201, added[0])
+    for example in added:
+        del example["change"]
     mug, cup = added[0]["class_id"], added[2]["class_id"]
     assert http.get("/api/examples", params={"class_id": mug}).json()["examples"] == added[1::-1]
     listed = http.get(
@@ -178,6 +180,28 @@ def test_examples_are_added_listed_moved_and_removed(server: RunningServer) -> N
     assert http.post("/api/examples", content=plain("red")).status_code == 400
 
 
+def test_an_added_example_tells_what_takes_its_recording_back(server: RunningServer) -> None:
+    http = server.http
+
+    def add(color: str) -> Any:
+        told = {"label": "Mug", "recording": "one"}
+        return http.post("/api/examples", params=told, content=plain(color)).json()
+
+    first = add("red")
+    http.post("/api/classes", json={"name": "Between"})
+    second = add("blue")
+    assert first["change"] == second["change"]
+    undo = {"change": first["change"]}
+    assert http.post("/api/undo", json=undo).status_code == 409
+    http.post("/api/undo", json={})
+    assert http.post("/api/undo", json=undo).status_code == 200
+    assert counts(server) == {}
+    with server.socket() as socket:
+        held = socket.add(1, plain("red"), "a", "held")
+        http.post("/api/classes", json={"name": "Between"})
+        assert socket.add(1, plain("blue"), "b", "held")["change"] == held["change"]
+
+
 def test_a_thumbnail_is_small_and_neighbours_are_near(server: RunningServer) -> None:
     http = server.http
     photos = [encoded(photo(name)) for name in ("coffee", "rocket", "cat")]
@@ -187,7 +211,13 @@ def test_a_thumbnail_is_small_and_neighbours_are_near(server: RunningServer) -> 
     ]
     reply = http.get(f"/api/examples/{ids[0]}/thumbnail")
     assert reply.headers["content-type"] == "image/jpeg"
-    assert "immutable" in reply.headers["cache-control"]
+    assert reply.headers["cache-control"] == "private, no-cache"
+    for what in ("thumbnail", "image"):
+        address, run = f"/api/examples/{ids[0]}/{what}", http.get("/api/state").json()["run"]
+        kept = http.get(address, params={"run": run}).headers["cache-control"]
+        assert "immutable" in kept
+        kept = http.get(address, params={"run": "another"}).headers["cache-control"]
+        assert kept == "private, no-cache"
     assert Image.open(io.BytesIO(reply.content)).size == (160, 160)
     near = http.get(f"/api/examples/{ids[0]}/neighbors", params={"limit": 2}).json()["neighbors"]
     assert (len(near), near[0]["example_id"]) == (2, ids[3])

@@ -18,10 +18,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from classify_anything import Classifier
 from classify_anything.errors import ImageError
-from classify_anything.watching import GrowingFolder, Newest
+from classify_anything.images import MEDIA_TYPES
+from classify_anything.watching import GrowingFolder, Newest, images_below
 from tests.command import objects, run, start, taught
 from tests.photos import encoded, plain
 from tests.videos import BLUE, RED, write_video
@@ -244,6 +246,21 @@ def test_the_oldest_image_comes_first_and_other_files_do_not(tmp_path: Path) -> 
     folder = GrowingFolder(tmp_path, existing=True)
     folder.poll()
     assert folder.poll() == [tmp_path / "b.png", tmp_path / "a.jpg"]
+
+
+def test_every_picture_in_a_folder_is_seen_also_through_links(tmp_path: Path) -> None:
+    Image.init()
+    readable = {ending for ending, name in Image.EXTENSION.items() if name in MEDIA_TYPES}
+    names = sorted(f"picture{ending}" for ending in {*readable, ".heic", ".heif", ".avif"})
+    root, far = tmp_path / "set", tmp_path / "far"
+    for folder in (root / "a", root / "__MACOSX", far):
+        folder.mkdir(parents=True)
+    for file in (*(root / "a" / name for name in names), root / "__MACOSX/a.png", far / "b.JPG"):
+        file.touch()
+    (root / "link").symlink_to(far)
+    (root / "a" / "loop").symlink_to(root)
+    found = [path.relative_to(root).as_posix() for path in images_below(root)]
+    assert found == [*(f"a/{name}" for name in names), "link/b.JPG"]
 
 
 # --- cameras and streams

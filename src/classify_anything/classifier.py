@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -33,7 +32,7 @@ from classify_anything.heads import Head, unit_rows
 from classify_anything.images import ImageInput, Picture, read_bytes, read_picture, to_square
 from classify_anything.importing import BATCH, Import
 from classify_anything.judging import judge_folder
-from classify_anything.parallel import in_parallel, one_blas_thread
+from classify_anything.parallel import in_blocks, one_blas_thread
 from classify_anything.project import Project
 from classify_anything.reembedding import Compared, judged, reembed
 from classify_anything.settings import USUAL_SMOOTHING_MS
@@ -120,7 +119,8 @@ class Classifier(Project):
         """Say of each image which class it shows, in order, as the answers are asked for.
 
         Images are taken from their source a few ahead, decoded and embedded on all cores; memory
-        stays the same however many there are.
+        stays the same however many there are. Of a source that takes its time each answer comes
+        before the next image is asked for, and if it fails, the answers to what it gave come first.
 
         Args:
             images: any iterable of what ``predict`` takes.
@@ -137,9 +137,8 @@ class Classifier(Project):
             except ImageError as error:
                 return image, error
 
-        prepared = in_parallel(prepare, images, _workers())
         done = 0
-        while block := list(itertools.islice(prepared, _BLOCK)):
+        for block in in_blocks(prepare, images, _workers(), _BLOCK):
             self.refresh()
             known = [made for _, made in block if not isinstance(made, ImageError)]
             with one_blas_thread():

@@ -116,14 +116,16 @@ def estimated_sizes(project: Project) -> dict[str, int]:
 
 
 def _zip(ask: Ask, path: Path, options: Options) -> tuple[str, ...]:
+    classes, examples = ask(_contents)
     with new_file(path, overwrite=options.overwrite) as file:
-        write_zip(file, *ask(_contents), _images(ask))
+        write_zip(file, classes, examples, _images(ask, len(examples), options))
     return ()
 
 
 def _folder(ask: Ask, path: Path, options: Options) -> tuple[str, ...]:
+    classes, examples = ask(_contents)
     with new_folder(path, overwrite=options.overwrite) as folder:
-        write_folder(folder, *ask(_contents), _images(ask))
+        write_folder(folder, classes, examples, _images(ask, len(examples), options))
     return ()
 
 
@@ -154,8 +156,10 @@ def _web(ask: Ask, path: Path, options: Options) -> tuple[str, ...]:
 
 
 def _tfjs_knn(ask: Ask, path: Path, options: Options) -> tuple[str, ...]:
+    rows = ask(Project.embeddings_by_label)
+    total = sum(len(vectors) for _, vectors in rows)
     with new_file(path, overwrite=options.overwrite) as file:
-        write_tfjs_knn(file, ask(Project.embeddings_by_label))
+        write_tfjs_knn(file, rows, lambda done: options.progress(Progress(done, total)))
     return ()
 
 
@@ -177,8 +181,15 @@ def _contents(project: Project) -> tuple[list[Class], list[Example]]:
     return project.classes(), project.examples()[::-1]
 
 
-def _images(ask: Ask) -> Callable[[int], tuple[bytes, str]]:
+def _images(ask: Ask, total: int, options: Options) -> Callable[[int], tuple[bytes, str]]:
+    """Reads images one by one, and tells how many."""
+    done = 0
+
     def image(example_id: int) -> tuple[bytes, str]:
+        nonlocal done
+        done += 1
+        options.progress(Progress(done, total))
+
         def read(project: Project) -> tuple[bytes, str]:
             return project.image(example_id)
 

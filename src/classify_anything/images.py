@@ -25,6 +25,10 @@ ImageInput = str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[np.uint8
 MAX_BYTES = 64 * 1024 * 1024
 MAX_PIXELS = 100_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+_READABLE = ".apng .bmp .gif .jfif .jpe .jpeg .jpg .mpo .png .tif .tiff .webp"
+ENDINGS = (*_READABLE.split(), ".avif", ".heic", ".heif")
+"""What files of pictures end in; why the last three cannot be read is told when they are."""
+
 THUMBNAIL_SIZE = 160
 MEDIA_TYPES = {
     "JPEG": "image/jpeg",

@@ -371,6 +371,10 @@ class Project:
 
     # --- undoing
 
+    def change_of(self, example: Example) -> int:
+        """The id of the change that added an example, with the whole of its recording."""
+        return self._store.change_of(example.recording_id)
+
     def next_undo(self) -> Change | None:
         """The change that ``undo`` would undo."""
         return self._store.next_undo()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 import time
@@ -12,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from classify_anything.errors import ImageError
+from classify_anything.formats.trees import files_below
 from classify_anything.formats.video import Frames, opencv, read_pictures, to_rgb
-from classify_anything.images import ImageInput
+from classify_anything.images import ENDINGS, ImageInput
 from classify_anything.types import UInt8Array
 
 POLL = 0.2
 """Seconds between two looks at a folder."""
 
 _ADDRESS = re.compile(r"(rtsps?|rtmp|https?|udp)://", re.IGNORECASE)
-_IMAGE_ENDINGS = (".bmp", ".gif", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 Stamp = tuple[int, int]
 """When a file was changed, in nanoseconds, and its size in bytes."""
@@ -69,11 +68,7 @@ def watch(source: str, *, rate: float, existing: bool = False) -> Generator[Sigh
 
 def images_below(folder: Path) -> Iterator[Path]:
     """The image files of a folder and its sub-folders, by their endings, in order."""
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if name.lower().endswith(_IMAGE_ENDINGS) and not name.startswith("."):
-                yield Path(place, name)
+    return (path for path in files_below(folder) if path.name.lower().endswith(ENDINGS))
 
 
 # --- folders

@@ -80,12 +80,17 @@ def frame(name: str, size: tuple[int, int] = (640, 480)) -> bytes:
     return encoded(image.crop((left, top, left + size[0], top + size[1])), quality=85)
 
 
-def write_clip(path: Path, scenes: Sequence[str], seconds: float) -> Path:
-    """A clip, 640×480 at 30 frames a second, that shows photos in turn and then repeats."""
+def write_clip(path: Path, scenes: Sequence[str | bytes], seconds: float) -> Path:
+    """A clip, 30 frames a second, that shows photos (or JPEGs) in turn and then repeats."""
     with path.open("wb") as file:
-        for name in scenes:
-            file.write(frame(name) * round(seconds * RATE))
+        for scene in scenes:
+            file.write(picture_of(scene) * round(seconds * RATE))
     return path
+
+
+def picture_of(scene: str | bytes) -> bytes:
+    """A camera's picture of a scene: a photo's name, or the JPEG itself."""
+    return scene if isinstance(scene, bytes) else frame(scene)
 
 
 def mean_color(image: bytes) -> np.ndarray:

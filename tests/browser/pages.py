@@ -9,7 +9,7 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.browser.chromium import frame, mean_color
+from tests.browser.chromium import mean_color, picture_of
 
 SEES = """([colors, wanted]) => {
   const video = document.querySelector("video");
@@ -26,6 +26,12 @@ SEES = """([colors, wanted]) => {
   return wanted < 0 ? nearest + 1 : nearest === wanted;
 }"""
 
+MEAN = """image => {
+  const context = new OffscreenCanvas(1, 1).getContext("2d");
+  context.drawImage(image, 0, 0, 1, 1);
+  return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3);
+}"""
+
 
 class ProjectPage:
     """A page of the product in a real browser; remembers everything that went wrong on it."""
@@ -40,7 +46,7 @@ class ProjectPage:
         self.page.goto(url)
 
     def _console(self, message: Any) -> None:
-        expected = ("WebSocket", "ERR_CONNECTION_RE", "status of 400")
+        expected = ("WebSocket", "ERR_CONNECTION_RE", "status of 400", "status of 409")
         if message.type in ("error", "warning") and not any(x in message.text for x in expected):
             self.faults.append(message.text)
 
@@ -118,19 +124,25 @@ class ProjectPage:
         """Drop files from outside on the page."""
         self.drag(target, *paths)()
 
+    def color(self, picture: Locator) -> list[int]:
+        """The mean colour of a picture that is shown, as RGB."""
+        picture.evaluate("image => image.decode()")
+        mean: list[int] = picture.evaluate(MEAN)
+        return mean
+
     def toast(self, text: str) -> Locator:
         return self.page.get_by_test_id("toast").filter(has_text=text)
 
-    def wait_for_scene(self, scenes: Sequence[str], wanted: str) -> None:
+    def wait_for_scene(self, scenes: Sequence[str | bytes], wanted: str | bytes) -> None:
         """Until the camera has just begun to show a scene of its clip."""
-        colors = [mean_color(frame(name)).tolist() for name in scenes]
+        colors = [mean_color(picture_of(scene)).tolist() for scene in scenes]
         index = scenes.index(wanted)
         deadline = time.monotonic() + 60
         seen = [self.page.evaluate(SEES, [colors, index])]
         while not (seen[-1] and not all(seen)) and time.monotonic() < deadline:
             self.page.wait_for_timeout(30)
             seen = [*seen[-50:], self.page.evaluate(SEES, [colors, index])]
-        assert seen[-1], f"the camera never showed {wanted}"
+        assert seen[-1], f"the camera never showed scene {index}"
 
 
 def settled(value: Callable[[], int]) -> int:

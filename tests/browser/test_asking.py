@@ -117,6 +117,15 @@ def test_a_picture_is_pasted_from_another_view(taught: ProjectPage) -> None:
     expect(taught.label).to_have_text("Class 2")
 
 
+def test_a_picture_that_the_browser_cannot_show_is_answered(
+    taught: ProjectPage, tmp_path: Path
+) -> None:
+    (tmp_path / "rocket.tiff").write_bytes(encoded(photo("rocket"), "TIFF"))
+    taught.drop(stage(taught), tmp_path / "rocket.tiff")
+    expect(taught.page.get_by_text("This browser cannot show it.")).to_be_visible()
+    expect(taught.label).to_have_text("Class 2")
+
+
 def test_a_picture_is_picked(taught: ProjectPage, rocket: Path) -> None:
     with taught.page.expect_file_chooser() as chooser:
         taught.page.get_by_role("button", name="What is this?").click()

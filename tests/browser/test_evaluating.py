@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+import numpy as np
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Playwright, expect
 
+from tests.browser.chromium import context, launched, write_clip
 from tests.browser.pages import ProjectPage
 from tests.photos import encoded, photo
 from tests.server import RunningServer
@@ -60,6 +63,142 @@ def test_who_follows_the_advice_is_right_more_often(
     expect(advice).to_have_count(0)
     counts = [item["examples"] for item in server.http.get("/api/state").json()["classes"][:2]]
     assert counts == [12, 12]
+
+
+def in_light(picture: np.ndarray, light: tuple[float, float, float]) -> bytes:
+    return encoded((picture * light).astype(np.uint8), quality=95)
+
+
+def two_alike() -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """A coffee, and the same with a white note stuck on it: each in warm and in cool light."""
+    whole = photo("coffee")[:360, :480]
+    noted = whole.copy()
+    noted[180:, 180:300] = 255
+    lights = {"warm": (1.0, 0.8, 0.4), "cool": (0.4, 0.8, 1.0)}
+    plain, other = (
+        {name: in_light(picture, light) for name, light in lights.items()}
+        for picture in (whole, noted)
+    )
+    return plain, other
+
+
+def test_two_things_that_are_confused_are_told_apart_by_who_follows_the_advice(
+    playwright: Playwright, server: RunningServer, tmp_path: Path
+) -> None:
+    one, other = two_alike()
+    scenes = [one["warm"], other["warm"], one["cool"], other["cool"]]
+    clip = write_clip(tmp_path / "alike.mjpeg", scenes, 2)
+    with launched(playwright, clip) as browser:
+        page = ProjectPage(context(browser), server.url)
+        page.wait_until_live()
+
+        def teach() -> None:
+            """Each thing, once in each light."""
+            for place, scene in enumerate(scenes):
+                page.wait_for_scene(scenes, scene)
+                page.hold(f"Class {place % 2 + 1}", 0.5)
+
+        teach()
+        page.page.get_by_role("link", name="Evaluate").click()
+        expect(page.page.get_by_test_id("accuracy")).to_contain_text("%", timeout=15_000)
+        badly = accuracy(page)
+        assert badly < 60
+        advice = page.page.locator("[data-testid=advice][data-kind=confused]")
+        expect(advice).to_contain_text("Class 1 and Class 2 are confused")
+        advice.get_by_role("button", name="Show more").click()
+        told = page.page.get_by_role("status").filter(has_text="Show more of Class 1 and Class 2")
+        expect(told).to_be_visible()
+        teach()
+        told.get_by_role("button", name="Evaluate again").click()
+        expect(advice).to_have_count(0, timeout=15_000)
+        assert accuracy(page) >= badly + 30
+        assert page.faults == []
+
+
+def test_a_class_of_one_recording_is_shown_again(page: ProjectPage, server: RunningServer) -> None:
+    for class_id, name in ((1, "coffee"), (2, "rocket")):
+        for place, image in enumerate(pieces(name, 10)):
+            recording = "same" if class_id == 1 else str(place)
+            told = {"class_id": class_id, "recording": recording}
+            server.http.post("/api/examples", params=told, content=image).raise_for_status()
+    page.page.get_by_role("link", name="Evaluate").click()
+    advice = page.page.locator("[data-testid=advice][data-kind=one_recording]")
+    expect(advice).to_contain_text(
+        "All examples of Class 1 come from one recording", timeout=15_000
+    )
+    expect(page.page.get_by_text("the number is too good")).to_be_visible()
+    advice.get_by_role("button", name="Show more").click()
+    expect(page.page.get_by_role("status").filter(has_text="Show more of Class 1")).to_be_visible()
+    page.click("Class 1")
+    page.page.get_by_role("button", name="Evaluate again").click()
+    expect(page.page.get_by_test_id("accuracy")).to_contain_text("%", timeout=15_000)
+    expect(advice).to_have_count(0, timeout=15_000)
+    expect(page.page.get_by_text("the number is too good")).to_have_count(0)
+
+
+def test_a_better_head_is_one_click(page: ProjectPage, server: RunningServer) -> None:
+    """One square of sixteen tells the classes apart; all others are noise."""
+    random = np.random.default_rng(7)
+    for number in range(48):
+        class_id = number % 2 + 1
+        squares = random.integers(60, 200, (4, 4, 3), dtype=np.uint8)
+        squares[1, 1] = (150, 120, 90) if class_id == 1 else (90, 120, 150)
+        picture = encoded(squares.repeat(16, axis=0).repeat(16, axis=1), "PNG")
+        server.http.post(f"/api/examples?class_id={class_id}", content=picture).raise_for_status()
+    page.page.get_by_role("link", name="Evaluate").click()
+    advice = page.page.locator("[data-testid=advice][data-kind=head]")
+    expect(advice).to_contain_text("switch?", timeout=15_000)
+    before = accuracy(page)
+    promised = re.search(r"right (\d+)%", advice.inner_text())
+    assert promised
+    advice.get_by_role("button", name="Switch").click()
+    expect(page.page.get_by_test_id("accuracy")).to_have_text(f"{promised[1]} %", timeout=15_000)
+    assert accuracy(page) > before
+    expect(advice).to_have_count(0)
+    expect(page.page.get_by_role("radio", name=re.compile("^Ridge"))).to_be_checked()
+
+
+def test_the_map_shows_the_picture_pointed_at_and_where_the_camera_looks(
+    badly_taught: ProjectPage,
+) -> None:
+    page = badly_taught.page
+    dots = page.get_by_role("img", name="examples; near ones look alike").locator("circle")
+    here = page.get_by_test_id("here")
+    expect(here).to_have_count(1, timeout=15_000)
+    expect(page.get_by_test_id("pointed-at")).to_have_count(0)
+    dots.first.scroll_into_view_if_needed()
+    dots.first.hover(force=True)
+    shown = page.get_by_test_id("pointed-at")
+    expect(shown).to_be_visible()
+    assert shown.evaluate("image => image.decode().then(() => image.naturalWidth)") == 160
+    page.mouse.move(0, 0)
+    expect(shown).to_have_count(0)
+
+
+def test_a_picture_behind_a_number_goes_to_any_class_also_a_new_one(
+    badly_taught: ProjectPage, server: RunningServer
+) -> None:
+    page = badly_taught.page
+    cell = page.get_by_role("button", name=re.compile("of Class 2 taken for Class 2"))
+    cell.click(timeout=15_000)
+    before = page.get_by_test_id("behind").count()
+    page.get_by_role("button", name="Move to", exact=True).first.click()
+    page.get_by_role("textbox", name="A new class").filter(visible=True).fill("Sky")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("behind")).to_have_count(before - 1)
+    state = server.http.get("/api/state").json()["classes"]
+    assert {item["name"]: item["examples"] for item in state}["Sky"] == 1
+
+
+def test_what_was_not_moved_is_not_gone(badly_taught: ProjectPage) -> None:
+    page = badly_taught.page
+    page.get_by_role("button", name="taken for Class 2").first.click(timeout=15_000)
+    behind = page.get_by_test_id("behind")
+    count = behind.count()
+    page.route("**/api/examples/move", lambda route: route.abort("connectionrefused"))
+    page.get_by_role("button", name="Move to Class 2").first.click()
+    expect(badly_taught.toast("The server does not answer")).to_be_visible()
+    expect(behind).to_have_count(count)
 
 
 def test_a_cell_opens_its_pictures_and_moves_them_all(badly_taught: ProjectPage) -> None:

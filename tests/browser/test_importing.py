@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Browser, Locator, Route, expect
 
+from tests.browser.chromium import context
 from tests.browser.pages import ProjectPage
 from tests.files import colored, write_tree, write_video, write_zip
-from tests.server import RunningServer
+from tests.server import RunningServer, run_server
 
 PATIENCE = 30_000
 """Milliseconds for work in the background, on a slow machine."""
@@ -130,6 +132,17 @@ def test_what_cannot_be_used_is_left_out_and_listed(
     assert counts(server) == {"mugs": 3}
 
 
+def test_what_was_left_out_can_be_seen_later(page: ProjectPage, tmp_path: Path) -> None:
+    write_zip(tmp_path / "set.zip", {"mugs/1.png": colored(1, 2, 3)})
+    write_tree(tmp_path, {"notes.txt": b"Buy milk."})
+    page.drop(page.page.get_by_role("banner"), tmp_path / "set.zip", tmp_path / "notes.txt")
+    report(page, "1 example added, 1 left out.").get_by_role("button", name="Close").click()
+    page.page.get_by_role("button", name="Add pictures", exact=True).click()
+    page.page.get_by_role("button", name="What was left out…").click()
+    left = page.page.get_by_role("dialog").get_by_test_id("left-out")
+    expect(left).to_have_text("notes.txt is not a picture, a video or a zip.")
+
+
 def test_what_is_no_picture_at_all_is_refused_in_one_line(
     page: ProjectPage, tmp_path: Path
 ) -> None:
@@ -196,6 +209,20 @@ def test_frames_of_a_video_become_one_recording(
     expect_count(page, "Class 4", 0)
 
 
+def test_of_videos_in_a_folder_the_rate_is_asked_for(
+    page: ProjectPage, server: RunningServer, tmp_path: Path
+) -> None:
+    folder = write_tree(tmp_path / "set", shades("mugs", range(2)))
+    (folder / "cups").mkdir()
+    write_video(folder / "cups" / "clip.mp4", frames=40, rate=10)
+    page.pick_files("A folder…", folder)
+    dialog = page.page.get_by_role("dialog", name="There is 1 video in it")
+    dialog.get_by_role("combobox", name="Pictures a second").select_option("2")
+    dialog.get_by_role("button", name="Add 3 files").click()
+    report(page, "10 examples added.")
+    assert counts(server) == {"mugs": 2, "cups": 8}
+
+
 def test_a_video_that_is_cancelled_leaves_nothing_behind(
     page: ProjectPage, server: RunningServer, tmp_path: Path
 ) -> None:
@@ -218,3 +245,79 @@ def test_a_video_that_cannot_be_read_says_so(page: ProjectPage, tmp_path: Path) 
     write_tree(tmp_path, {"clip.mp4": b"not a video"})
     page.pick_files("Files…", tmp_path / "clip.mp4")
     report(page, "clip.mp4: this browser finds no pictures in it.")
+
+
+def test_an_answer_that_is_lost_does_not_end_an_import(page: ProjectPage, tmp_path: Path) -> None:
+    lost = []
+
+    def lose(route: Route) -> None:
+        lost.append(route.request.url)
+        route.abort("connectionrefused")
+
+    page.page.route("**/api/imports/*", lose, times=2)
+    page.pick_files("Files…", write_zip(tmp_path / "set.zip", shades("mugs", range(30))))
+    report(page, "30 examples added.")
+    assert len(lost) == 2
+
+
+def test_what_cannot_be_taken_back_any_more_is_said(
+    page: ProjectPage, server: RunningServer, tmp_path: Path
+) -> None:
+    polls = re.compile(r"/api/imports/\w+$")
+    page.page.route(
+        polls,
+        lambda route: (
+            route.abort("connectionrefused") if route.request.method == "GET" else route.continue_()
+        ),
+    )
+    page.pick_files("Files…", write_zip(tmp_path / "set.zip", shades("mugs", range(30))))
+    progress = page.page.get_by_test_id("progress")
+    expect(progress).to_contain_text("Waiting for the server", timeout=PATIENCE)
+    expect(page.card("mugs").get_by_test_id("class-count")).to_have_text("30")
+    server.http.post("/api/classes", json={"name": "Between"})
+    progress.get_by_role("button", name="Cancel").click()
+    toast = report(page, "Cancelled. But all was added already")
+    expect(toast).to_contain_text("something else was changed since: undo that first.")
+    assert counts(server) == {"mugs": 30}
+
+
+def test_an_import_into_a_program_that_is_killed_says_what_stays(
+    watching: Browser, tmp_path: Path, tiny_backbone: Path
+) -> None:
+    project, options = tmp_path / "desk.db", ("--backbone", str(tiny_backbone))
+    archive = write_zip(tmp_path / "set.zip", shades("mugs", range(3000)))
+    with run_server(project, *options) as server:
+        page = ProjectPage(context(watching), server.url)
+        page.wait_until_live()
+        page.pick_files("Files…", archive)
+        expect(page.card("mugs").get_by_test_id("class-count")).not_to_have_text("0")
+        server.process.kill()
+        server.process.wait(20)
+        progress = page.page.get_by_test_id("progress")
+        expect(progress).to_contain_text("Waiting for the server")
+    with run_server(project, *options, port=server.port) as server:
+        report(page, "The program was started anew meanwhile. What was added until then is still")
+        assert 0 < counts(server)["mugs"] < 3000
+        page.page.get_by_role("button", name="Undo", exact=True).first.click()
+        expect(page.card("mugs")).to_have_count(0)
+        page.page.context.close()
+
+
+def test_pictures_of_a_video_that_cannot_be_taken_back_are_told(
+    watching: Browser, tmp_path: Path, tiny_backbone: Path
+) -> None:
+    video = write_video(tmp_path / "clip.webm", frames=600, rate=10)
+    options = ("--backbone", str(tiny_backbone))
+    with run_server(tmp_path / "desk.db", *options) as server:
+        page = ProjectPage(context(watching), server.url)
+        page.wait_until_live()
+        page.drop(page.card("Class 2"), video)
+        dialog = page.page.get_by_role("dialog", name="clip.webm")
+        expect(dialog.get_by_role("radio", name="Class 2")).to_be_checked(timeout=PATIENCE)
+        dialog.get_by_role("combobox", name="Pictures a second").select_option("10")
+        dialog.get_by_role("button", name="Add 600 pictures").click()
+        expect(page.card("Class 2").get_by_test_id("class-count")).not_to_have_text("0")
+        server.process.kill()
+        server.process.wait(20)
+        report(page, "could not be taken back: undo that when the server is back.")
+        page.page.context.close()

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Playwright, expect
 
 from tests.browser.chromium import context, launched
 from tests.browser.pages import ProjectPage, settled
+from tests.photos import plain
 from tests.server import RunningServer, run_server
 
 
@@ -67,6 +68,38 @@ def test_the_server_dies_and_comes_back_and_what_was_held_meanwhile_is_kept(
         assert len({example["recording_id"] for example in listed}) == 1
         page.page.context.close()
         assert page.faults == []
+
+
+def test_another_project_at_the_same_address_shows_its_own_pictures(
+    tmp_path: Path, tiny_backbone: Path, watching: Browser
+) -> None:
+    options = ("--backbone", str(tiny_backbone))
+
+    def red_of(page: ProjectPage) -> bool:
+        picture = page.card("Class 1").locator("img")
+        red, _, blue = page.color(picture.first)
+        return red > blue
+
+    def teach(server: RunningServer, color: str) -> None:
+        server.http.post("/api/examples", params={"class_id": 1}, content=plain(color))
+
+    with run_server(tmp_path / "one.db", *options) as server:
+        port = server.port
+        teach(server, "red")
+        page = ProjectPage(context(watching), server.url)
+        page.wait_until_live()
+        assert red_of(page)
+    with run_server(tmp_path / "two.db", *options, port=port) as server:
+        teach(server, "blue")
+        page.page.reload()
+        page.wait_until_live()
+        expect(page.card("Class 1").get_by_test_id("class-count")).to_have_text("1")
+        assert not red_of(page)
+    with run_server(tmp_path / "one.db", *options, port=port):
+        expect(page.page.locator(".project")).to_have_text("one")
+        page.wait_until_live()
+        assert red_of(page), "the page was open all the time"
+        page.page.context.close()
 
 
 def test_without_a_camera_it_says_so(playwright: Playwright, server: RunningServer) -> None:

@@ -88,7 +88,7 @@ def width(text: str) -> int:
 
 
 @contextlib.contextmanager
-def progress_bar(text: str) -> Iterator[Callable[[Progress], None]]:
+def progress_bar(text: str, *, shown: bool = True) -> Iterator[Callable[[Progress], None]]:
     """A bar on the standard error, if that is a terminal; gives what moves it."""
     from rich.console import Console  # noqa: PLC0415 - takes 0.1 s
     from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn  # noqa: PLC0415
@@ -101,7 +101,8 @@ def progress_bar(text: str) -> Iterator[Callable[[Progress], None]]:
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
-        disable=not sys.stderr.isatty(),
+        redirect_stdout=False,  # it may be a file, and results go there
+        disable=not (shown and sys.stderr.isatty()),
     ) as bar:
         task = bar.add_task(text, total=None)
         yield lambda progress: bar.update(

@@ -26,6 +26,7 @@ from classify_anything.cli.output import (
     error_object,
     print_json,
     print_line,
+    progress_bar,
     show_error,
     width,
 )
@@ -34,7 +35,7 @@ from classify_anything.errors import DatasetError, ImageError
 if TYPE_CHECKING:
     from classify_anything.classifier import Classifier
     from classify_anything.images import ImageInput
-    from classify_anything.types import Prediction
+    from classify_anything.types import Prediction, Progress
 
 Write = Callable[[str, "Prediction"], object]
 
@@ -61,9 +62,13 @@ def predict(
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv cannot be used together.")
     found = failed = False
-    with open_classifier(project, backbone, provider) as clf:
+    with (
+        open_classifier(project, backbone, provider) as clf,
+        # On a terminal the lines themselves show how far it is.
+        progress_bar("Predicting", shown=not sys.stdout.isatty()) as show,
+    ):
         write = _json if as_json else _csv() if as_csv else _lines(clf)
-        for name, result in _predict_all(clf, paths):
+        for name, result in _predict_all(clf, list(_images(paths)), show):
             found = True
             if not isinstance(result, ImageError):
                 write(name, result)
@@ -79,18 +84,18 @@ def predict(
 
 
 def _predict_all(
-    clf: Classifier, paths: list[str]
+    clf: Classifier,
+    named: list[tuple[str, ImageInput]],
+    show: Callable[[Progress], None],
 ) -> Iterator[tuple[str, Prediction | ImageError]]:
-    names: deque[str] = deque()
     errors: deque[ImageError] = deque()
-
-    def images() -> Iterator[ImageInput]:
-        for name, image in _images(paths):
-            names.append(name)
-            yield image
-
-    for prediction in clf.predict_many(images(), on_error=lambda _, error: errors.append(error)):
-        yield names.popleft(), errors.popleft() if prediction is None else prediction
+    answers = clf.predict_many(
+        [image for _, image in named],
+        on_error=lambda _, error: errors.append(error),
+        progress=show,
+    )
+    for (name, _), prediction in zip(named, answers, strict=True):
+        yield name, errors.popleft() if prediction is None else prediction
 
 
 def _images(paths: list[str]) -> Iterator[tuple[str, ImageInput]]:

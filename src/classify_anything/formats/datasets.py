@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -64,12 +64,19 @@ def read_dataset(
         raise DatasetError(f"{', '.join(map(str, paths)) or 'Nothing given'}: no images in it.")
     endless = any(is_video(entry.path.name) for reader in readers for entry, _ in reader.places)
 
+    def all_items() -> Generator[Item | Problem]:
+        for reader in readers:
+            yield from reader.items()
+
+    items = all_items()
+
     def close() -> None:
+        items.close()
         for tree in trees:
             tree.close()
 
     return Dataset(
-        items=chain.from_iterable(reader.items() for reader in readers),
+        items=items,
         total=None if endless else count,
         classes=tuple(chain.from_iterable(reader.classes for reader in readers)),
         close=close,
@@ -112,9 +119,14 @@ class _TreeReader:
         listed: dict[str, Facts] = {}
         self.classes: tuple[tuple[str, int], ...] = ()
         files = []
+        self.problems = list(tree.problems)
         for entry in tree.entries:
             if entry.path.name in METADATA_NAMES:
-                listed |= read_metadata(entry)
+                told = read_metadata(entry)
+                if told is None:
+                    foreign = DatasetError("has no file_name, so nothing in it counts.")
+                    self.problems.append(problem(entry.name, foreign))
+                listed |= told or {}
             elif entry.path.name == CLASSES:
                 self.classes += read_classes(entry)
             else:
@@ -126,8 +138,7 @@ class _TreeReader:
         in_order += [entry for entry in files if entry.key not in listed]
         self.places = [(entry, listed.get(entry.key, _NO_FACTS)) for entry in in_order]
         missing = DatasetError("listed, but not there.")
-        lost = [problem(key, missing) for key in listed if key not in by_key]
-        self.problems = [*tree.problems, *lost]
+        self.problems += [problem(key, missing) for key in listed if key not in by_key]
 
     def items(self) -> Iterator[Item | Problem]:
         """The items in their order, after the problems."""

@@ -57,12 +57,18 @@ def write_zip(
             archive.writestr(info, data)
 
 
-def write_tfjs_knn(file: BinaryIO, rows: Sequence[tuple[str, Float32Array]]) -> None:
+def write_tfjs_knn(
+    file: BinaryIO,
+    rows: Sequence[tuple[str, Float32Array]],
+    written: Callable[[int], object] = lambda _: None,
+) -> None:
     """Write embeddings, float32 [n, d] by label, as people keep those of TF.js's k-NN.
 
     The JSON is ``[[label, [n · d numbers], [n, d]], …]``: the entries of
-    ``Object.entries(classifier.getClassifierDataset())`` with their numbers.
+    ``Object.entries(classifier.getClassifierDataset())`` with their numbers. ``written`` is told
+    after each embedding how many are written.
     """
+    done = 0
     file.write(b"[")
     for index, (label, vectors) in enumerate(rows):
         start = ", " if index else ""
@@ -70,6 +76,8 @@ def write_tfjs_knn(file: BinaryIO, rows: Sequence[tuple[str, Float32Array]]) -> 
         for row, vector in enumerate(vectors):
             numbers = ", ".join(["%.9g"] * len(vector)) % tuple(vector.tolist())
             file.write(f"{', ' if row else ''}{numbers}".encode())
+            done += 1
+            written(done)
         file.write(f"], {list(vectors.shape)}]".encode())
     file.write(b"]\n")
 

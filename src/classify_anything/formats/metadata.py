@@ -40,10 +40,15 @@ class Facts:
     sha256: str | None
 
 
-def read_metadata(entry: Entry) -> dict[str, Facts]:
-    """What a list tells, by ``Entry.key``, in its order. Raises DatasetError."""
+def read_metadata(entry: Entry) -> dict[str, Facts] | None:
+    """What a list tells, by ``Entry.key``, in its order. Raises DatasetError.
+
+    None stands for the list of another program, which names no files.
+    """
     data = entry.read()
     rows = _jsonl(entry, data) if entry.path.suffix == ".jsonl" else _csv(entry, data)
+    if not any("file_name" in row for row in rows):
+        return None
     name = hashlib.sha256(data).hexdigest()[:16]
     found: dict[str, Facts] = {}
     for row in rows:

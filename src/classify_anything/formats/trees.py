@@ -78,30 +78,38 @@ def path_key(path: PurePosixPath) -> str:
     return unicodedata.normalize("NFC", str(path))
 
 
-def folder_tree(root: Path) -> Tree:
-    """The files of a folder and its sub-folders, each folder once, whatever links lead to it."""
-    entries, problems = [], []
-    seen = {os.path.realpath(root)}
+def files_below(
+    root: Path, left_out: Callable[[Path, Exception], object] = lambda _path, _error: None
+) -> Iterator[Path]:
+    """The files of a folder and its sub-folders, each folder once, whatever links lead to it.
 
-    def cannot_list(error: OSError) -> None:
-        problems.append(problem(str(error.filename), error))
+    Hidden ones and the system's own are passed over; ``left_out`` is told of folders that cannot
+    be listed, or are read already.
+    """
+    seen = {os.path.realpath(root)}
 
     def is_new(path: Path) -> bool:
         place = os.path.realpath(path)
         if place in seen:
-            problems.append(problem(str(path), DatasetError("a link to a folder read already.")))
+            left_out(path, DatasetError("a link to a folder read already."))
             return False
         seen.add(place)
         return True
 
+    def cannot_list(error: OSError) -> None:
+        left_out(Path(error.filename), error)
+
     for folder, folders, files in os.walk(root, onerror=cannot_list, followlinks=True):
         shown = sorted(name for name in folders if not _IGNORED.search(f"{name}/"))
         folders[:] = [name for name in shown if is_new(Path(folder, name))]
-        for file in files:
-            path = Path(folder, file)
-            inside = PurePosixPath(path.relative_to(root).as_posix())
-            if not _IGNORED.search(str(inside)):
-                entries.append(file_entry(path, inside))
+        yield from (Path(folder, file) for file in sorted(files) if not _IGNORED.search(file))
+
+
+def folder_tree(root: Path) -> Tree:
+    """The files of a folder and its sub-folders."""
+    problems: list[Problem] = []
+    found = files_below(root, lambda path, error: problems.append(problem(str(path), error)))
+    entries = [file_entry(path, PurePosixPath(path.relative_to(root).as_posix())) for path in found]
     return Tree(root.resolve().name, _sorted(entries), problems)
 
 

@@ -163,6 +163,11 @@ async def _unknown_error(request: Request, error: Exception) -> JSONResponse:
     return _reply(HTTPStatus.INTERNAL_SERVER_ERROR, errors.ClassifyAnythingError.code, message)
 
 
+def _error(status: HTTPStatus) -> dict[str, Any]:
+    media = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorReply"}}}
+    return {str(status.value): {"description": status.phrase, "content": media}}
+
+
 def _describe_what_fastapi_cannot_see(app: FastAPI) -> None:
     """Put the socket's messages into the OpenAPI schema, and take FastAPI's own errors out."""
     models = [(PredictFrame, "validation"), (AddFrame, "validation"), (Answer, "serialization")]
@@ -178,9 +183,14 @@ def _describe_what_fastapi_cannot_see(app: FastAPI) -> None:
         schemas.update(definitions["$defs"])
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
-        for operations in schema["paths"].values():
-            for operation in operations.values():
-                operation["responses"].pop("422", None)  # it is a 400 here, see _invalid_request
+        for path, operations in schema["paths"].items():
+            for method, operation in operations.items():
+                responses = operation["responses"]
+                responses.pop("422", None)  # it is a 400 here, see _invalid_request
+                if "requestBody" in operation:
+                    responses |= _error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+                if method != "get" and path != "/api/predict":
+                    responses |= _error(HTTPStatus.INSUFFICIENT_STORAGE)
         add_samples(schema)
         return schema
 

@@ -31,16 +31,15 @@ class FrameJob:
         times.append(perf_counter())
         example_id = change = None
         if isinstance(self.header, AddFrame):
-            example_id = classifier.add(
+            example = classifier.add(
                 self.header.class_id,
                 picture,
                 embedding=embedding,
                 recording=self.header.recording,
                 key=self.header.key,
                 source="camera",
-            ).id
-            undo = classifier.next_undo()
-            change = None if undo is None else undo.id
+            )
+            example_id, change = example.id, classifier.change_of(example)
         times.append(perf_counter())
         return Answer(
             seq=self.header.seq,

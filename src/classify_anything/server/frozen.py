@@ -24,7 +24,7 @@ from classify_anything.server.messages import (
     SettingsInfo,
     State,
 )
-from classify_anything.server.served import Served
+from classify_anything.server.served import RUN, Served
 from classify_anything.server.translate import to_prediction
 from classify_anything.server.watcher import Watcher
 
@@ -131,4 +131,5 @@ def _to_state(exported: Exported) -> State:
         notice="",
         frozen=True,
         smoothing=facts.smoothing,
+        run=RUN,
     )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import secrets
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path, PurePosixPath
+from time import monotonic
 from typing import Literal, Self
 
 from classify_anything.classifier import Classifier
@@ -19,7 +19,7 @@ from classify_anything.errors import (
     InputError,
     NotFoundError,
 )
-from classify_anything.formats import read_dataset
+from classify_anything.formats import Frames, read_dataset
 from classify_anything.importing import Batch, Import
 from classify_anything.server.messages import ErrorDetail, ImportInfo, ProblemInfo
 from classify_anything.server.served import Served
@@ -33,21 +33,29 @@ _MAX_PROBLEMS = 100
 _BATCH = 16
 """Images a transaction: few, so that the live answer never waits long."""
 _WRITE_BYTES = 2**20
+PATIENCE = 600.0
+"""Seconds without a byte after which an import that was not started is given up."""
+_INSIDE = "Something went wrong inside; the terminal says more."
 
 
 class ImportJob:
     """One import: its files in a folder of its own, then the examples made of them."""
 
-    def __init__(self, project: Served) -> None:
+    def __init__(self, project: Served, patience: float) -> None:
         self.id = secrets.token_hex(8)
         self.status: Status = "uploading"
         self._project = project
-        self._folder = tempfile.TemporaryDirectory(prefix="classify-anything-")
+        self._folder = tempfile.TemporaryDirectory(
+            prefix="classify-anything-", ignore_cleanup_errors=True
+        )
         self._root = Path(self._folder.name).resolve()
         self._import: Import | None = None
         self._error: ErrorDetail | None = None
         self._task: asyncio.Task[None] | None = None
         self._cancelled = False
+        self._arriving = 0
+        self._heard = monotonic()
+        self._waiting = asyncio.create_task(self._give_up(patience))
 
     @property
     def info(self) -> ImportInfo:
@@ -80,31 +88,46 @@ class ImportJob:
 
         Raises:
             InputError: its path leads out of the import, or it is sent twice.
-            ConflictError: the import has begun already.
+            ConflictError: the import has begun already, or is cancelled meanwhile.
         """
         self._expect("uploading")
         file = self._root / _inside(path)
+        self._arriving += 1
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with file.open("xb") as target:
+            await self._write(file, chunks)
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror or error}.") from error
+        finally:
+            self._arriving -= 1
+            if self.status != "uploading":  # where a file that is open cannot be deleted
+                await asyncio.to_thread(self._folder.cleanup)
+
+    async def _write(self, file: Path, chunks: AsyncIterator[bytes]) -> None:
+        """Write a file, or nothing."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("xb") as target:
+            try:
                 waiting = bytearray()
                 async for chunk in chunks:
+                    self._expect("uploading")
+                    self._heard = monotonic()
                     waiting += chunk
                     if len(waiting) >= _WRITE_BYTES:
                         await asyncio.to_thread(target.write, bytes(waiting))
                         waiting.clear()
                 await asyncio.to_thread(target.write, bytes(waiting))
-        except OSError as error:
-            raise InputError(f"{path}: {error.strerror or error}.") from error
-        except BaseException:
-            file.unlink(missing_ok=True)
-            raise
+            except BaseException:
+                file.unlink(missing_ok=True)
+                raise
 
-    def start(self, label: str | None) -> Self:
-        """Begin to add. Raises ConflictError if that was done already."""
+    def start(self, label: str | None, frames: Frames) -> Self:
+        """Begin to add. Raises ConflictError if that was done already, or a file still comes."""
         self._expect("uploading")
+        if self._arriving:
+            raise ConflictError("A file of this import is still on its way.")
         self.status = "running"
-        self._task = asyncio.create_task(self._run(label))
+        self._waiting.cancel()
+        self._task = asyncio.create_task(self._run(label, frames))
         return self
 
     async def cancel(self) -> None:
@@ -113,41 +136,68 @@ class ImportJob:
         if self._task:
             await self._task
         elif self.status == "uploading":
+            self._waiting.cancel()
             await self._end("cancelled")
 
-    async def _run(self, label: str | None) -> None:
+    async def _give_up(self, patience: float) -> None:
+        """Cancel it when nothing has come for so many seconds: its sender is gone."""
+        while (left := self._heard + patience - monotonic()) > 0:
+            await asyncio.sleep(left)
+        message = f"Nothing was sent for {patience:.0f} seconds, so it was given up."
+        self._error = ErrorDetail(code=ConflictError.code, message=message)
+        await self._end("cancelled")
+
+    async def _run(self, label: str | None, frames: Frames) -> None:
         try:
-            status = await self._add(label)
-        except ClassifyAnythingError as error:
-            self._error = ErrorDetail(code=error.code, message=self._outside(str(error)))
-            status = "failed"
-        except Exception:
-            log.exception("An import failed")
-            message = "Something went wrong inside; the terminal says more."
-            self._error = ErrorDetail(code=ClassifyAnythingError.code, message=message)
-            status = "failed"
+            status = await self._add(label, frames)
+        except Exception as error:  # noqa: BLE001 - it is told
+            status = self._fail(error)
         if status != "done" and self._import:
             discard = self._import.discard
-            await self._project.run(lambda _: discard())
+            try:
+                await self._project.run(lambda _: discard())
+            except Exception as error:  # noqa: BLE001 - it is told
+                status = self._fail(error)
         await self._end(status)
 
-    async def _add(self, label: str | None) -> Status:
+    def _fail(self, error: Exception) -> Status:
+        """Tell why it ends."""
+        code, message = ClassifyAnythingError.code, _INSIDE
+        if isinstance(error, ClassifyAnythingError):
+            code, message = error.code, self._outside(str(error))
+        else:
+            log.error("An import failed", exc_info=error)
+        self._error = ErrorDetail(code=code, message=message)
+        return "failed"
+
+    async def _add(self, label: str | None, frames: Frames) -> Status:
         """Add everything, in small transactions between which the live answer goes on."""
-        dataset = await asyncio.to_thread(read_dataset, [self._root], label=label, name_loose=False)
+        dataset = await asyncio.to_thread(
+            read_dataset, [self._root], label=label, frames=frames, name_loose=False
+        )
 
         def begin(classifier: Classifier) -> Import:
             return classifier.begin_import(dataset, workers=_workers(), batch=_BATCH)
 
-        self._import = job = await self._project.run(begin)
-        with contextlib.closing(job.batches()) as batches:
-            while not self._cancelled:
-                batch = await asyncio.to_thread(next, batches, None)
-                if batch is None:
-                    return "done"
-                await self._project.run(_committing(job, batch))
+        try:
+            self._import = job = await self._project.run(begin)
+            batches = job.batches()
+            try:
+                while not self._cancelled:
+                    batch = await asyncio.to_thread(next, batches, None)
+                    if batch is None:
+                        return "done"
+                    await self._project.run(_committing(job, batch))
+            finally:
+                await asyncio.to_thread(batches.close)  # it waits for its workers
+        finally:
+            await asyncio.to_thread(dataset.close)
         return "cancelled"
 
     async def _end(self, status: Status) -> None:
+        """Delete what was sent, and then tell; but first see that nothing more comes in."""
+        if self.status == "uploading":
+            self.status = status
         await asyncio.to_thread(self._folder.cleanup)
         self.status = status
 
@@ -163,8 +213,9 @@ class ImportJob:
 class Imports:
     """The imports of a server, the last few of them."""
 
-    def __init__(self, project: Served) -> None:
+    def __init__(self, project: Served, patience: float = PATIENCE) -> None:
         self._project = project
+        self._patience = patience
         self._jobs: dict[str, ImportJob] = {}
 
     def begin(self) -> ImportJob:
@@ -172,7 +223,7 @@ class Imports:
         over = [job for job in self._jobs.values() if job.status not in ("uploading", "running")]
         for job in over[: len(over) - _KEPT]:
             del self._jobs[job.id]
-        job = ImportJob(self._project)
+        job = ImportJob(self._project, self._patience)
         self._jobs[job.id] = job
         return job
 

@@ -156,6 +156,7 @@ class State(Message):
         default=None,
         description="Milliseconds in which an answer settles; null: as the page likes.",
     )
+    run: str = Field(description="Of the server: in the next one an id may mean another example.")
 
 
 class ErrorDetail(Message):
@@ -296,6 +297,12 @@ class ExampleInfo(Message):
     source: str
 
 
+class AddedExample(ExampleInfo):
+    """An example that was just added."""
+
+    change: int = Field(description="The change to undo to take the whole recording back.")
+
+
 class ExamplePage(Message):
     """Some examples of one class, newest first; ``next`` is the id to pass as ``before``."""
 
@@ -340,10 +347,13 @@ class ExampleMove(Message):
 class ImportStart(Message):
     """Body of ``POST /api/imports/{id}/start``; ``label`` is the class of all that was sent.
 
-    Without it, a picture's class is the folder or the zip it lies in.
+    Without it, a picture's class is the folder or the zip it lies in. The rest is of videos.
     """
 
     label: str | None = None
+    fps: float = Field(default=5, gt=0, le=1000, description="Frames a second.")
+    start: float = Field(default=0, ge=0, description="Seconds from the beginning.")
+    end: float | None = Field(default=None, gt=0, description="Seconds; null: to the last frame.")
 
 
 class ProblemInfo(Message):

@@ -7,6 +7,7 @@ from typing import Any
 
 from classify_anything._version import __version__
 from classify_anything.server.messages import (
+    AddedExample,
     AdviceInfo,
     BackboneChoice,
     BackboneInfo,
@@ -63,6 +64,7 @@ _SAMPLES: tuple[Message, ...] = (
     Health(version=__version__),
     _MUG,
     _EXAMPLE,
+    AddedExample(**_EXAMPLE.model_dump(), change=12),
     State(
         revision=31,
         project="desk",
@@ -75,6 +77,7 @@ _SAMPLES: tuple[Message, ...] = (
         redo=None,
         notice="",
         frozen=False,
+        run="9f2c41d07be8a653",
     ),
     PredictionInfo(
         class_id=1,
@@ -216,6 +219,7 @@ _ERRORS = {
     HTTPStatus.FORBIDDEN: ("access_denied", "A page from another site may not use this server."),
     HTTPStatus.CONFLICT: ("conflict", "Something else was changed since; undo that first."),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("too_large", "At most 64 MB can be sent at once."),
+    HTTPStatus.INSUFFICIENT_STORAGE: ("store_full", "desk.db: the disk is full."),
     HTTPStatus.INTERNAL_SERVER_ERROR: (
         "error",
         "Something went wrong inside; the terminal says more.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from classify_anything.classifier import Classifier
 
 T = TypeVar("T")
+
+RUN = secrets.token_hex(8)
+"""Names this run of the server: the next one at its address may have another project."""
 
 
 class Served(ABC):

@@ -24,6 +24,7 @@ from classify_anything.server.messages import (
     SettingsInfo,
     State,
 )
+from classify_anything.server.served import RUN
 from classify_anything.types import Change, Class, Example, Neighbor, Prediction
 
 _LATEST = 12
@@ -43,6 +44,7 @@ def to_state(classifier: Classifier) -> State:
         redo=_to_change(classifier.next_redo()),
         notice=classifier.notice,
         frozen=False,
+        run=RUN,
     )
 
 

@@ -1,7 +1,8 @@
 """The journal of changes: what makes every change one that can be undone.
 
 Changes are undone newest first and redone oldest first, so when one's turn comes everything stands
-just as it did right after (or before) it. A new change ends the chance to redo. By ``kind``:
+just as it did right after (or before) it. A new change ends the chance to redo; an addition that
+is discarded gives it back. By ``kind``:
 
 =============  ===================================  ===============================================
 kind           data                                 undone by
@@ -53,6 +54,10 @@ def plural(count: int, noun: str) -> str:
 def record(connection: sa.Connection, kind: str, data: dict[str, Any]) -> int:
     """Write a change down and give its id. What was undone can no longer be redone."""
     connection.execute(sa.delete(changes).where(changes.c.undone))
+    return _insert(connection, kind, data)
+
+
+def _insert(connection: sa.Connection, kind: str, data: dict[str, Any]) -> int:
     insert = sa.insert(changes).values(kind=kind, data=data, undone=False, created_at=now())
     return int(connection.execute(insert.returning(changes.c.id)).scalar_one())
 
@@ -83,6 +88,8 @@ def undo(connection: sa.Connection, revision: int, expected: int | None) -> None
         ConflictError: it is not the ``expected`` one.
     """
     row = _check(_newest_done(connection), expected, "undo")
+    # An addition leaves older ones, see there; now that it is not discarded, they are too old.
+    connection.execute(sa.delete(changes).where(changes.c.undone, changes.c.id < row.id))
     _set_done(connection, row, revision, done=False)
 
 
@@ -93,8 +100,11 @@ def redo(connection: sa.Connection, revision: int, expected: int | None) -> None
 
 
 def begin_addition(connection: sa.Connection) -> int:
-    """Begin a change that adds examples; gives its id."""
-    return record(connection, "add", {"classes": []})
+    """Begin a change that adds examples; gives its id.
+
+    What was undone before it stays in the journal, but is redone only if this is discarded.
+    """
+    return _insert(connection, "add", {"classes": []})
 
 
 def bring_classes(connection: sa.Connection, change_id: int, added: list[int]) -> None:
@@ -165,7 +175,9 @@ def _newest_done(connection: sa.Connection) -> Any:
 
 
 def _oldest_undone(connection: sa.Connection) -> Any:
-    select = sa.select(changes).where(changes.c.undone)
+    newest_done = sa.select(sa.func.max(changes.c.id)).where(sa.not_(changes.c.undone))
+    later = changes.c.id > sa.func.coalesce(newest_done.scalar_subquery(), 0)
+    select = sa.select(changes).where(changes.c.undone, later)
     return connection.execute(select.order_by(changes.c.id).limit(1)).first()
 
 

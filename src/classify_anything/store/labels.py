@@ -8,13 +8,16 @@ from collections.abc import Iterable
 from classify_anything.errors import LabelError
 
 MAX_LENGTH = 100
+_BLANK = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters and a sign that are drawn as nothing."""
 
 
 def clean_label(name: str) -> str:
     """Normalise a class name: Unicode NFC, and single spaces between its words.
 
     Raises:
-        LabelError: it is empty, longer than 100 characters, or has control characters.
+        LabelError: nothing of it can be seen, it is longer than 100 characters, or has control
+            characters.
     """
     cleaned = " ".join(unicodedata.normalize("NFC", name).split())
     if not cleaned:
@@ -25,7 +28,14 @@ def clean_label(name: str) -> str:
         )
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in cleaned):
         raise LabelError("A class name cannot have control characters.")
+    if not any(map(_is_seen, cleaned)):
+        raise LabelError("A class needs a name that can be seen.")
     return cleaned
+
+
+def _is_seen(character: str) -> bool:
+    """Whether it is a letter, a number, punctuation or a symbol that leaves a mark."""
+    return unicodedata.category(character)[0] in "LNPS" and character not in _BLANK
 
 
 def same_label(one: str, other: str) -> bool:

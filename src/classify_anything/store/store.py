@@ -15,7 +15,7 @@ from classify_anything.errors import ConflictError, NotFoundError, StoreError
 from classify_anything.store import journal, queries
 from classify_anything.store.database import clear_errors, open_database
 from classify_anything.store.labels import clean_label, free_label, same_label
-from classify_anything.store.tables import classes, examples, project
+from classify_anything.store.tables import classes, examples, project, recordings
 from classify_anything.store.values import Index, NewExample, Snapshot
 from classify_anything.types import Change, Class, Example, Float32Array, Settings
 
@@ -145,6 +145,15 @@ class Store:
             raise NotFoundError(f"No example {example_id}.")
         return row.image, row.media_type
 
+    def change_of(self, recording_id: int) -> int:
+        """The id of the change that undoes a recording as a whole. Raises NotFoundError."""
+        select = sa.select(recordings.c.change_id).where(recordings.c.id == recording_id)
+        with self._reading() as connection:
+            found = connection.execute(select).scalar()
+        if found is None:
+            raise NotFoundError(f"No recording {recording_id}.")
+        return int(found)
+
     def next_undo(self) -> Change | None:
         """The change that ``undo`` would undo."""
         with self._reading() as connection:
@@ -220,11 +229,11 @@ class Store:
         with self._writing() as (connection, _):
             change = journal.begin_addition(connection)
             known = queries.all_classes(connection)
-            added = [
-                queries.insert_class(connection, name, color).id
-                for name, color in new_classes
-                if not any(same_label(item.name, name) for item in known)
-            ]
+            added = []
+            for name, color in new_classes:
+                if not any(same_label(item.name, name) for item in known):
+                    known.append(queries.insert_class(connection, name, color))
+                    added.append(known[-1].id)
             if added:
                 journal.bring_classes(connection, change, added)
             return change

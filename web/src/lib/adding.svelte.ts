@@ -2,14 +2,15 @@
 
 import { api } from "./api";
 import { closeClip, openClip, picturesOf, timesOf, type Cut } from "./clip";
-import { sorted, type LocalFile } from "./files";
+import { distinct, isVideo, sorted, type LocalFile } from "./files";
 import { Grabber } from "./grabber";
-import { importFiles, type Outcome } from "./imports";
+import { importFiles, LAST_TRIES, type Outcome } from "./imports";
+import { patiently } from "./patience";
 import type { Project } from "./project.svelte";
 import type { Toasts } from "./toasts.svelte";
 import type { ClassInfo } from "./types";
 import { examples, messageOf, number } from "./words";
-import type { Report, Work } from "./work.svelte";
+import { LeftBehind, type Report, type Work } from "./work.svelte";
 
 export interface Clip {
   name: string;
@@ -18,13 +19,23 @@ export interface Clip {
   label: string | null;
 }
 
+/** Files whose classes are known, with videos among them. */
+export interface Mixed {
+  files: readonly LocalFile[];
+  label: string | null;
+  useless: readonly LocalFile[];
+}
+
 export class Adding {
   /** Pictures whose class is to be chosen. */
   pictures = $state.raw<readonly LocalFile[]>([]);
   /** Videos of which a part is to be chosen, one after the other. */
   clips = $state.raw<readonly Clip[]>([]);
-  /** What the last import left out, while it is looked at. */
+  /** Folders with videos in them, of which the rate is to be chosen. */
+  mixed = $state.raw<Mixed | null>(null);
+  /** What an import left out, while it is looked at, and of the last one that did. */
   leftOut = $state.raw<Outcome | null>(null);
+  lastLeftOut = $state.raw<Outcome | null>(null);
 
   readonly #project: Project;
   readonly #toasts: Toasts;
@@ -43,16 +54,30 @@ export class Adding {
     const label = into?.name ?? null;
     for (const { file } of videos) void this.#open(file, label);
     if (label !== null && pictures.length + collections.length > 0) {
-      this.import([...pictures, ...collections, ...others], label);
+      this.#add({ files: [...pictures, ...collections, ...others], label, useless: [] });
       return;
     }
-    if (collections.length > 0) this.import(collections, null);
     if (pictures.length > 0) this.pictures = [...this.pictures, ...pictures, ...others];
-    else if (collections.length + videos.length === 0) this.#refuse(others);
+    if (collections.length > 0) this.#add({ files: collections, label: null, useless: pictures.length > 0 ? [] : others });
+    else if (pictures.length === 0 && (videos.length === 0 || others.length > 0)) this.#refuse(others);
   }
 
-  import(files: readonly LocalFile[], label: string | null): void {
-    this.#work.start(async (report, signal) => this.#tell(await importFiles(files, label, report, signal)));
+  #add(files: Mixed): void {
+    if (files.files.some(isVideo) && !this.mixed) this.mixed = files;
+    else this.import(files);
+  }
+
+  /** ``useless`` are files that came with them and are of no use; ``rate`` is that of videos. */
+  import({ files, label, useless }: Mixed, rate?: number): void {
+    this.#work.start(async (report, signal) => {
+      const outcome = await importFiles(distinct(files), { label, ...(rate && { rate }) }, report, signal);
+      const problems = useless.map(({ path }) => ({ name: path, message: refusal(path), code: "bad_input" }));
+      this.#tell({
+        ...outcome,
+        problems: [...problems, ...outcome.problems],
+        leftOut: outcome.leftOut + problems.length,
+      });
+    });
   }
 
   addClip(clip: Clip, cut: Cut, label: string): void {
@@ -88,16 +113,25 @@ export class Adding {
       for await (const picture of picturesOf(video, times, this.#grabber)) {
         signal.throwIfAborted();
         report({ text: "Adding pictures", done: added.length, total: times.length });
-        added.push((await api.addExample(picture, { label, recording, source: "video" })).id);
-        change ??= (await api.state()).undo?.id;
+        const example = await api.addExample(picture, { label, recording, source: "video" });
+        added.push(example.id);
+        change = example.change;
       }
     } catch (error) {
-      if (added.length > 0) await this.#project.takeBack(added, change);
+      if (added.length > 0) await this.#takeBack(added, change, signal.aborted ? "Cancelled." : messageOf(error));
       throw error;
     } finally {
       closeClip(video);
     }
     this.#toasts.show(`${examples(added.length)} added to ${label}.`, this.#project.undoing(change));
+  }
+
+  async #takeBack(added: readonly number[], change: number | undefined, reason: string): Promise<void> {
+    try {
+      await patiently(() => this.#project.takeBack(added, change), { tries: LAST_TRIES });
+    } catch {
+      throw new LeftBehind(`${reason} But ${examples(added.length)} could not be taken back: undo that when the server is back.`);
+    }
   }
 
   #tell(outcome: Outcome): void {
@@ -106,12 +140,21 @@ export class Adding {
     if (known > 0) parts.push(`${number(known)} already there`);
     if (leftOut > 0) parts.push(`${number(leftOut)} left out`);
     const actions = change === null ? [] : [this.#project.undoing(change)];
-    if (leftOut > 0) actions.push({ name: "Show what was left out", run: () => (this.leftOut = outcome) });
-    this.#toasts.show(`${parts.join(", ")}.`, ...actions);
+    const text = `${parts.join(", ")}.`;
+    if (leftOut === 0) {
+      this.#toasts.show(text, ...actions);
+      return;
+    }
+    this.lastLeftOut = outcome;
+    this.#toasts.keep(text, ...actions, { name: "Show what was left out", run: () => (this.leftOut = outcome) });
   }
 
   #refuse([first]: readonly LocalFile[]): void {
-    if (first) this.#toasts.show(`${first.path} is not a picture, a video or a zip.`);
+    if (first) this.#toasts.show(refusal(first.path));
     else this.#toasts.show("There is nothing in it to add.");
   }
+}
+
+function refusal(path: string): string {
+  return `${path} is not a picture, a video or a zip.`;
 }

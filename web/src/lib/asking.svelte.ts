@@ -63,10 +63,10 @@ export class Asking {
         this.#toasts.show(`This picture is in ${info.name} already.`);
         return;
       }
-      const { id } = await api.addExample(question.image, { class_id: classId, source: "picture" });
+      const { id, change } = await api.addExample(question.image, { class_id: classId, source: "picture" });
       this.#taught.set(classId, id);
       await this.#project.refresh();
-      this.#toasts.show("1 example added.", this.#project.undoing());
+      this.#toasts.show("1 example added.", this.#project.undoing(change));
     } catch (error) {
       this.#toasts.show(messageOf(error));
     } finally {

@@ -5,7 +5,7 @@ import { BrowserBackend } from "./browser/backend";
 import type { View } from "./address";
 import type { Listener, Predictor } from "./predictor";
 import type { Api } from "./rest";
-import { ServerBackend } from "./server-backend";
+import { ServerBackend } from "./server-backend.svelte";
 import type { Report } from "./work.svelte";
 
 /** A form in which the project can be taken away. */

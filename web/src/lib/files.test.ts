@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { pickedFiles, sorted, walk, type LocalFile } from "./files";
+import { distinct, pickedFiles, sorted, walk, type LocalFile } from "./files";
 
 type Tree = { [name: string]: Tree | string };
 
@@ -48,6 +48,19 @@ test("hidden files and the system's own are passed over", async () => {
 test("an empty folder and a file alone", async () => {
   expect(await pathsOf("empty", {})).toEqual([]);
   expect(await pathsOf("1.jpg", "x")).toEqual(["1.jpg"]);
+});
+
+test("files of one name are told apart", () => {
+  const local = (path: string): LocalFile => ({ path, file: new File([], path) });
+  const names = ["mug.jpg", "MUG.jpg", "mug.jpg", "a.b/mug", "a.b/mug", "mug (2).jpg"];
+  expect(distinct(names.map(local)).map(({ path }) => path)).toEqual([
+    "mug.jpg",
+    "MUG (2).jpg",
+    "mug (3).jpg",
+    "a.b/mug",
+    "a.b/mug (2)",
+    "mug (2) (2).jpg",
+  ]);
 });
 
 test("files are sorted by what is to be asked about them", () => {

@@ -19,7 +19,7 @@ export interface Sorted {
 }
 
 const HIDDEN = /^(\.|__MACOSX$|Thumbs\.db$|desktop\.ini$)/;
-const PICTURE = /\.(jpe?g|jfif|png|webp|gif|bmp|tiff?|avif|hei[cf])$/i;
+const PICTURE = /\.(jpe?g|jpe|jfif|mpo|a?png|webp|gif|bmp|tiff?|avif|hei[cf])$/i;
 const VIDEO = /\.(mp4|m4v|mov|webm|mkv|avi|mjpe?g|mpe?g|ogv|wmv|3gp)$/i;
 const ZIP = /\.zip$/i;
 
@@ -33,10 +33,27 @@ export function isPicture({ name, type }: File): boolean {
   return type.startsWith("image/") || PICTURE.test(name);
 }
 
-function kindOf({ path, file }: LocalFile): keyof Sorted {
+/** Files alone may come from several folders: those of one name get numbers, as ``mug (2).jpg``. */
+export function distinct(files: readonly LocalFile[]): LocalFile[] {
+  const taken = new Set<string>();
+  return files.map(({ path, file }) => {
+    const [, stem = path, ending = ""] = /^(.*?)(\.[^./]*)?$/.exec(path) ?? [];
+    let name = path;
+    for (let number = 2; taken.has(name.toLowerCase()); number++) name = `${stem} (${number})${ending}`;
+    taken.add(name.toLowerCase());
+    return { path: name, file };
+  });
+}
+
+export function isVideo({ path, file }: LocalFile): boolean {
+  return file.type.startsWith("video/") || VIDEO.test(path);
+}
+
+function kindOf(local: LocalFile): keyof Sorted {
+  const { path, file } = local;
   if (path.includes("/") || ZIP.test(path)) return "collections";
   if (isPicture(file)) return "pictures";
-  return file.type.startsWith("video/") || VIDEO.test(path) ? "videos" : "others";
+  return isVideo(local) ? "videos" : "others";
 }
 
 /** All files of a drop. The entries are gone after the event, so they are taken before anything waits. */

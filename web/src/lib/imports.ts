@@ -2,12 +2,18 @@
 
 import { api, ApiError } from "./api";
 import type { LocalFile } from "./files";
+import { patiently } from "./patience";
 import type { ImportInfo, ProblemInfo } from "./types";
-import type { Report } from "./work.svelte";
+import { messageOf } from "./words";
+import { LeftBehind, type Report } from "./work.svelte";
 
 /** Files on their way at a time. */
 const LANES = 4;
 const POLL_MS = 250;
+/** How often a server that does not answer is asked: for a minute, and when it is to take back for a few seconds. */
+const TRIES = 120;
+export const LAST_TRIES = 10;
+const STILL_THERE = "What was added until then is still there: undo it if it is not to be.";
 
 export interface Outcome {
   added: number;
@@ -20,10 +26,16 @@ export interface Outcome {
   change: number | null;
 }
 
-/** ``label`` is the class of all of them; without it their folders say it. */
+export interface Wanted {
+  /** The class of all of them; without it their folders say it. */
+  label: string | null;
+  /** Of videos: pictures a second. */
+  rate?: number;
+}
+
 export async function importFiles(
   files: readonly LocalFile[],
-  label: string | null,
+  { label, rate }: Wanted,
   report: Report,
   signal: AbortSignal,
 ): Promise<Outcome> {
@@ -31,12 +43,12 @@ export async function importFiles(
   const { id } = await api.beginImport();
   try {
     const unsent = await send(id, files, report, signal);
-    await api.startImport(id, label);
+    await api.startImport(id, label, rate);
     const { added, known, problems, problem_count, change } = await finished(id, report, signal);
     const leftOut = unsent.length + problem_count;
     return { added, known, problems: [...unsent, ...problems], leftOut, change };
   } catch (error) {
-    await takeBack(id);
+    await takeBack(id, signal.aborted ? "Cancelled." : messageOf(error));
     throw error;
   }
 }
@@ -78,7 +90,8 @@ async function sendOne(id: string, path: string, file: File, signal: AbortSignal
 
 async function finished(id: string, report: Report, signal: AbortSignal): Promise<ImportInfo> {
   for (;;) {
-    const info = await api.importInfo(id, signal);
+    const waiting = () => report({ text: "Waiting for the server", done: 0, total: null });
+    const info = await patiently(() => api.importInfo(id, signal), { tries: TRIES, signal, waiting });
     if (info.status === "done") return info;
     if (info.status !== "running") {
       throw new ApiError(info.error?.code ?? info.status, info.error?.message ?? "The import was cancelled.");
@@ -88,12 +101,24 @@ async function finished(id: string, report: Report, signal: AbortSignal): Promis
   }
 }
 
-/** Leave the project as it was, even if the import was done before it heard of it. */
-async function takeBack(id: string): Promise<void> {
+/** Leave the project as it was, even if the import was done before it heard of it; else say what is not so. */
+async function takeBack(id: string, reason: string): Promise<void> {
   try {
-    const { status, change } = await api.cancelImport(id);
-    if (status === "done" && change !== null) await api.undo(change);
-  } catch {
-    // The server is gone or has forgotten it: then it takes back by itself what was not done.
+    const ended = await patiently(() => api.cancelImport(id), { tries: LAST_TRIES });
+    const { status, change } = ended;
+    if (change === null) return;
+    if (status !== "done") throw new LeftBehind(`${reason} ${STILL_THERE}`);
+    await patiently(() => api.undo(change), { tries: LAST_TRIES });
+  } catch (error) {
+    if (error instanceof LeftBehind || !(error instanceof ApiError)) throw error;
+    switch (error.code) {
+      case "not_found":
+        throw new LeftBehind(`The program was started anew meanwhile. ${STILL_THERE}`);
+      case "conflict":
+      case "nothing_to_undo":
+        throw new LeftBehind(`${reason} But all was added already, and something else was changed since: undo that first.`);
+      default:
+        throw new LeftBehind(`${reason} But the server does not answer, so look what was added when it is back.`);
+    }
   }
 }

@@ -30,12 +30,14 @@ export class Project {
     this.state = state;
   }
 
-  /** Add a class; one without a name is to be named next. */
-  async addClass(name?: string): Promise<void> {
+  /** Add a class; one without a name is to be named next. Gives its id, if it was done. */
+  async addClass(name?: string): Promise<number | undefined> {
+    let added: number | undefined;
     await this.#try(async () => {
-      const { id } = await api.createClass(name);
-      if (name === undefined) this.naming = id;
+      added = (await api.createClass(name)).id;
+      if (name === undefined) this.naming = added;
     });
+    return added;
   }
 
   /** The class with this name, in any case. */
@@ -48,11 +50,11 @@ export class Project {
     return this.#try(async () => void (await api.editClass(classId, edit)));
   }
 
-  deleteClass(classId: number): Promise<void> {
+  deleteClass(classId: number): Promise<boolean> {
     return this.#change(() => api.deleteClass(classId));
   }
 
-  clearClass(classId: number): Promise<void> {
+  clearClass(classId: number): Promise<boolean> {
     return this.#change(() => api.clearClass(classId));
   }
 
@@ -61,15 +63,15 @@ export class Project {
     return this.#try(async () => this.receive(await api.editSettings(edit)));
   }
 
-  deleteExamples(exampleIds: readonly number[]): Promise<void> {
+  deleteExamples(exampleIds: readonly number[]): Promise<boolean> {
     return this.#change(() => api.deleteExamples(exampleIds));
   }
 
-  moveExamples(exampleIds: readonly number[], classId: number): Promise<void> {
+  moveExamples(exampleIds: readonly number[], classId: number): Promise<boolean> {
     return this.#change(() => api.moveExamples(exampleIds, classId));
   }
 
-  deleteLastRecording(): Promise<void> {
+  deleteLastRecording(): Promise<boolean> {
     return this.#change(() => api.deleteLastRecording());
   }
 
@@ -99,10 +101,11 @@ export class Project {
     this.#accept(undone ?? (await api.deleteExamples(exampleIds)));
   }
 
-  /** A delete or a move: done at once, and can be undone. */
-  async #change(request: () => Promise<State>): Promise<void> {
+  /** A delete or a move: done at once, and can be undone. Whether it was done. */
+  async #change(request: () => Promise<State>): Promise<boolean> {
     const undo = await this.#step(request, "undo");
     if (undo) this.#offerUndo(undo);
+    return undo !== null;
   }
 
   #offerUndo({ id, text }: ChangeInfo): void {

@@ -1,5 +1,6 @@
 import { ApiError } from "./errors";
 import type {
+  AddedExample,
   BackboneChoice,
   BackbonesInfo,
   ClassEdit,
@@ -9,7 +10,6 @@ import type {
   ExportInfo,
   ExportRequest,
   ExportSizes,
-  ExampleInfo,
   ExampleMap,
   ExamplePage,
   ImportInfo,
@@ -46,7 +46,7 @@ export const rest = {
   addExample: (image: Blob, facts: ExampleFacts, signal?: AbortSignal) => {
     const query = new URLSearchParams({ key: crypto.randomUUID() });
     for (const [name, value] of Object.entries(facts)) query.set(name, String(value));
-    return call<ExampleInfo>("POST", `/api/examples?${query}`, image, signal);
+    return call<AddedExample>("POST", `/api/examples?${query}`, image, signal);
   },
   moveExamples: (ids: readonly number[], classId: number) =>
     call<State>("POST", "/api/examples/move", { ids, class_id: classId }),
@@ -72,8 +72,8 @@ export const rest = {
     const inside = path.split("/").map(encodeURIComponent).join("/");
     return call<void>("PUT", `/api/imports/${id}/files/${inside}`, file, signal);
   },
-  startImport: (id: string, label: string | null) =>
-    call<ImportInfo>("POST", `/api/imports/${id}/start`, { label }),
+  startImport: (id: string, label: string | null, fps?: number) =>
+    call<ImportInfo>("POST", `/api/imports/${id}/start`, { label, fps }),
   importInfo: (id: string, signal: AbortSignal) =>
     call<ImportInfo>("GET", `/api/imports/${id}`, undefined, signal),
   exportSizes: () => call<ExportSizes>("GET", "/api/exports"),
@@ -84,16 +84,6 @@ export const rest = {
 };
 
 export type Api = typeof rest;
-
-/** The picture as it came. */
-export function imageAddress(exampleId: number): string {
-  return `/api/examples/${exampleId}/image`;
-}
-
-/** A small square of it. */
-export function thumbnailAddress(exampleId: number): string {
-  return `/api/examples/${exampleId}/thumbnail`;
-}
 
 async function call<T>(method: string, path: string, body?: object, signal?: AbortSignal): Promise<T> {
   const raw = body instanceof Blob;

@@ -13,6 +13,7 @@ export class Route {
 
   go(view: View, query: Query = {}): void {
     location.hash = addressOf(view, query);
+    scrollTo(0, 0);
   }
 
   /** Change what is asked of the present view; "back" still leads to the view before. */

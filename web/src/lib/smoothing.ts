@@ -7,7 +7,11 @@ const NONE = -1;
 /** After a pause longer than this the past says nothing. */
 const FORGET_MS = 1000;
 
-export const USUAL_SMOOTHING_MS = 80;
+/** An answer that stands for this share of the time constant is no flicker, however unsure it is. */
+const STANDS = 0.8;
+
+/** Of two frames in thirty a second nothing is seen; a change shows within 150 ms (the tests do the sums). */
+export const USUAL_SMOOTHING_MS = 100;
 export const MOST_SMOOTHING_MS = 500;
 
 /** Exponential smoothing of the probabilities, with a time constant in milliseconds; 0 is none. */
@@ -15,6 +19,9 @@ export class Smoother {
   constant: number;
   #shares = new Map<number, number>();
   #since = -Infinity;
+  /** What is said now without a break, and since when. */
+  #said: number | null | undefined;
+  #saidSince = 0;
 
   constructor(constant: number) {
     this.constant = constant;
@@ -25,6 +32,7 @@ export class Smoother {
     const passed = now - this.#since;
     this.#since = now;
     const fresh = sharesOf(newest);
+    if (newest.class_id !== this.#said) [this.#said, this.#saidSince] = [newest.class_id, now];
     if (this.constant === 0 || passed > FORGET_MS || this.#shares.size === 0 || fresh.size === 0) {
       this.#shares = fresh;
       return newest;
@@ -37,18 +45,22 @@ export class Smoother {
         return [id, old + pull * (share - old)];
       }),
     );
-    return this.#shown(newest);
+    const shown = this.#shown(newest);
+    if (shown.class_id === newest.class_id || now - this.#saidSince < STANDS * this.constant) return shown;
+    this.#shares = fresh;
+    return newest;
   }
 
   #shown(newest: PredictionInfo): PredictionInfo {
-    const ranked = [...this.#shares].sort(([, one], [, other]) => other - one);
-    const [best = NONE, share = 0] = ranked[0] ?? [];
-    const total = ranked.reduce((sum, [id, value]) => (id === NONE ? sum : sum + value), 0) || 1;
-    const classes = ranked.filter(([id]) => id !== NONE).map(([id, value]) => [id, value / total]);
-    const probabilities = Object.fromEntries(classes) as Record<string, number>;
-    if (best === NONE) return { ...newest, class_id: null, label: null, probability: 0, probabilities };
+    const classes = [...this.#shares].filter(([id]) => id !== NONE).sort(([, one], [, other]) => other - one);
+    const some = classes.reduce((sum, [, share]) => sum + share, 0);
+    const probabilities = Object.fromEntries(classes.map(([id, share]) => [id, share / (some || 1)])) as Record<string, number>;
+    const [best] = classes[0] ?? [];
+    if (best === undefined || (this.#shares.get(NONE) ?? 0) > some) {
+      return { ...newest, class_id: null, label: null, probability: 0, probabilities };
+    }
     const label = best === newest.class_id ? newest.label : null;
-    return { ...newest, class_id: best, label, probability: share, probabilities };
+    return { ...newest, class_id: best, label, probability: probabilities[best] ?? 0, probabilities };
   }
 }
 

@@ -3,6 +3,8 @@
 export interface Toast {
   text: string;
   actions: readonly ToastAction[];
+  /** Stays until it is closed. */
+  lasting: boolean;
 }
 
 export interface ToastAction {
@@ -15,7 +17,12 @@ export class Toasts {
   current = $state.raw<Toast | null>(null);
 
   show(text: string, ...actions: ToastAction[]): void {
-    this.current = { text, actions };
+    this.current = { text, actions, lasting: false };
+  }
+
+  /** What a person should not miss. */
+  keep(text: string, ...actions: ToastAction[]): void {
+    this.current = { text, actions, lasting: true };
   }
 
   dismiss(): void {

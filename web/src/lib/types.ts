@@ -2,6 +2,7 @@ import type { components } from "./messages";
 
 type Schemas = components["schemas"];
 
+export type AddedExample = Schemas["AddedExample"];
 export type AddFrame = Schemas["AddFrame"];
 export type Answer = Schemas["Answer"];
 export type ChangeInfo = Schemas["ChangeInfo"];

@@ -11,7 +11,13 @@ export interface Step {
 
 export type Report = (step: Step) => void;
 
-/** Rejects when it fails, and when the signal aborts it: then it has left nothing behind. */
+/** Says what a task could not take back. */
+export class LeftBehind extends Error {}
+
+/**
+ * Rejects when it fails, and when the signal aborts it: then it has left nothing behind, unless it
+ * rejects with ``LeftBehind``.
+ */
 export type Task = (report: Report, signal: AbortSignal) => Promise<void>;
 
 export class Work {
@@ -45,7 +51,7 @@ export class Work {
         await task((step) => (this.step = step), abort.signal);
       } catch (error) {
         const reason = abort.signal.aborted ? "Cancelled." : messageOf(error);
-        this.#tell(`${reason} The project is as it was.`);
+        this.#tell(error instanceof LeftBehind ? error.message : `${reason} The project is as it was.`);
       }
       this.#abort = this.step = null;
       this.cancelling = false;

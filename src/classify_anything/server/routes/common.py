@@ -14,9 +14,10 @@ from classify_anything.server.evaluations import Evaluations
 from classify_anything.server.exports import Exports
 from classify_anything.server.imports import Imports
 from classify_anything.server.messages import ErrorReply, State
-from classify_anything.server.served import Served
+from classify_anything.server.served import RUN, Served
 
-FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+_FOREVER = "private, max-age=31536000, immutable"
+_ASK_AGAIN = "private, no-cache"
 
 
 def _project(request: Request) -> Served:
@@ -58,10 +59,24 @@ def errors(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     return {int(status): {"model": ErrorReply} for status in statuses}
 
 
+def body(*media_types: str) -> dict[str, Any]:
+    """A body that is a file, for the description."""
+    file = {"schema": {"type": "string", "format": "binary"}}
+    return {"requestBody": {"required": True, "content": dict.fromkeys(media_types, file)}}
+
+
+IMAGE = body("image/*", "application/octet-stream")
 ALWAYS = errors(HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.INTERNAL_SERVER_ERROR)
 NOT_FOUND = errors(HTTPStatus.NOT_FOUND)
 CONFLICT = errors(HTTPStatus.CONFLICT)
-TOO_LARGE = errors(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+
+def kept(run: str | None) -> dict[str, str]:
+    """How long a picture may be kept: for ever, if its address names this run of the server.
+
+    Without that the same address may show a picture of another project tomorrow.
+    """
+    return {"Cache-Control": _FOREVER if run == RUN else _ASK_AGAIN}
 
 
 async def change(project: Served, job: Callable[[Classifier], object]) -> State:

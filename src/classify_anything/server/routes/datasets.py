@@ -13,14 +13,15 @@ from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
 from classify_anything.exporting import write_export
+from classify_anything.formats import Frames
 from classify_anything.server.messages import ImportInfo, ImportStart
 from classify_anything.server.routes.common import (
     ALWAYS,
     CONFLICT,
     NOT_FOUND,
-    TOO_LARGE,
     ImportsOf,
     ProjectOf,
+    body,
 )
 
 router = APIRouter(responses=ALWAYS)
@@ -37,7 +38,8 @@ async def begin_import(imports: ImportsOf) -> ImportInfo:
 @router.put(
     "/api/imports/{import_id}/files/{path:path}",
     status_code=HTTPStatus.NO_CONTENT,
-    responses={**NOT_FOUND, **CONFLICT, **TOO_LARGE},
+    responses={**NOT_FOUND, **CONFLICT},
+    openapi_extra=body("image/*", "video/*", "application/zip", "application/octet-stream"),
 )
 async def send_file(imports: ImportsOf, import_id: str, path: str, request: Request) -> None:
     """Send one file, which is the body: an image, a zip or a video.
@@ -54,7 +56,8 @@ async def send_file(imports: ImportsOf, import_id: str, path: str, request: Requ
 )
 async def start_import(imports: ImportsOf, import_id: str, body: ImportStart) -> ImportInfo:
     """Add what was sent, in the background: ask again how far it is."""
-    return imports.find(import_id).start(body.label).info
+    frames = Frames(body.fps, body.start, body.end)
+    return imports.find(import_id).start(body.label, frames).info
 
 
 @router.get("/api/imports/{import_id}", responses=NOT_FOUND)

@@ -12,6 +12,7 @@ from classify_anything.classifier import Classifier
 from classify_anything.errors import InputError
 from classify_anything.images import thumbnail as make_thumbnail
 from classify_anything.server.messages import (
+    AddedExample,
     ExampleIds,
     ExampleIndex,
     ExampleInfo,
@@ -24,11 +25,11 @@ from classify_anything.server.messages import (
 from classify_anything.server.routes.common import (
     ALWAYS,
     CONFLICT,
-    FOREVER,
+    IMAGE,
     NOT_FOUND,
-    TOO_LARGE,
     ProjectOf,
     change,
+    kept,
 )
 from classify_anything.server.translate import to_example, to_index, to_neighbor
 
@@ -67,7 +68,12 @@ async def index(project: ProjectOf) -> ExampleIndex:
     return await project.run(to_index)
 
 
-@router.post("/api/examples", status_code=HTTPStatus.CREATED, responses={**NOT_FOUND, **TOO_LARGE})
+@router.post(
+    "/api/examples",
+    status_code=HTTPStatus.CREATED,
+    responses=NOT_FOUND,
+    openapi_extra=IMAGE,
+)
 async def add_example(
     project: ProjectOf,
     request: Request,
@@ -76,7 +82,7 @@ async def add_example(
     recording: _Name = None,
     key: _Name = None,
     source: _Name = "http",
-) -> ExampleInfo:
+) -> AddedExample:
     """Add an example to the class with this id, or with this name, which is added if it is new.
 
     The body is the image itself. Examples with the same ``recording`` belong together; one whose
@@ -86,10 +92,12 @@ async def add_example(
     if target is None:
         raise InputError("Give a class_id or a label.")
     image = await request.body()
-    added = await project.run(
-        lambda clf: clf.add(target, image, recording=recording, key=key, source=source or "http")
-    )
-    return to_example(added)
+
+    def add(classifier: Classifier) -> AddedExample:
+        added = classifier.add(target, image, recording=recording, key=key, source=source or "http")
+        return AddedExample(**to_example(added).model_dump(), change=classifier.change_of(added))
+
+    return await project.run(add)
 
 
 @router.get("/api/examples/{example_id}", responses=NOT_FOUND)
@@ -103,10 +111,13 @@ async def example(project: ProjectOf, example_id: Id) -> ExampleInfo:
     response_class=Response,
     responses={**_PICTURE, **NOT_FOUND},
 )
-async def image(project: ProjectOf, example_id: Id) -> Response:
-    """The picture of an example, byte for byte as it was captured."""
+async def image(project: ProjectOf, example_id: Id, run: _Name = None) -> Response:
+    """The picture of an example, byte for byte as it was captured.
+
+    With the ``run`` of the state in its address it may be kept for ever.
+    """
     data, media_type = await project.run(lambda clf: clf.image(example_id))
-    return Response(data, media_type=media_type, headers=FOREVER)
+    return Response(data, media_type=media_type, headers=kept(run))
 
 
 @router.get(
@@ -114,11 +125,14 @@ async def image(project: ProjectOf, example_id: Id) -> Response:
     response_class=Response,
     responses={**_PICTURE, **NOT_FOUND},
 )
-async def thumbnail(project: ProjectOf, example_id: Id) -> Response:
-    """The picture of an example as a small square JPEG, 160 pixels wide."""
+async def thumbnail(project: ProjectOf, example_id: Id, run: _Name = None) -> Response:
+    """The picture of an example as a small square JPEG, 160 pixels wide.
+
+    With the ``run`` of the state in its address it may be kept for ever.
+    """
     data, _ = await project.run(lambda clf: clf.image(example_id))
     small = await asyncio.to_thread(make_thumbnail, data)
-    return Response(small, media_type="image/jpeg", headers=FOREVER)
+    return Response(small, media_type="image/jpeg", headers=kept(run))
 
 
 @router.get("/api/examples/{example_id}/neighbors", responses=NOT_FOUND)

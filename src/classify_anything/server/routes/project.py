@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 
 from classify_anything._version import __version__
 from classify_anything.server.messages import Health, PredictionInfo, State, UndoRequest
-from classify_anything.server.routes.common import ALWAYS, CONFLICT, TOO_LARGE, ProjectOf, change
+from classify_anything.server.routes.common import ALWAYS, CONFLICT, IMAGE, ProjectOf, change
 
 router = APIRouter(responses=ALWAYS)
 
@@ -23,7 +23,7 @@ async def state(project: ProjectOf) -> State:
     return await project.newest()
 
 
-@router.post("/api/predict", responses=TOO_LARGE)
+@router.post("/api/predict", openapi_extra=IMAGE)
 async def predict(project: ProjectOf, request: Request) -> PredictionInfo:
     """Say what an image shows. The body is the image itself: JPEG, PNG, WebP, …"""
     return await project.predict(await request.body())

@@ -99,6 +99,7 @@ export class BrowserBackend implements Backend {
       redo: redoable,
       notice: "",
       frozen: this.#marks.frozen,
+      run: "",
     };
   }
 
@@ -256,8 +257,8 @@ export class BrowserBackend implements Backend {
         const { vector } = await this.engine.predict(image);
         const press = recording ?? crypto.randomUUID();
         const where = label === undefined ? { class_id: class_id ?? -1 } : { label };
-        const { example } = await this.add(image, vector, { ...where, recording: press, group: press, source });
-        return toInfo(example);
+        const { example, change } = await this.add(image, vector, { ...where, recording: press, group: press, source });
+        return { ...toInfo(example), change };
       },
       moveExamples: (ids, classId) => edit((project) => project.move(ids, classId)),
       deleteExamples: (ids) => edit((project) => project.remove(ids)),

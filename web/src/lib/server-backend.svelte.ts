@@ -4,18 +4,31 @@ import type { Backend } from "./backend";
 import { EitherPredictor } from "./either";
 import type { Listener, Predictor } from "./predictor";
 import { socketAddress } from "./remote";
-import { imageAddress, rest, thumbnailAddress } from "./rest";
+import { rest } from "./rest";
 import { serverExports } from "./server-exports";
+import type { State } from "./types";
 
 export class ServerBackend implements Backend {
   readonly api = rest;
   readonly views = ["live", "examples", "evaluate", "export", "how"] as const;
   readonly exports = serverExports;
-  readonly imageAddress = imageAddress;
-  readonly thumbnailAddress = thumbnailAddress;
+  /** Of the server: after it, the same id may mean another picture, so addresses name it. */
+  #run = $state("");
 
   createPredictor(listener: Listener): Predictor {
-    return new EitherPredictor(socketAddress(location), listener, isLetIn);
+    const state = (state: State) => {
+      this.#run = state.run;
+      listener.state(state);
+    };
+    return new EitherPredictor(socketAddress(location), { ...listener, state }, isLetIn);
+  }
+
+  imageAddress(exampleId: number): string {
+    return `/api/examples/${exampleId}/image?run=${this.#run}`;
+  }
+
+  thumbnailAddress(exampleId: number): string {
+    return `/api/examples/${exampleId}/thumbnail?run=${this.#run}`;
   }
 }
 
