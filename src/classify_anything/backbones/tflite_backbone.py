@@ -49,7 +49,7 @@ class TFLiteBackbone(Backbone):
     """
 
     provider = "cpu"
-    _batch = 1
+    batch = 1
 
     def __init__(self, path: Path, threads: int | None = None, form: Form | None = None) -> None:
         if importlib.util.find_spec("ai_edge_litert") is None:
