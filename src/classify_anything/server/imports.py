@@ -161,11 +161,34 @@ class ImportJob:
 
 
 class Imports:
-    """The imports of a server, the last few of them."""
+    """The imports of a server, the last few of them.
 
-    def __init__(self, project: Served) -> None:
+    Args:
+        project: what is served.
+        changing: whether another backbone is to be used soon; nothing is added meanwhile.
+    """
+
+    def __init__(self, project: Served, changing: Callable[[], bool]) -> None:
         self._project = project
+        self._changing = changing
         self._jobs: dict[str, ImportJob] = {}
+
+    @property
+    def running(self) -> bool:
+        """Whether pictures are being added."""
+        return any(job.status == "running" for job in self._jobs.values())
+
+    def start(self, import_id: str, label: str | None) -> ImportJob:
+        """Begin to add what was sent.
+
+        Raises:
+            NotFoundError: there is no import with this id.
+            ConflictError: that was done already, or the backbone is being changed.
+        """
+        job = self.find(import_id)
+        if self._changing():
+            raise ConflictError("The network is being changed. Add pictures when that is done.")
+        return job.start(label)
 
     def begin(self) -> ImportJob:
         """Begin one."""

@@ -114,7 +114,8 @@ class LiveProject(Served):
 
     def _run(self, job: Callable[[Classifier], T]) -> tuple[T, State]:
         result = job(self._classifier)
-        known = self._state.revision, self._state.settings.deciding
-        if (self._classifier.revision, self._classifier.head_name) == known:
+        clf, state = self._classifier, self._state
+        known = (state.revision, state.settings.deciding, state.notice)
+        if (clf.revision, clf.head_name, clf.notice) == known:
             return result, self._state
         return result, to_state(self._classifier)

@@ -169,6 +169,7 @@ _SAMPLES: tuple[Message, ...] = (
         backbones=[
             BackboneInfo(
                 name="efficientnet-lite0",
+                title="efficientnet-lite0",
                 here=True,
                 used=True,
                 license="Apache-2.0",
@@ -179,6 +180,7 @@ _SAMPLES: tuple[Message, ...] = (
                 milliseconds=5.8,
                 accuracy=0.95,
                 interval=(0.8, 0.99),
+                current=True,
             )
         ],
         work=BackboneWork(

@@ -626,6 +626,8 @@ export interface paths {
         /**
          * Backbone
          * @description The backbone as an ONNX graph, for a page that looks by itself.
+         *
+         *     With a ``fingerprint``, only that one: what is learnt fits no other.
          */
         get: operations["backbone_api_backbone_get"];
         put?: never;
@@ -726,12 +728,19 @@ export interface components {
          * BackboneInfo
          * @description A backbone that the project could use.
          *
-         *     ``seen`` counts the examples that it has looked at; accuracy and interval, on the project's own
-         *     examples, are known once it was compared and until the project changes.
+         *     Accuracy and interval, on the project's own examples, are known once it was compared.
          */
         BackboneInfo: {
-            /** Name */
+            /**
+             * Name
+             * @description As ``POST /api/backbones`` takes it: of the list, or a file.
+             */
             name: string;
+            /**
+             * Title
+             * @description What people call it.
+             */
+            title: string;
             /**
              * Here
              * @description Whether it is on this machine.
@@ -741,7 +750,10 @@ export interface components {
             used: boolean;
             /** License */
             license: string;
-            /** Dimension */
+            /**
+             * Dimension
+             * @description Of an embedding; 0 where it is not known, as below.
+             */
             dimension: number;
             /**
              * Parameters
@@ -770,6 +782,11 @@ export interface components {
                 number,
                 number
             ] | null;
+            /**
+             * Current
+             * @description Whether the accuracy is of the examples as they are now, and not of before.
+             */
+            current: boolean;
         };
         /**
          * BackboneWork
@@ -3479,7 +3496,9 @@ export interface operations {
     };
     backbone_api_backbone_get: {
         parameters: {
-            query?: never;
+            query?: {
+                fingerprint?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3506,6 +3525,15 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -54,7 +54,7 @@ async def send_file(imports: ImportsOf, import_id: str, path: str, request: Requ
 )
 async def start_import(imports: ImportsOf, import_id: str, body: ImportStart) -> ImportInfo:
     """Add what was sent, in the background: ask again how far it is."""
-    return imports.find(import_id).start(body.label).info
+    return imports.start(import_id, body.label).info
 
 
 @router.get("/api/imports/{import_id}", responses=NOT_FOUND)
