@@ -678,6 +678,8 @@ export interface paths {
         /**
          * Backbone Layers
          * @description The backbone layer by layer, each timed on this machine; it takes about a second.
+         *
+         *     Those of a .tflite are not timed.
          */
         get: operations["backbone_layers_api_backbone_layers_get"];
         put?: never;

@@ -70,7 +70,10 @@ async def cancel_backbones(work: BackbonesOf) -> BackbonesInfo:
 
 @router.get("/backbone/layers")
 async def backbone_layers(project: ProjectOf) -> LayersInfo:
-    """The backbone layer by layer, each timed on this machine; it takes about a second."""
+    """The backbone layer by layer, each timed on this machine; it takes about a second.
+
+    Those of a .tflite are not timed.
+    """
     backbone = await project.run(lambda clf: clf.backbone)
     found = await asyncio.to_thread(layers_of, backbone, measure=True)
     return LayersInfo(
