@@ -37,7 +37,7 @@ def name_of(backbone: Backbone) -> str:
 
 
 def known_backbones(used: Backbone, settings: Settings) -> list[Known]:
-    """The catalogue with what was made of it, and then what else the project looks with, or did.
+    """The files that the project looks with, or did; then the catalogue with what was made of it.
 
     Files that are gone are left out, but for the one that the project remembers.
     """
@@ -50,7 +50,7 @@ def known_backbones(used: Backbone, settings: Settings) -> list[Known]:
         if one.name not in own[:2]:
             del found[one.name]
     places = {description.name: place for place, description in enumerate(CATALOGUE)}
-    return sorted(found.values(), key=lambda one: places[one.of.name] if one.of else len(places))
+    return sorted(found.values(), key=lambda one: places[one.of.name] if one.of else -1)
 
 
 def _known(name: str, used: Backbone) -> Known:
