@@ -10,7 +10,10 @@ const POLL_MS = 300;
 export class Networks {
   info = $state.raw<BackbonesInfo | null>(null);
   readonly #toasts: Toasts;
-  #following = false;
+  #following: Promise<void> | null = null;
+  /** Counts the questions; the newest that is answered. */
+  #asked = 0;
+  #known = 0;
   #stopped = false;
 
   constructor(toasts: Toasts) {
@@ -58,20 +61,26 @@ export class Networks {
     else if (use && work?.status === "done") this.#toasts.show(`${this.used} looks now.`);
   }
 
-  async #follow(): Promise<void> {
-    this.#following = true;
+  /** Until the work is done. */
+  #follow(): Promise<void> {
+    this.#following ??= this.#poll().finally(() => (this.#following = null));
+    return this.#following;
+  }
+
+  async #poll(): Promise<void> {
     let asked = true;
     while (this.working && asked && !this.#stopped) {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       asked = await this.#ask(() => api.backbones());
     }
-    this.#following = false;
   }
 
-  /** Whether there was an answer. */
+  /** Whether there was an answer; one that is older than what is known is passed over. */
   async #ask(question: () => Promise<BackbonesInfo>): Promise<boolean> {
+    const turn = ++this.#asked;
     try {
-      this.info = await question();
+      const info = await question();
+      if (turn > this.#known) [this.#known, this.info] = [turn, info];
       return true;
     } catch (error) {
       this.#toasts.show(messageOf(error));
