@@ -44,6 +44,7 @@ class LiveProject(Served):
             self._thread.shutdown()
             raise
         self._watchers: set[Watcher] = set()
+        self._frames: list[FrameJob] = []
 
     @property
     def state(self) -> State:
@@ -63,7 +64,12 @@ class LiveProject(Served):
         self, header: PredictFrame | AddFrame, image: bytes, received: float
     ) -> Answer:
         """Answer a frame, and keep it if it is to be added. Raises ImageError."""
-        return await self.run(FrameJob(header, image, received))
+        job = FrameJob(header, image, received)
+        self._frames.append(job)
+        try:
+            return await self.run(lambda clf: job.answer(clf, tuple(self._frames)))
+        finally:
+            self._frames.remove(job)
 
     def expect_project(self) -> None:
         """It is one."""
