@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from pathlib import Path
 
 import pytest
 
-from classify_anything import Classifier
-from tests.command import run, run_on_terminal, taught, write_dataset
+from classify_anything import Classifier, load_backbone
+from tests.command import run, run_on_terminal, start, taught, write_dataset
 from tests.photos import plain
 from tests.server import run_server
 from tests.tiny import write_backbone
@@ -62,3 +64,24 @@ def test_a_terminal_shows_how_far_another_backbone_is(tmp_path: Path, tiny_backb
     assert "Looking with slow" in shown
     assert "64/140" in shown
     assert "Looking" not in run_on_terminal("classes", "-p", project, "--backbone", slow)
+
+
+def test_the_server_ends_at_once_while_another_backbone_looks(
+    tmp_path: Path, tiny_backbone: Path
+) -> None:
+    project = tmp_path / "many.db"
+    slow = write_backbone(tmp_path / "slow.onnx", name="slow", slow=True)
+    fingerprint = load_backbone(slow).fingerprint
+    with Classifier(project, backbone=tiny_backbone) as clf:
+        clf.add_many([("grey", plain(f"#{n:02x}{n:02x}00")) for n in range(256)])
+        process = start("serve", project, "--backbone", slow, "--no-open", "--port", "0")
+        deadline = time.monotonic() + 60
+        while len(clf.unseen_by(fingerprint)) == 256:
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 130, err
+        assert (out, err) == ("", "")
+        assert 0 < len(clf.unseen_by(fingerprint)) < 256, "what was seen is kept"

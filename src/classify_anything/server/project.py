@@ -32,15 +32,24 @@ class LiveProject(Served):
 
     One thread owns the classifier, so nothing in it needs a lock; the event loop never waits for
     it. Its queue is as long as the number of clients, since each waits for its answer.
+
+    Args:
+        open_classifier: opens it, on that thread.
+        give_up: is called when the opening is no longer wanted, on Ctrl+C, and should end it.
     """
 
-    def __init__(self, open_classifier: Callable[[], Classifier]) -> None:
+    def __init__(
+        self,
+        open_classifier: Callable[[], Classifier],
+        give_up: Callable[[], object] = lambda: None,
+    ) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="classifier")
         try:
             self._classifier = self._thread.submit(open_classifier).result()
             self._classifier.leave_choosing()
             self._state = self._thread.submit(to_state, self._classifier).result()
         except BaseException:
+            give_up()
             self._thread.shutdown()
             raise
         self._watchers: set[Watcher] = set()

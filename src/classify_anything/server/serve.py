@@ -21,6 +21,7 @@ from classify_anything.server.frozen import FrozenExport
 from classify_anything.server.project import LiveProject
 from classify_anything.server.served import Served
 from classify_anything.settings import STARTING_CLASSES
+from classify_anything.types import Progress
 
 _MAX_MESSAGE = 8 * 1024 * 1024
 
@@ -47,15 +48,22 @@ def serve(
     Raises:
         StoreError, BackboneError: the project or the backbone cannot be opened.
     """
+    given_up = threading.Event()
+
+    def told(how_far: Progress) -> None:
+        if given_up.is_set():
+            raise KeyboardInterrupt
+        if progress:
+            progress(how_far)
 
     def open_classifier() -> Classifier:
         # One row of numbers times a matrix is faster on one thread than waking a second.
         threadpool_limits(1, "blas")
-        classifier = Classifier(project, backbone=backbone, progress=progress)
+        classifier = Classifier(project, backbone=backbone, progress=told)
         classifier.add_starting_classes(STARTING_CLASSES)
         return classifier
 
-    live = LiveProject(open_classifier)
+    live = LiveProject(open_classifier, given_up.set)
     _serve(live, address, lambda: on_ready(live.state.notice), open_browser=open_browser)
 
 
