@@ -25,6 +25,7 @@ class Hub:
         breaks_off: after how many bytes each connection ends.
         sends: other bytes than those promised.
         knows_ranges: whether it can begin in the middle.
+        tells_size: whether it tells how large files are.
         is_lfs: whether it tells files' sha256, as for large ones.
         asked: the method, the path and the range of each question.
     """
@@ -35,6 +36,7 @@ class Hub:
     breaks_off: int | None = None
     sends: bytes | None = None
     knows_ranges: bool = True
+    tells_size: bool = True
     is_lfs: bool = True
     address: str = ""
     asked: list[tuple[str, str, str | None]] = field(default_factory=list)
@@ -80,13 +82,14 @@ class _Handler(BaseHTTPRequestHandler):
         data = self.hub.files[name]
         kind = hashlib.sha256 if self.hub.is_lfs else hashlib.sha1
         etag = f'"{kind(data).hexdigest()}"'
+        size = {"X-Linked-Size": str(len(data))} if self.hub.tells_size else {}
         self._plain(
             302,
             {
+                **size,
                 # As with the real one, on a host of another name.
                 "Location": f"{self.hub.address.replace('127.0.0.1', 'localhost')}/cdn/{name}",
                 "X-Repo-Commit": COMMIT,
-                "X-Linked-Size": str(len(data)),
                 "X-Linked-Etag": etag,
                 "ETag": etag,
             },

@@ -12,9 +12,11 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from classify_anything.backbones import load_backbone
-from classify_anything.backbones.anatomy import layers, separable
+from classify_anything.backbones.anatomy import layers, layers_of
+from classify_anything.backbones.layer import separable
 from classify_anything.errors import BackboneError
 from tests.command import objects, run
+from tests.tflite import write_mobile
 from tests.tflite import write_network as write_tflite
 from tests.tiny import write_backbone
 
@@ -96,6 +98,89 @@ def test_a_network_without_such_layers_has_none(tmp_path) -> None:
     assert layers(write_backbone(tmp_path / "tiny.onnx").read_bytes()) == []
 
 
+def counted(found) -> list[tuple[object, ...]]:
+    """All that is told of layers but their names and times."""
+    return [
+        tuple(value for key, value in asdict(layer).items() if key not in ("name", "milliseconds"))
+        for layer in found
+    ]
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp16"])
+def test_in_fewer_bits_it_has_the_same_layers_each_timed(
+    precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLASSIFY_ANYTHING_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "mobile.onnx"
+    path.write_bytes(mobile_graph())
+    found = layers_of(load_backbone(f"{path}@{precision}"), measure=True)
+    assert counted(found) == counted(layers(mobile_graph()))
+    assert all(layer.milliseconds is not None for layer in found)
+
+
+def test_weights_are_found_however_they_come_to_their_layer() -> None:
+    model = onnx.load_from_string(mobile_graph())
+    graph = model.graph
+    by_name = {one.name: one for one in graph.initializer}
+    graph.node.insert(0, helper.make_node("Constant", [], ["w1"], value=by_name["w1"]))
+    graph.node.insert(0, helper.make_node("Identity", ["w2_kept"], ["w2"]))
+    by_name["w2"].name = "w2_kept"
+    graph.initializer.remove(by_name["w1"])
+    product = next(node for node in graph.node if node.op_type == "MatMul")
+    product.op_type = "Gemm"
+    product.attribute.append(helper.make_attribute("transB", 1))
+    turned = numpy_helper.to_array(by_name["w4"]).T.copy()
+    by_name["w4"].CopyFrom(numpy_helper.from_array(turned, "w4"))
+    assert counted(layers(model.SerializeToString())) == counted(layers(mobile_graph()))
+
+
+def test_shapes_that_cannot_be_inferred_are_read_from_a_run() -> None:
+    model = onnx.load_from_string(mobile_graph())
+    graph = model.graph
+    graph.initializer.extend(
+        [
+            numpy_helper.from_array(np.array([-1, 3, 18, 18]), "form"),
+            numpy_helper.from_array(np.array(0), "naught"),
+        ]
+    )
+    after = [node.output[0] for node in graph.node].index("x0") + 1
+    for number, node in enumerate(
+        [
+            helper.make_node("ReduceMin", ["x0"], ["least"], keepdims=0),
+            helper.make_node("Cast", ["least"], ["whole"], to=TensorProto.INT64),
+            helper.make_node("Mul", ["whole", "naught"], ["none"]),
+            helper.make_node("Add", ["form", "none"], ["seen"]),
+            helper.make_node("Reshape", ["x0", "seen"], ["x0b"]),
+        ]
+    ):
+        graph.node.insert(after + number, node)
+    graph.node[after + 5].input[0] = "x0b"
+    assert counted(layers(model.SerializeToString())) == counted(layers(mobile_graph()))
+
+
+def test_a_tflite_has_layers_too(tmp_path: Path) -> None:
+    backbone = load_backbone(write_mobile(tmp_path / "mobile.tflite"))
+    first, depthwise, pointwise = layers_of(backbone, measure=True)
+    assert [one.kind for one in (first, depthwise, pointwise)] == [
+        *("standard", "depthwise", "pointwise")
+    ]
+    assert (first.size, first.channels, first.kernel) == ((16, 16), (3, 8), 3)
+    assert first.multiply_adds == first.standard == 16 * 16 * 8 * 3 * 9
+    assert first.parameters == 8 * 3 * 9 + 8
+    assert depthwise.multiply_adds == 16 * 16 * 8 * 9
+    assert depthwise.standard == 16 * 16 * 8 * 24 * 9
+    assert pointwise.multiply_adds == 16 * 16 * 8 * 24
+    assert (pointwise.standard, pointwise.follows) == (0, True)
+    assert {one.milliseconds for one in (first, depthwise, pointwise)} == {None}
+
+
+def test_the_layers_of_a_tflite_are_a_table_without_times(tmp_path: Path) -> None:
+    done = run("backbones", "info", write_mobile(tmp_path / "mobile.tflite"))
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert [row[0] for row in rows[:4]] == ["standard", "depthwise", "pointwise", "total"]
+    assert rows[3][-1] == "-"
+
+
 def test_what_is_no_graph_is_said() -> None:
     with pytest.raises(BackboneError, match="cannot be read layer by layer"):
         layers(b"no graph")
@@ -148,7 +233,7 @@ def test_a_terminal_without_unicode_gets_its_bars_too(tmp_path) -> None:
 
 def test_where_there_are_no_layers_to_tell_that_is_said(tmp_path) -> None:
     for path, message in {
-        write_tflite(tmp_path / "a.tflite"): "a is no ONNX graph; only the layers of one can be",
+        write_tflite(tmp_path / "a.tflite"): "a has no layers with weights",
         write_backbone(tmp_path / "tiny.onnx"): "tiny has no layers with weights",
     }.items():
         done = run("backbones", "info", path)

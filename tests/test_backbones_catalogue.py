@@ -28,6 +28,7 @@ from tests.command import objects, run, run_on_terminal, taught, write_dataset
 from tests.hub import run_hub
 from tests.networks import write_network
 from tests.photos import photo
+from tests.proxy import run_proxy
 from tests.test_efficientnet_lite import weights_file
 
 COMPILED = [one for one in CATALOGUE if not isinstance(one.origin, Hub)]
@@ -197,16 +198,28 @@ def test_offline_is_told(hub: None) -> None:
     assert "HF_HUB_OFFLINE is set, so nothing is fetched" in done.stderr.splitlines()[-1]
 
 
-def test_a_proxy_that_refuses_is_told(hub: None) -> None:
-    done = run(
-        "backbones",
-        "pull",
-        "mobilenet-v2",
-        HTTPS_PROXY="http://127.0.0.1:9",
-        HF_ENDPOINT="https://hub.invalid",
-    )
+def test_a_proxy_is_asked_and_when_it_refuses_that_is_told() -> None:
+    with run_proxy() as proxy:
+        done = run(
+            *("backbones", "pull", "mobilenet-v2"),
+            HTTPS_PROXY=proxy.address,
+            HF_ENDPOINT="https://hub.invalid",
+        )
+    assert set(proxy.asked) == {"CONNECT hub.invalid:443"}
     assert done.returncode == 1
-    assert "from onnx-community/mobilenet_v2_1.0_224: the hub cannot be reached" in done.stderr
+    (told,) = [line for line in done.stderr.splitlines() if line.startswith("Error")]
+    assert "from onnx-community/mobilenet_v2_1.0_224: the proxy refuses" in told
+    assert told.endswith("see HTTPS_PROXY.")
+
+
+def test_a_network_comes_through_a_proxy(hub: None, cache: Path) -> None:
+    with run_proxy() as proxy:
+        environment = dict.fromkeys(("HTTP_PROXY", "http_proxy"), proxy.address)
+        environment |= dict.fromkeys(("NO_PROXY", "no_proxy"), "")
+        done = run("backbones", "pull", "mobilenet-v2", **environment)
+    assert done.returncode == 0, done.stderr
+    assert any(one.startswith("GET http://localhost") for one in proxy.asked), proxy.asked
+    assert (cache / "mobilenet-v2-main.onnx").is_file()
 
 
 def test_what_is_no_name_is_told() -> None:
@@ -237,6 +250,16 @@ def test_speed_is_measured_when_asked(cache: Path) -> None:
     assert set(measured) == {"efficientnet-lite0"}
     assert 0.5 < measured["efficientnet-lite0"] < 1000
     assert speed.remembered() == measured
+
+
+def test_a_damaged_file_does_not_end_the_list(cache: Path) -> None:
+    cache.mkdir(parents=True)
+    MOBILENET_V2.path.write_bytes(b"damaged")
+    done = run("backbones", "--measure", "--json")
+    assert done.returncode == 0
+    assert "Left out: mobilenet-v2-main.onnx: not an ONNX graph" in done.stderr
+    measured = {one["name"] for one in objects(done.stdout) if one["milliseconds"]}
+    assert measured == {"efficientnet-lite0"}
 
 
 def test_a_damaged_memory_of_speeds_is_forgotten(cache: Path) -> None:

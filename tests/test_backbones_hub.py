@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from classify_anything.backbones.form import Form
 from classify_anything.backbones.onnx_backbone import OnnxBackbone
 from classify_anything.errors import DownloadError
 from classify_anything.types import Progress
-from tests.hub import Hub, run_hub
+from tests.hub import COMMIT, Hub, run_hub
 from tests.networks import pictures, write_network
 
 NAME = "someone/network/onnx/model.onnx"
@@ -202,6 +203,38 @@ def test_a_hub_without_checksums_is_believed(hub: Hub, network: bytes) -> None:
     assert pull(description()).read_bytes() == network
 
 
+def test_a_file_of_unknown_size_that_breaks_off_is_gone_on_with(hub: Hub, network: bytes) -> None:
+    hub.tells_size = False
+    hub.breaks_off = len(network) // 3 + 1
+    assert pull(description()).read_bytes() == network
+    assert len(hub.ranges) == 3
+
+
+def test_what_could_not_be_checked_at_all_is_not_fetched(hub: Hub) -> None:
+    hub.tells_size = hub.is_lfs = False
+    with pytest.raises(DownloadError, match="tells neither the size nor the checksum"):
+        pull(description())
+    assert hub.ranges == []
+    assert not description().is_here
+
+
+def test_what_was_fetched_once_is_known_again(hub: Hub, network: bytes) -> None:
+    path = pull(description())
+    (receipt,) = json.loads((folder() / "fetched.json").read_text()).values()
+    assert receipt == {"sha256": hashlib.sha256(network).hexdigest(), "commit": COMMIT}
+    path.unlink()
+    assert pull(description()).read_bytes() == network
+    path.unlink()
+    hub.files[NAME] = network + b"another"
+    with pytest.raises(DownloadError, match=r"the hub has another file by now .+fetched\.json"):
+        pull(description())
+    hub.is_lfs = False
+    with pytest.raises(DownloadError, match="wrong checksum"):
+        pull(description())
+    (folder() / "fetched.json").unlink()
+    assert pull(description()).read_bytes() == hub.files[NAME]
+
+
 def test_more_bytes_than_promised_are_not_believed(hub: Hub, network: bytes) -> None:
     hub.is_lfs = False
     hub.sends = network + b"more"
@@ -269,6 +302,6 @@ def test_two_at_once_do_not_disturb_each_other(hub: Hub) -> None:
 
 def test_what_is_remembered_of_downloads_is_one_folder(hub: Hub) -> None:
     pull(description())
-    assert {path.suffix for path in folder().iterdir()} == {".onnx", ".lock"}
+    assert {path.suffix for path in folder().iterdir()} == {".onnx", ".lock", ".json"}
     assert dataclasses.replace(description(), name="other").is_here is False
     assert os.environ["CLASSIFY_ANYTHING_CACHE"] in str(folder())

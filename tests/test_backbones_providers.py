@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import onnx
 import pytest
 
 from classify_anything import Backbone, load_backbone
@@ -13,7 +14,8 @@ from classify_anything.backbones.providers import CPU, PROVIDERS, check_same, op
 from classify_anything.errors import BackboneError
 from tests import tflite
 from tests.command import run, taught
-from tests.networks import write_network
+from tests.networks import pictures, write_network
+from tests.tiny import write_backbone
 
 ELSEWHERE = [name for name in PROVIDERS if name not in providers.available()]
 
@@ -126,3 +128,21 @@ def test_the_command_line_takes_one(tmp_path: Path, network: Path) -> None:
     page = run("serve", project, "--no-open", "--port", "0", "--provider", ELSEWHERE[0])
     assert page.returncode == 1
     assert f"This ONNX Runtime cannot run on {ELSEWHERE[0]}" in page.stderr
+
+
+def test_embeddings_that_are_not_of_length_one_are_compared_by_their_direction(
+    tmp_path: Path,
+) -> None:
+    def long(negative: bool) -> Backbone:
+        path = write_backbone(tmp_path / f"{negative}.onnx", negative=negative)
+        model = onnx.load(path)
+        del model.graph.node[-1]
+        model.graph.node[-1].output[0] = "embedding"
+        onnx.save(model, path)
+        return load_backbone(path)
+
+    right = long(negative=False)
+    assert float((right.embed(pictures()) ** 2).sum(axis=1).min()) > 1000
+    check_same(long(negative=False), right)
+    with pytest.raises(BackboneError, match="gives other embeddings"):
+        check_same(long(negative=True), right)

@@ -198,8 +198,10 @@ def test_a_project_remembers_a_file_wherever_it_is_opened(
     path = write_convolutions(tmp_path / "own.onnx")
     project = taught(tmp_path, path)
     done = run("backbones", "use", "own.onnx@int8", "-p", project, cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
     assert done.stdout == f"{project} looks with own@int8: 6 examples.\n"
+    command = f"classify-anything backbones compare own.onnx own.onnx@int8 -p {project}"
+    assert done.stderr.endswith(f"How much, on these examples, tells: {command}\n")
     monkeypatch.chdir("/")
     with Classifier(project) as clf:
         assert (clf.backbone.name, clf.notice) == ("own@int8", "")

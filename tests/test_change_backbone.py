@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from classify_anything import Classifier
 from classify_anything.backbones import load_backbone
-from classify_anything.errors import BackboneError
+from classify_anything.backbones.onnx_backbone import OnnxBackbone
+from classify_anything.errors import BackboneError, StoreError
 from classify_anything.reembedding import reembed
 from tests.photos import photo
 from tests.tiny import write_backbone
@@ -81,10 +84,87 @@ def test_one_that_is_gone_from_this_machine_is_told_and_nothing_is_lost(
     taught.change_backbone(other_backbone)
     other_backbone.unlink()
     with Classifier(taught.path) as again:
-        assert "other.onnx: no such backbone file." in again.notice
+        assert again.notice.startswith("efficientnet-lite0 looks for now. ")
+        assert again.notice.endswith("other.onnx: no such backbone file.")
         assert again.backbone.name == "efficientnet-lite0"
         assert len(again) == 12
         assert again.predict(photo("coffee")).label == "coffee"
+
+
+def test_who_decides_for_the_default_in_its_place_is_told_no_more(
+    taught: Classifier, other_backbone: Path
+) -> None:
+    taught.change_backbone(other_backbone)
+    other_backbone.unlink()
+    with Classifier(taught.path) as again:
+        again.change_backbone("efficientnet-lite0")
+        assert again.notice == ""
+    with Classifier(taught.path) as again:
+        assert (again.backbone.name, again.notice) == ("efficientnet-lite0", "")
+
+
+def test_the_project_remembers_the_former_ones_to_go_back_to(
+    taught: Classifier, other_backbone: Path, tiny_backbone: Path
+) -> None:
+    taught.change_backbone(other_backbone)
+    assert taught.settings.former == (str(tiny_backbone),)
+    taught.change_backbone("efficientnet-lite0/mean")
+    taught.change_backbone(tiny_backbone)
+    with Classifier(taught.path) as again:
+        former = (str(tiny_backbone), str(other_backbone), "efficientnet-lite0/mean")
+        assert again.settings.former == former
+        assert again.backbone.opened_as == str(tiny_backbone)
+
+
+def test_one_is_known_by_what_opens_it_again_in_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_backbone(tmp_path / "efficientnet-lite0.onnx", name="efficientnet-lite0")
+    monkeypatch.chdir(tmp_path)
+    backbone = load_backbone("efficientnet-lite0.onnx")
+    assert (backbone.name, backbone.opened_as) == ("efficientnet-lite0", str(file))
+    assert load_backbone(backbone.opened_as).fingerprint == backbone.fingerprint
+    assert backbone.for_workers().opened_as == str(file)
+    assert load_backbone().opened_as == "efficientnet-lite0"
+
+
+def test_a_change_that_cannot_be_written_is_none(taught: Classifier, other_backbone: Path) -> None:
+    other = load_backbone(other_backbone)
+    reembed(lambda ask: ask(taught), other)
+    before = taught.predict(photo("cat"))
+    with sqlite3.connect(taught.path, isolation_level=None) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="another program has locked the file"):
+            taught.use_backbone(other)
+        writer.execute("ROLLBACK")
+    assert (taught.backbone.name, taught.settings.backbone) == ("tiny", "")
+    assert taught.predict(photo("cat")) == before
+
+
+def test_a_lesson_is_of_one_moment_though_another_process_adds_meanwhile(
+    taught: Classifier, other_backbone: Path, tiny_backbone: Path
+) -> None:
+    class Interrupted(OnnxBackbone):
+        def _run(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+            with Classifier(taught.path, backbone=tiny_backbone) as other:
+                other.add("cat", photo("cat"))
+            return super()._run(images)
+
+    lesson = taught.lesson_of(Interrupted(other_backbone))
+    assert len(lesson.keys) == len(lesson.vectors) == len(lesson.class_ids) == 12
+    assert set(lesson.labels.values()) == set(NAMES)
+    assert len(taught) > 12
+
+
+def test_opening_with_one_that_has_seen_nothing_tells_how_far_it_is(
+    taught: Classifier, other_backbone: Path
+) -> None:
+    told = []
+    with Classifier(taught.path, backbone=other_backbone, progress=told.append) as seen:
+        assert (told[-1].done, told[-1].total) == (12, 12)
+        assert told[-1].text == "Looking with other"
+        seen.add("cat", photo("cat"))
+    assert told[-1].total == 12
 
 
 def test_what_cannot_be_used_changes_nothing(taught: Classifier, tmp_path: Path) -> None:

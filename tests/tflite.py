@@ -142,3 +142,45 @@ def write_network(
     net.sign()
     path.write_bytes(net.bytes())
     return path
+
+
+def write_mobile(path: Path) -> Path:
+    """Write [1, 32, 32, 3] → a standard convolution, a separable one, and their mean, [1, 24]."""
+    net = _Network("float32")
+    image = net.tensor("image", [1, SIZE, SIZE, 3])
+
+    def weights(name: str, *shape: int) -> int:
+        numbers = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+        return net.tensor(name, list(shape), data=numbers)
+
+    def convolved(kind: str, source: int, kernel: int, filters: int, size: int) -> int:
+        plain = kind == "CONV_2D"
+        options = schema.Conv2DOptionsT() if plain else schema.DepthwiseConv2DOptionsT()
+        options.padding = schema.Padding.SAME
+        options.strideW = options.strideH = net.graph.tensors[source].shape[1] // size
+        if not plain:
+            options.depthMultiplier = 1
+        channels = net.graph.tensors[source].shape[3]
+        shape = (filters, kernel, kernel, channels) if plain else (1, kernel, kernel, filters)
+        name = f"{kind}_{filters}_{kernel}"
+        given = [source, weights(f"{name}_w", *shape), weights(f"{name}_b", filters)]
+        return net.operator(kind, given, net.tensor(name, [1, size, size, filters]), options)
+
+    half = SIZE // 2
+    first = convolved("CONV_2D", image, 3, 8, half)
+    depthwise = convolved("DEPTHWISE_CONV_2D", first, 3, 8, half)
+    pointwise = convolved("CONV_2D", depthwise, 1, 24, half)
+    pool = schema.Pool2DOptionsT()
+    pool.strideW = pool.strideH = pool.filterWidth = pool.filterHeight = half
+    pool.padding = schema.Padding.VALID
+    cell = net.operator("AVERAGE_POOL_2D", [pointwise], net.tensor("cell", [1, 1, 1, 24]), pool)
+    shape = net.tensor("shape", [2], data=np.array((1, 24), np.int32))
+    reshape = schema.ReshapeOptionsT()
+    reshape.newShape = [1, 24]
+    net.graph.inputs = [image]
+    net.graph.outputs = [
+        net.operator("RESHAPE", [cell, shape], net.tensor("flat", [1, 24]), reshape)
+    ]
+    net.sign()
+    path.write_bytes(net.bytes())
+    return path

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from classify_anything.backbones import Backbone, load_backbone
-from classify_anything.backbones.loading import lasting_name
 from classify_anything.backbones.speed import measure
+from classify_anything.embedding import OnProgress, embedded_blocks
 from classify_anything.errors import ImageError, NotAProjectError
 from classify_anything.evaluation import Evaluation, best_head, evaluate, make_head
 from classify_anything.exporting import (
@@ -32,7 +32,7 @@ from classify_anything.heads import Head, unit_rows
 from classify_anything.images import ImageInput, Picture, read_bytes, read_picture, to_square
 from classify_anything.importing import BATCH, Import
 from classify_anything.judging import judge_folder
-from classify_anything.parallel import in_blocks, one_blas_thread
+from classify_anything.parallel import one_blas_thread
 from classify_anything.project import Project
 from classify_anything.reembedding import Compared, judged, reembed
 from classify_anything.settings import USUAL_SMOOTHING_MS
@@ -44,12 +44,11 @@ from classify_anything.types import (
     Neighbor,
     Prediction,
     Progress,
+    UInt8Array,
 )
 
 _BLOCK = 16
 """Images that are compared with the examples at once, which reads those only once."""
-
-OnProgress = Callable[[Progress], object]
 
 
 class Classifier(Project):
@@ -67,6 +66,7 @@ class Classifier(Project):
             changed, ``KNeighborsHead(3, weights="distance", balanced=True)``: with it one example a
             class is decided by similarity and not by the order of the classes.
         create: whether a project that is not there is begun.
+        progress: is told how far it is, where the backbone has to look at many examples first.
 
     Raises:
         StoreError: the project cannot be opened; see ``errors.py`` for the kinds.
@@ -86,6 +86,7 @@ class Classifier(Project):
         backbone: str | os.PathLike[str] | Backbone | None = None,
         head: Head | None = None,
         create: bool = True,
+        progress: OnProgress | None = None,
     ) -> None:
         path = Path(project)
         if not create and not path.exists():
@@ -94,6 +95,7 @@ class Classifier(Project):
             path,
             load_backbone(backbone) if isinstance(backbone, str | os.PathLike) else backbone,
             head,
+            progress,
         )
 
     # --- predicting
@@ -129,28 +131,30 @@ class Classifier(Project):
             progress: is told after each image.
         """
         total = len(images) if isinstance(images, list | tuple) else None
-        embed = self.backbone.for_workers()
+        size = self.backbone.size
 
-        def prepare(image: ImageInput) -> tuple[ImageInput, Float32Array | ImageError]:
+        def prepare(
+            image: ImageInput,
+        ) -> tuple[tuple[ImageInput, ImageError | None], UInt8Array | None]:
             try:
-                return image, embed.embed(to_square(image, embed.size)[None])[0]
+                return (image, None), to_square(image, size)
             except ImageError as error:
-                return image, error
+                return (image, error), None
 
         done = 0
-        for block in in_blocks(prepare, images, _workers(), _BLOCK):
+        for block in embedded_blocks(self.backbone, images, prepare, _BLOCK):
             self.refresh()
-            known = [made for _, made in block if not isinstance(made, ImageError)]
+            known = [vector for _, vector in block if vector is not None]
             with one_blas_thread():
                 answers = iter(self._knowledge.predict(np.stack(known)) if known else ())
-            for image, made in block:
+            for (image, error), _ in block:
                 done += 1
-                if not isinstance(made, ImageError):
+                if error is None:
                     yield self._shown(next(answers))
                 elif on_error is None:
-                    raise made
+                    raise error
                 else:
-                    on_error(image, made)
+                    on_error(image, error)
                     yield None
                 if progress:
                     progress(Progress(done, total))
@@ -208,7 +212,11 @@ class Classifier(Project):
 
     def _named(self, head: str | None) -> tuple[str, Head]:
         """A new head of that name; by default one of the kind that decides now."""
-        return (self.head_name, self.unlearnt()) if head is None else (head, make_head(head))
+        return (
+            (self.head_name, self._knowledge.unlearnt())
+            if head is None
+            else (head, make_head(head))
+        )
 
     def _shown(self, prediction: Prediction) -> Prediction:
         """With what a notebook needs to show its pictures."""
@@ -338,10 +346,9 @@ class Classifier(Project):
         Raises:
             BackboneError: there is no such backbone, it is not on this machine, or cannot be used.
         """
-        known = lasting_name(name)
-        backbone = load_backbone(known or None)
+        backbone = load_backbone(name or None)
         reembed(lambda ask: ask(self), backbone, progress=progress or (lambda _: None))
-        self.use_backbone(backbone, known)
+        self.use_backbone(backbone)
 
     def compare_backbones(
         self,

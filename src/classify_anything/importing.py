@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from classify_anything.backbones import Backbone
+from classify_anything.embedding import embedded
 from classify_anything.errors import ImageError, InputError
 from classify_anything.formats import Dataset, Item, problem
 from classify_anything.heads import unit_rows
 from classify_anything.images import Picture, read_picture
-from classify_anything.parallel import in_parallel
 from classify_anything.store import NewExample, Store, clean_label
-from classify_anything.types import ImportReport, Problem, Progress
+from classify_anything.types import Float32Array, ImportReport, Problem, Progress, UInt8Array
 
 BATCH = 64
 BATCH_BYTES = 32 * 2**20
@@ -28,6 +28,15 @@ Identity = tuple[str, str, datetime | None]
 @dataclass(frozen=True, slots=True)
 class _Known:
     """Stands for an image that the project has already."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """An image that is to be embedded."""
+
+    identity: Identity
+    item: Item
+    picture: Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +112,12 @@ class Import:
 
     def batches(self) -> Generator[Batch]:
         """Decode and embed, on several threads, a few images ahead of ``commit``."""
-        embed = self._backbone.for_workers()
-
-        def prepare(item: Item | Problem) -> _Ready | _Known | Problem:
-            return item if isinstance(item, Problem) else self._prepare(item, embed)
-
         batch: Batch = []
         size = 0
-        ready = in_parallel(prepare, self._dataset.items, self._workers)
-        with contextlib.closing(self._dataset), contextlib.closing(ready):
-            for prepared in ready:
+        found = embedded(self._backbone, self._dataset.items, self._prepare, self._workers)
+        with contextlib.closing(self._dataset), contextlib.closing(found):
+            for made, vector in found:
+                prepared = self._ready(made, vector) if isinstance(made, _Decoded) else made
                 batch.append(prepared)
                 size += len(prepared.example.image) if isinstance(prepared, _Ready) else 0
                 if len(batch) == self._batch or size >= BATCH_BYTES:
@@ -147,7 +152,11 @@ class Import:
             self.change = None
             self._added.clear()
 
-    def _prepare(self, item: Item, backbone: Backbone) -> _Ready | _Known | Problem:
+    def _prepare(
+        self, item: Item | Problem
+    ) -> tuple[_Decoded | _Known | Problem, UInt8Array | None]:
+        if isinstance(item, Problem):
+            return item, None
         try:
             label = self._label(item.label)
             image = item.read()
@@ -157,14 +166,13 @@ class Import:
                 if item.sha256 is not None and sha256 != item.sha256.lower():
                     raise ImageError("not the picture that the list beside it names (sha256).")
                 if self._identity(label, sha256, item) in self._known:
-                    return _Known()
-            picture = read_picture(image, backbone.size, item.name)
+                    return _Known(), None
+            picture = read_picture(image, self._backbone.size, item.name)
             sha256 = sha256 or hashlib.sha256(picture.data).hexdigest()
-            return _Ready(
-                self._identity(label, sha256, item), self._example(item, picture, backbone)
-            )
+            identity = self._identity(label, sha256, item)
+            return _Decoded(identity, item, picture), picture.square
         except (InputError, LookupError, OSError) as error:
-            return problem(item.name, error)
+            return problem(item.name, error), None
 
     def _label(self, label: str | int) -> str:
         if isinstance(label, str):
@@ -176,9 +184,14 @@ class Import:
     def _identity(self, label: str, sha256: str, item: Item) -> Identity:
         return label.casefold(), sha256, item.created_at
 
-    def _example(self, item: Item, picture: Picture, backbone: Backbone) -> NewExample:
-        (embedding,) = unit_rows(backbone.embed(picture.square[None]), backbone.dimension)
-        return NewExample(
+    def _ready(self, made: _Decoded, vector: Float32Array | None) -> _Ready | Problem:
+        item, picture = made.item, made.picture
+        assert vector is not None  # it was given a square
+        try:
+            (embedding,) = unit_rows(vector[None], self._backbone.dimension)
+        except InputError as error:
+            return problem(item.name, error)
+        new = NewExample(
             label=item.label if isinstance(item.label, str) else int(item.label),
             image=picture.data,
             media_type=picture.media_type,
@@ -189,3 +202,4 @@ class Import:
             recording=item.recording,
             created_at=item.created_at,
         )
+        return _Ready(made.identity, new)

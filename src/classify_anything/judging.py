@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 
 from classify_anything.backbones import Backbone
+from classify_anything.embedding import embedded
 from classify_anything.errors import DatasetError, InputError
 from classify_anything.evaluation import Evaluation, Lesson, summarize
 from classify_anything.formats import Item, read_dataset
 from classify_anything.heads import Head, HeldOut
 from classify_anything.images import to_square
-from classify_anything.parallel import in_parallel
 from classify_anything.store import clean_label
-from classify_anything.types import Float32Array
+from classify_anything.types import UInt8Array
 
 
 def judge_folder(
@@ -31,18 +30,16 @@ def judge_folder(
     items = (item for item in read_dataset([folder]).items if isinstance(item, Item))
     judged = [(item, codes.get(str(item.label).casefold())) for item in items]
     known = [(item, code) for item, code in judged if code is not None]
-    network = backbone.for_workers()
 
-    def embed(item: Item) -> Float32Array | None:
+    def prepare(pair: tuple[Item, int]) -> tuple[int, UInt8Array | None]:
+        item, code = pair
         try:
-            square = to_square(item.read(), network.size)
+            return code, to_square(item.read(), backbone.size)
         except (InputError, OSError):
-            return None
-        vector: Float32Array = network.embed(square[None])[0]
-        return vector
+            return code, None
 
-    found = in_parallel(embed, (item for item, _ in known), os.cpu_count() or 1)
-    rows = [(one, code) for one, (_, code) in zip(found, known, strict=True) if one is not None]
+    found = embedded(backbone, known, prepare)
+    rows = [(one, code) for code, one in found if one is not None]
     if not rows or not len(head):
         raise DatasetError(f"{folder}: no pictures of the classes of this project.")
     count = len(rows)

@@ -13,8 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from classify_anything.backbones import Backbone, load_backbone
+from classify_anything.embedding import OnProgress, seen_by
 from classify_anything.errors import (
     BackboneError,
+    ConflictError,
     MissingExtraError,
     NotFoundError,
     NothingToUndoError,
@@ -24,12 +26,18 @@ from classify_anything.errors import (
 from classify_anything.evaluation import AUTOMATIC, Lesson, make_head
 from classify_anything.heads import Head
 from classify_anything.heads.frozen import Frozen
-from classify_anything.images import thumbnail, to_square
+from classify_anything.images import thumbnail
 from classify_anything.knowledge import Knowledge
 from classify_anything.store import COLORS, Index, Row, Store, clean_label, same_label
-from classify_anything.types import Change, Class, Example, Float32Array, Prediction, Settings
-
-_EMBED_BATCH = 64
+from classify_anything.types import (
+    Change,
+    Class,
+    Example,
+    Float32Array,
+    Prediction,
+    Progress,
+    Settings,
+)
 
 T = TypeVar("T")
 
@@ -46,9 +54,16 @@ class Project:
     Each call first takes over what was written since the last one, here or by another process.
     """
 
-    def __init__(self, path: Path, backbone: Backbone | None, head: Head | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        backbone: Backbone | None,
+        head: Head | None = None,
+        progress: OnProgress | None = None,
+    ) -> None:
         self.notice = ""
         self._store = Store(path)
+        self._progress = progress or _nobody
         self._knowledge = Knowledge(head)
         self._revision = -1
         self._version: tuple[int, int] | None = None
@@ -58,6 +73,7 @@ class Project:
         except BaseException:
             self.close()
             raise
+        self._progress = _nobody
 
     def _remembered_backbone(self) -> Backbone:
         """That of the settings; if it is not on this machine, the default, with a notice."""
@@ -67,8 +83,9 @@ class Project:
         except (BackboneError, MissingExtraError) as error:
             if not wanted:
                 raise
-            self.notice = f"{error} Until then the default one looks."
-            return load_backbone()
+            default = load_backbone()
+            self.notice = f"{default.name} looks for now. {error}"
+            return default
 
     def __enter__(self) -> Self:
         return self
@@ -337,36 +354,53 @@ class Project:
         """Keep what a backbone made of examples, beside what others made. Raises StoreError."""
         self._store.put_embeddings(vectors, fingerprint)
 
+    def images_of(self, ids: Sequence[int]) -> list[tuple[int, bytes]]:
+        """The images of examples, by their ids; without those that are gone."""
+        return self._store.images_of(ids)
+
+    def touched(self) -> tuple[int, int]:
+        """Changes with the examples and their classes, and with nothing else."""
+        return self._store.touched()
+
     def lesson_of(self, backbone: Backbone) -> Lesson:
         """All examples as a backbone sees them; what it has not seen yet is embedded first."""
-        rows = self._store.since(-1, backbone.fingerprint).rows
-        vectors = dict(
-            zip((row.example_id for row in rows), self._embeddings(rows, backbone), strict=True)
+        snapshot = self._store.since(-1, backbone.fingerprint)
+        rows = snapshot.rows
+        return Lesson(
+            vectors=self._embeddings(rows, backbone),
+            class_ids=[row.class_id for row in rows],
+            keys=[row.example_id for row in rows],
+            groups=[row.recording_id for row in rows],
+            labels={item.id: item.name for item in snapshot.classes},
         )
-        lesson = self.lesson()
-        return replace(lesson, vectors=np.stack([vectors[key] for key in lesson.keys]))
 
-    def use_backbone(self, backbone: Backbone, name: str = "") -> None:
+    def use_backbone(self, backbone: Backbone, name: str | None = None) -> None:
         """Decide with another backbone from now on.
 
-        What it has not embedded yet is embedded first; ``reembed`` does that beforehand, on all
-        cores. The embeddings of the former one stay, so going back takes no time.
+        What it has not embedded yet is embedded first; ``reembed`` does that beforehand. The
+        embeddings of the former one stay, so going back takes no time.
 
         Args:
             backbone: an open one.
             name: of the catalogue, or a file, under which the project remembers it for all who
-                open it; empty for the default.
+                open it; by default the one that it was opened by. Empty for the default.
 
         Raises:
             BackboneError: its numbers are not finite.
+            StoreError: the project could not be written; it decides as before.
         """
         snapshot = self._store.since(-1, backbone.fingerprint)
         knowledge = self._knowledge.fresh()
         knowledge.apply(snapshot, self._embeddings(snapshot.rows, backbone))
+        settings = self._store.settings()
+        name = backbone.opened_as if name is None else name
+        former = dict.fromkeys((*settings.former, settings.backbone, self.backbone.opened_as))
+        self._store.set_settings(
+            replace(settings, backbone=name, former=tuple(one for one in former if one))
+        )
         self.backbone, self._knowledge = backbone, knowledge
-        self._store.set_settings(replace(snapshot.settings, backbone=name))
-        self._revision = snapshot.revision
-        self._version = None
+        self._revision, self._version = snapshot.revision, None
+        self.notice = ""
         self.refresh()
 
     # --- undoing
@@ -418,13 +452,16 @@ class Project:
             if row.embedding is not None and row.embedding.shape == form
         }
         missing = [row.example_id for row in rows if row.example_id not in kept]
-        for start in range(0, len(missing), _EMBED_BATCH):
-            batch = missing[start : start + _EMBED_BATCH]
-            squares = [to_square(self.image(id_)[0], backbone.size) for id_ in batch]
-            made = list(zip(batch, backbone.embed(np.stack(squares)), strict=True))
+        for made in seen_by(backbone, missing, self.images_of, self._progress):
             self._store.put_embeddings(made, backbone.fingerprint)
             kept.update(made)
+        if len(kept) < len(rows):
+            raise ConflictError("Examples were deleted meanwhile. Try again.")
         return np.reshape([kept[row.example_id] for row in rows], (-1, *form))
+
+
+def _nobody(_: Progress) -> None:
+    """Is told how far it is."""
 
 
 def _ids(examples: int | Example | Iterable[int | Example]) -> list[int]:

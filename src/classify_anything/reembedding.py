@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from classify_anything.backbones import Backbone
+from classify_anything.embedding import Made, seen_by
 from classify_anything.evaluation import Evaluation, best_head
-from classify_anything.images import to_square
-from classify_anything.parallel import in_parallel
 from classify_anything.project import Ask, Project
-from classify_anything.types import Float32Array, Progress
-
-_BATCH = 64
+from classify_anything.types import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +47,14 @@ def reembed(
         StoreError: the embeddings could not be written.
     """
     missing = ask(lambda project: project.unseen_by(backbone.fingerprint))
-    network = backbone.for_workers()
+    progress(Progress(0, len(missing), f"Looking with {backbone.name}"))
 
-    def embed(pair: tuple[int, bytes]) -> tuple[int, Float32Array]:
-        example_id, data = pair
-        (vector,) = network.embed(to_square(data, network.size)[None])
-        return example_id, vector
+    def read(ids: Sequence[int]) -> list[tuple[int, bytes]]:
+        return ask(lambda project: project.images_of(ids))
 
-    made = in_parallel(embed, _images(ask, missing), workers or os.cpu_count() or 1)
-    done = 0
-    progress(Progress(done, len(missing), f"Looking with {backbone.name}"))
-    while batch := list(itertools.islice(made, _BATCH)):
-        ask(_keeping(batch, backbone.fingerprint))
-        done += len(batch)
-        progress(Progress(done, len(missing), f"Looking with {backbone.name}"))
-    return done
+    for made in seen_by(backbone, missing, read, progress, workers):
+        ask(_keeping(made, backbone.fingerprint))
+    return len(missing)
 
 
 def judged(ask: Ask, backbone: Backbone) -> Evaluation:
@@ -79,14 +67,5 @@ def judged(ask: Ask, backbone: Backbone) -> Evaluation:
     return found[best]
 
 
-def _images(ask: Ask, ids: list[int]) -> Iterator[tuple[int, bytes]]:
-    for example_id in ids:
-        yield example_id, ask(_reading(example_id))
-
-
-def _reading(example_id: int) -> Callable[[Project], bytes]:
-    return lambda project: project.image(example_id)[0]
-
-
-def _keeping(batch: list[tuple[int, Float32Array]], fingerprint: str) -> Callable[[Project], None]:
-    return lambda project: project.keep_embeddings(batch, fingerprint)
+def _keeping(made: Made, fingerprint: str) -> Callable[[Project], None]:
+    return lambda project: project.keep_embeddings(made, fingerprint)

@@ -145,11 +145,13 @@ class Settings:
         strictness: the share of the project's own examples that would be called "none of these",
             were they new: 0 always answers, and the higher, the surer an answer must be.
         backbone: the name or the file of the backbone; empty for the default.
+        former: those that were used before, so that one can go back to them.
     """
 
     head: str = "knn"
     strictness: float = 0.0
     backbone: str = ""
+    former: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,89 +1,45 @@
-"""What a network is made of: its layers, how many multiplications each takes, and how long.
-
-A standard convolution of k×k kernels from M to N channels, with an output of H×W, takes
-H · W · N · M · k² multiplications. The depthwise-separable form of MobileNet (Howard et al., 2017)
-takes a k×k kernel for each channel, H · W · M · k², and then 1×1 kernels across the channels,
-H · W · N · M: together 1/N + 1/k² of the former.
-"""
+"""What a network is made of: its layers, how many multiplications each takes, and how long."""
 
 from __future__ import annotations
 
 import json
+import re
 import statistics
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import onnx
 import onnxruntime as ort
-from onnx import shape_inference
+from onnx import helper, shape_inference
 
 from classify_anything.backbones.backbone import Backbone
+from classify_anything.backbones.layer import Layer, convolution, dense, paired
+from classify_anything.backbones.tflite_backbone import TFLiteBackbone
 from classify_anything.errors import BackboneError
-
-Kind = Literal["standard", "depthwise", "pointwise", "dense"]
+from classify_anything.types import UInt8Array
 
 _RUNS = 20
 _TIMED = "_kernel_time"
+_ADDED = re.compile(r"^InsertedPrecisionFreeCast_|_token_\d+$")
+"""What ONNX Runtime puts before and after the names of nodes that it changes."""
 
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """A layer that multiplies by learnt weights.
-
-    Attributes:
-        name: of its node in the graph.
-        kind: "standard" or "depthwise" convolution, "pointwise" for 1×1 kernels, or "dense".
-        kernel: k, the side of its kernels.
-        channels: in and out.
-        size: height and width of its output.
-        multiply_adds: for one image.
-        parameters: its weights and biases.
-        standard: what the layer would take as a standard convolution. Of a depthwise layer that a
-            pointwise one follows, the standard convolution that both stand for.
-        follows: whether it is that pointwise one, so that it counts in the layer before.
-        milliseconds: on this machine, if it was measured.
-    """
-
-    name: str
-    kind: Kind
-    kernel: int
-    channels: tuple[int, int]
-    size: tuple[int, int]
-    multiply_adds: int
-    parameters: int
-    standard: int
-    follows: bool = False
-    milliseconds: float | None = None
-
-
-def separable(kernel: int, size: int, channels: int, kernels: int) -> tuple[int, int]:
-    """Multiplications of a standard convolution, and of its depthwise-separable form.
-
-    For ``kernels`` kernels of k×k on an image of size×size×channels, without padding.
-    """
-    places = (size - kernel + 1) ** 2
-    standard = places * kernels * channels * kernel**2
-    return standard, places * channels * (kernel**2 + kernels)
+_PASSED_ON = ("Identity", "DequantizeLinear", "Cast")
+"""What may stand between a weight and its layer, and leaves its shape."""
 
 
 def layers_of(backbone: Backbone, *, measure: bool = False) -> list[Layer]:
-    """The layers of an open backbone; see ``layers``.
+    """The layers of an open backbone; see ``layers``. Those of a .tflite are not timed.
 
     Raises:
-        BackboneError: it is no ONNX graph, or the graph cannot be read.
+        BackboneError: it is neither an ONNX graph nor a .tflite, or cannot be read.
     """
-    try:
-        graph = backbone.graph()
-    except BackboneError as error:
-        raise BackboneError(
-            f"{backbone.name} is no ONNX graph; only the layers of one can be told."
-        ) from error
-    return layers(graph, measure=measure)
+    if isinstance(backbone, TFLiteBackbone):
+        return backbone.layers()
+    return layers(backbone.graph(), measure=measure)
 
 
 def layers(graph: bytes, *, measure: bool = False) -> list[Layer]:
@@ -100,7 +56,7 @@ def layers(graph: bytes, *, measure: bool = False) -> list[Layer]:
     except Exception as error:  # onnx raises anything on a graph that is not one
         raise BackboneError("The network's graph cannot be read layer by layer.") from error
     chains = _chains(found, model)
-    found = _paired(found, chains)
+    found = paired(found, {name: chain[-1].name for name, chain in chains.items()})
     if not measure:
         return found
     times = _times(model)
@@ -119,45 +75,62 @@ def _one_image(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _layers(model: onnx.ModelProto) -> Iterator[Layer]:
-    shapes = {
+    weights = _weights(model)
+    nodes = [
+        (node, [weights[name] for name in node.input if name in weights])
+        for node in model.graph.node
+        if node.op_type in ("Conv", "Gemm", "MatMul")
+    ]
+    nodes = [(node, known) for node, known in nodes if known]
+    shapes = _shapes(model, [node.output[0] for node, _ in nodes])
+    for node, known in nodes:
+        shape = shapes[node.output[0]]
+        parameters = sum(int(np.prod(one)) for one in known)
+        if node.op_type == "Conv" and len(known[0]) == 4:
+            groups = next((one.i for one in node.attribute if one.name == "group"), 1)
+            outputs, each, *kernel = known[0]
+            channels = (each * groups, outputs)
+            size = (shape[2], shape[3])
+            yield convolution(node.name, size, channels, (kernel[0], kernel[1]), groups, parameters)
+        elif node.op_type != "Conv" and len(known[0]) == 2:
+            flipped = any(one.name == "transB" and one.i for one in node.attribute)
+            inputs, outputs = known[0][::-1] if flipped else known[0]
+            places = int(np.prod(shape)) // outputs
+            yield dense(node.name, places, (inputs, outputs), parameters)
+
+
+def _weights(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
+    """The shapes of all tensors that are weights, however they come to their layer."""
+    found = {one.name: tuple(one.dims) for one in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            found[node.output[0]] = tuple(node.attribute[0].t.dims)
+        elif node.op_type in _PASSED_ON and node.input[0] in found:
+            found[node.output[0]] = found[node.input[0]]
+        elif node.op_type == "Transpose" and node.input[0] in found:
+            shape = found[node.input[0]]
+            turned = list(reversed(range(len(shape))))
+            order = next((list(one.ints) for one in node.attribute if one.name == "perm"), turned)
+            found[node.output[0]] = tuple(shape[place] for place in order)
+    return found
+
+
+def _shapes(model: onnx.ModelProto, names: list[str]) -> dict[str, list[int]]:
+    """The shapes of tensors: as they are inferred, or where that fails, as they come out."""
+    found = {
         value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
         for value in (*model.graph.value_info, *model.graph.output)
+        if value.type.tensor_type.HasField("shape")
     }
-    weights = {one.name: tuple(one.dims) for one in model.graph.initializer}
-    for node in model.graph.node:
-        known = [weights[name] for name in node.input if name in weights]
-        parameters = sum(int(np.prod(shape)) for shape in known)
-        if node.op_type == "Conv":
-            yield _convolution(node, known[0], shapes[node.output[0]], parameters)
-        elif node.op_type in ("Gemm", "MatMul") and known and len(known[0]) == 2:
-            inputs, outputs = known[0]
-            places = int(np.prod(shapes[node.output[0]])) // outputs
-            sums = places * inputs * outputs
-            yield Layer(node.name, "dense", 1, (inputs, outputs), (1, 1), sums, parameters, sums)
-
-
-def _convolution(
-    node: onnx.NodeProto, weight: tuple[int, ...], shape: list[int], parameters: int
-) -> Layer:
-    groups = next((one.i for one in node.attribute if one.name == "group"), 1)
-    outputs, each, kernel, across = weight
-    inputs = each * groups
-    places = shape[2] * shape[3]
-    kind: Kind = "standard"
-    if groups == inputs and groups > 1:
-        kind = "depthwise"
-    elif kernel == across == 1:
-        kind = "pointwise"
-    return Layer(
-        name=node.name,
-        kind=kind,
-        kernel=kernel,
-        channels=(inputs, outputs),
-        size=(shape[2], shape[3]),
-        multiply_adds=places * outputs * each * kernel * across,
-        parameters=parameters,
-        standard=places * outputs * inputs * kernel * across,
-    )
+    if all(name in found and all(found[name]) for name in names):
+        return found
+    shown = onnx.ModelProto()
+    shown.CopyFrom(model)
+    del shown.graph.output[:], shown.graph.value_info[:]
+    shown.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in names)
+    session = _session(shown, ort.SessionOptions())
+    made = session.run(names, {"image": _black(model)})
+    return {name: list(one.shape) for name, one in zip(names, made, strict=True)}
 
 
 def _chains(found: list[Layer], model: onnx.ModelProto) -> dict[str, list[onnx.NodeProto]]:
@@ -179,21 +152,6 @@ def _chains(found: list[Layer], model: onnx.ModelProto) -> dict[str, list[onnx.N
     return chains
 
 
-def _paired(found: list[Layer], chains: dict[str, list[onnx.NodeProto]]) -> list[Layer]:
-    """With each depthwise layer and the pointwise one after it as one standard convolution."""
-    paired = {layer.name: layer for layer in found}
-    for layer in found:
-        last = chains[layer.name][-1].name
-        partner = paired.get(last) if last != layer.name else None
-        if layer.kind != "depthwise" or partner is None or partner.kind != "pointwise":
-            continue
-        both = partner.size[0] * partner.size[1] * layer.kernel**2
-        both *= layer.channels[0] * partner.channels[1]
-        paired[layer.name] = replace(layer, standard=both)
-        paired[partner.name] = replace(partner, standard=0, follows=True)
-    return list(paired.values())
-
-
 def _time(times: dict[str, float], chain: list[onnx.NodeProto]) -> float | None:
     """Of a layer: ONNX Runtime joins its node with those after it, and names it after the last."""
     own = [chain[0], *(node for node in chain[1:] if node.op_type != chain[0].op_type)]
@@ -208,17 +166,26 @@ def _times(model: onnx.ModelProto) -> dict[str, float]:
         options.intra_op_num_threads = 1
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder, "profile"))
-        options.log_severity_level = 4
-        session = ort.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
-        shape = [dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim]
-        image = np.zeros(shape, np.uint8)
+        session = _session(model, options)
+        image = _black(model)
         for _ in range(_RUNS):
             session.run(None, {"image": image})
         events = json.loads(Path(session.end_profiling()).read_text())
     spent = defaultdict(list)
     for event in events:
         if event.get("cat") == "Node" and event["name"].endswith(_TIMED):
-            spent[event["name"].removesuffix(_TIMED)].append(event["dur"] / 1000)
+            spent[_ADDED.sub("", event["name"].removesuffix(_TIMED))].append(event["dur"] / 1000)
     return {name: statistics.median(times) for name, times in spent.items()}
+
+
+def _session(model: onnx.ModelProto, options: ort.SessionOptions) -> ort.InferenceSession:
+    options.log_severity_level = 4
+    return ort.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+
+
+def _black(model: onnx.ModelProto) -> UInt8Array:
+    """A picture as the graph takes it."""
+    shape = [dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim]
+    return np.zeros(shape, np.uint8)

@@ -19,6 +19,9 @@ class Backbone(ABC):
         size: of the images, in pixels.
         dimension: of an embedding.
         provider: what runs it, such as "cpu" or "cuda"; see ``providers.py``.
+        opened_as: what ``load_backbone`` takes to open it again, in any folder; "" where it was
+            opened in another way.
+        batch: how many images at once are fastest.
     """
 
     name: str
@@ -26,9 +29,8 @@ class Backbone(ABC):
     size: int
     dimension: int
     provider: str
-
-    _batch: int
-    """How many images at once are fastest."""
+    opened_as: str = ""
+    batch: int
 
     def embed(self, images: UInt8Array) -> Float32Array:
         """Embed uint8 [n, size, size, 3] RGB → float32 [n, dimension].
@@ -43,8 +45,8 @@ class Backbone(ABC):
                 f"not {images.dtype} {list(images.shape)}."
             )
         parts = [
-            self._run(images[start : start + self._batch])
-            for start in range(0, len(images), self._batch)
+            self._run(images[start : start + self.batch])
+            for start in range(0, len(images), self.batch)
         ]
         embeddings = np.concatenate(parts) if parts else np.empty((0, self.dimension), np.float32)
         if not np.isfinite(embeddings).all():
@@ -71,7 +73,7 @@ class Backbone(ABC):
 
     @abstractmethod
     def _run(self, images: UInt8Array) -> Float32Array:
-        """Embed at most ``_batch`` images, of the right form."""
+        """Embed at most ``batch`` images, of the right form."""
 
 
 def one_line(error: Exception) -> str:

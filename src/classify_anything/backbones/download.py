@@ -22,6 +22,8 @@ from typing import Any
 from classify_anything.backbones.backbone import one_line
 from classify_anything.backbones.descriptions import Hub
 from classify_anything.backbones.files import kept_in
+from classify_anything.backbones.receipts import NAME as RECEIPTS
+from classify_anything.backbones.receipts import keep_receipt, known_sha256
 from classify_anything.errors import DownloadError, MissingExtraError
 from classify_anything.types import Progress
 
@@ -38,6 +40,7 @@ class _Promise:
     url: str
     size: int | None
     etag: str
+    commit: str
 
     @property
     def sha256(self) -> str | None:
@@ -84,10 +87,30 @@ class _Download:
 
     def run(self) -> None:
         promise = self._ask()
-        expected = self._hub.sha256 or promise.sha256
+        folder = self._target.parent
+        before = known_sha256(folder, self._hub)
+        expected = self._hub.sha256 or before or promise.sha256
+        if before and before == expected and promise.sha256 not in (None, before):
+            raise DownloadError(
+                f"{self._name} from {self._hub.repository}: the hub has another file by now "
+                f"(sha256 {promise.etag[:12]}…) than the one that was fetched before "
+                f"({before[:12]}…). To take it all the same, delete {folder / RECEIPTS}."
+            )
+        if promise.size is None and expected is None:
+            raise DownloadError(
+                f"{self._name} from {self._hub.repository}: the hub tells neither the size nor the "
+                "checksum of the file, so what comes could not be checked."
+            )
         version = re.sub(r"\W", "", expected or promise.etag)[:12]
         partial = self._target.with_name(f"{self._target.name}.{version}.partial")
         self._check_space(promise, partial)
+        self._fetch(promise, partial)
+        found = self._check(promise, partial, expected)
+        partial.replace(self._target)
+        keep_receipt(folder, self._hub, found, promise.commit)
+
+    def _fetch(self, promise: _Promise, partial: Path) -> None:
+        """Fetch it, and after a break what is missing, until it is whole or nothing more comes."""
         while promise.size is None or _size(partial) < promise.size:
             before = _size(partial)
             try:
@@ -96,10 +119,9 @@ class _Download:
                 if _size(partial) <= before:
                     raise self._told(error.reason) from error.reason
                 time.sleep(_PAUSE)
-            if promise.size is None or _size(partial) <= before:
-                break
-        self._check(promise, partial, expected)
-        partial.replace(self._target)
+            else:
+                if promise.size is None or _size(partial) <= before:
+                    return
 
     def _ask(self) -> _Promise:
         endpoint = os.environ.get("HF_ENDPOINT")
@@ -116,7 +138,7 @@ class _Download:
                 f"{self._name}: what answers at {url} is no model hub; perhaps the network wants "
                 "a login first, or HF_ENDPOINT is wrong."
             )
-        return _Promise(url, told.size, told.etag or "")
+        return _Promise(url, told.size or None, told.etag or "", told.commit_hash)
 
     def _append(self, promise: _Promise, partial: Path) -> None:
         """Fetch what is missing."""
@@ -156,7 +178,8 @@ class _Download:
                 "free. CLASSIFY_ANYTHING_CACHE can name another folder."
             )
 
-    def _check(self, promise: _Promise, partial: Path, expected: str | None) -> None:
+    def _check(self, promise: _Promise, partial: Path, expected: str | None) -> str:
+        """Its sha256, if it is what was promised."""
         size = _size(partial)
         if promise.size is not None and size < promise.size:
             raise DownloadError(
@@ -171,6 +194,7 @@ class _Download:
                 f"{self._name}: what came from the hub has a wrong checksum (sha256 {found[:12]}…, "
                 f"not {(expected or 'known')[:12]}…; {size:,} bytes), and was deleted. Try again."
             )
+        return found
 
     def _told(self, error: Exception) -> DownloadError:
         """What went wrong, for a person."""

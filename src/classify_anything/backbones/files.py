@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,3 +30,18 @@ def kept_in(folder: Path) -> Iterator[None]:
         raise DownloadError(
             f"{folder}: {reason}. CLASSIFY_ANYTHING_CACHE can name another folder."
         ) from error
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a small file in one go: who reads meanwhile has the former one. Raises OSError."""
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
+    ) as file:
+        made = Path(file.name)
+        try:
+            file.write(text)
+            file.close()
+            made.replace(path)
+        except BaseException:
+            made.unlink(missing_ok=True)
+            raise

@@ -47,7 +47,14 @@ def load_backbone(
         BuildError: the package was installed without its default backbone.
     """
     provider = provider or os.environ.get(settings.PROVIDER.env or "") or CPU
-    whole, precision = split_precision(DEFAULT.name if name is None else os.fspath(name))
+    given = DEFAULT.name if name is None else os.fspath(name)
+    backbone = _load(given, threads, provider)
+    backbone.opened_as = lasting_name(given)
+    return backbone
+
+
+def _load(name: str, threads: int | None, provider: str) -> Backbone:
+    whole, precision = split_precision(name)
     if precision:
         source = load_backbone(whole, threads, CPU)
         path = in_precision(source, precision, "" if _is_file(whole) else whole)
@@ -72,7 +79,7 @@ def lasting_name(name: str | os.PathLike[str]) -> str:
     whole, precision = split_precision(os.fspath(name))
     if not _is_file(whole):
         return os.fspath(name)
-    path = str(Path(whole).absolute())
+    path = os.path.abspath(whole)  # noqa: PTH100 - resolve() would follow links
     return f"{path}@{precision}" if precision else path
 
 

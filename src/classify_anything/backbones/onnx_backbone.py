@@ -67,7 +67,7 @@ class OnnxBackbone(Backbone):
         self.name, self.fingerprint = name, fingerprint
         ((batch, self.size, *_),) = (node.shape for node in self._session.get_inputs())
         many = _BATCH if provider == CPU else _BATCH_ELSEWHERE
-        self._batch = batch if isinstance(batch, int) else many
+        self.batch = batch if isinstance(batch, int) else many
         self.dimension = self._read_dimension()
 
     def for_workers(self) -> Backbone:

@@ -31,6 +31,9 @@ _LEAST_SIMILARITY = 0.995
 """Of each embedding to the processor's: half precision stays above it, a mistake does not."""
 
 
+_SMALLEST = 1e-12
+
+
 def available() -> list[str]:
     """The providers that the installed ONNX Runtime has, the fastest first."""
     there = ort.get_available_providers()
@@ -89,8 +92,10 @@ def _check_name(provider: str) -> None:
 def check_same(backbone: Backbone, reference: Backbone) -> None:
     """Compare the embeddings of a few pictures. Raises BackboneError where they differ."""
     pictures = _pictures(reference.size)
-    found, expected = backbone.embed(pictures), reference.embed(pictures)
-    worst = float((found * expected).sum(axis=1).min())
+    found, expected = (one.embed(pictures) for one in (backbone, reference))
+    lengths = np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
+    # A graph that has a backbone's form need not give rows of length 1.
+    worst = float(((found * expected).sum(axis=1) / np.maximum(lengths, _SMALLEST)).min())
     if worst < _LEAST_SIMILARITY:
         raise BackboneError(
             f"{backbone.name} gives other embeddings on {backbone.provider} than on the processor "

@@ -12,7 +12,7 @@ import numpy as np
 
 from classify_anything import settings
 from classify_anything.backbones.backbone import Backbone
-from classify_anything.backbones.files import kept_in
+from classify_anything.backbones.files import kept_in, write_whole
 from classify_anything.errors import DownloadError
 
 _SECONDS = 1.0
@@ -44,7 +44,7 @@ def remembered() -> dict[str, float]:
 def remember(speeds: dict[str, float]) -> None:
     """Keep milliseconds by name; where nothing can be kept, they are measured anew next time."""
     with contextlib.suppress(DownloadError), kept_in(_file().parent):
-        _file().write_text(json.dumps({**remembered(), **speeds}))
+        write_whole(_file(), json.dumps({**remembered(), **speeds}))
 
 
 def _file() -> Path:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from classify_anything.backbones.backbone import Backbone, one_line
 from classify_anything.backbones.form import TOKENS, Form
+from classify_anything.backbones.layer import Layer
 from classify_anything.errors import BackboneError, MissingExtraError
 from classify_anything.types import Float32Array, UInt8Array
 
@@ -49,7 +50,7 @@ class TFLiteBackbone(Backbone):
     """
 
     provider = "cpu"
-    _batch = 1
+    batch = 1
 
     def __init__(self, path: Path, threads: int | None = None, form: Form | None = None) -> None:
         if importlib.util.find_spec("ai_edge_litert") is None:
@@ -81,6 +82,14 @@ class TFLiteBackbone(Backbone):
     def for_workers(self) -> Backbone:
         """The same network, with an interpreter on one thread for each caller's own thread."""
         return copy.copy(self)._on_one_thread()  # noqa: SLF001 - of its own class
+
+    def layers(self) -> list[Layer]:
+        """What it is made of; see ``anatomy.py``."""
+        from classify_anything.backbones.tflite_graph import TFLiteGraph  # noqa: PLC0415 - an extra
+        from classify_anything.backbones.tflite_layers import tflite_layers  # noqa: PLC0415
+
+        runner = _Runner(self._network, 1, self._form)
+        return tflite_layers(TFLiteGraph(self._network), runner.shapes)
 
     def _on_one_thread(self) -> Self:
         self._threads, self._runners = 1, threading.local()
@@ -122,6 +131,12 @@ class _Runner:
         self._table = _pixel_table(self._input, form)
         (self._output,) = self._interpreter.get_output_details()
         self.dimension = len(self.run(np.zeros((self.size, self.size, 3), np.uint8)))
+
+    @property
+    def shapes(self) -> dict[int, list[int]]:
+        """Of all tensors, by their numbers."""
+        details = self._interpreter.get_tensor_details()
+        return {one["index"]: one["shape"].tolist() for one in details}
 
     def run(self, image: UInt8Array) -> Float32Array:
         """Embed uint8 [size, size, 3] RGB → float32 [dimension], of length 1."""

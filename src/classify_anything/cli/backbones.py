@@ -19,7 +19,7 @@ from classify_anything.cli.layers import info
 from classify_anything.cli.options import AsJson, option
 from classify_anything.cli.other_backbones import compare, use
 from classify_anything.cli.output import print_json, print_line, print_table
-from classify_anything.errors import BackboneError, MissingExtraError
+from classify_anything.errors import BackboneError, ClassifyAnythingError
 
 if TYPE_CHECKING:
     from classify_anything.backbones.descriptions import Description
@@ -127,7 +127,7 @@ def _measure(known: list[_Known]) -> None:
         if one.here:
             try:
                 speed.remember({one.name: speed.measure(load_backbone(one.name))})
-            except MissingExtraError as error:
+            except ClassifyAnythingError as error:
                 typer.echo(f"Left out: {error}", err=True)
 
 

@@ -15,7 +15,7 @@ from classify_anything.errors import BackboneError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from classify_anything.backbones.anatomy import Layer
+    from classify_anything.backbones.layer import Layer
 
 _COLUMNS = (
     *("layer", "kernel", "channels", "output", "parameters", "multiply-adds", "as standard", "ms"),
@@ -35,7 +35,7 @@ def info(
 ) -> None:
     """Show the layers of a network: what each costs, and what it would with standard convolutions.
 
-    Each is timed here, on one thread. The bars show the multiply-adds.
+    Each is timed here, on one thread; those of a .tflite are not. The bars show the multiply-adds.
     """
     from classify_anything.backbones import load_backbone  # noqa: PLC0415 - takes 0.2 s
     from classify_anything.backbones.anatomy import layers_of  # noqa: PLC0415
@@ -58,11 +58,12 @@ def info(
 
 
 def _total(found: Sequence[Layer]) -> dict[str, Any]:
+    times = [layer.milliseconds for layer in found if layer.milliseconds is not None]
     return {
         "parameters": sum(layer.parameters for layer in found),
         "multiply_adds": sum(layer.multiply_adds for layer in found),
         "standard": sum(layer.standard for layer in found),
-        "milliseconds": sum(layer.milliseconds or 0 for layer in found),
+        "milliseconds": sum(times) if times else None,
     }
 
 
@@ -83,7 +84,8 @@ def _row(layer: Layer, bar: str) -> list[str]:
 
 def _total_row(total: dict[str, Any]) -> list[str]:
     sums = [f"{total[key]:,}" for key in ("parameters", "multiply_adds", "standard")]
-    return ["total", "", "", "", *sums, f"{total['milliseconds']:.2f}", ""]
+    time = total["milliseconds"]
+    return ["total", "", "", "", *sums, "-" if time is None else f"{time:.2f}", ""]
 
 
 def _bars(found: Sequence[Layer]) -> list[str]:

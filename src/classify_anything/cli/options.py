@@ -10,6 +10,7 @@ import typer
 
 import classify_anything
 from classify_anything import settings
+from classify_anything.cli.output import LateBar, show_notice
 
 if TYPE_CHECKING:
     from classify_anything.classifier import Classifier
@@ -45,10 +46,17 @@ def open_classifier(
     *,
     create: bool = False,
 ) -> Classifier:
-    """Open a project; without ``create`` it must be there. Raises StoreError or BackboneError."""
+    """Open a project; without ``create`` it must be there. Raises StoreError or BackboneError.
+
+    What is out of order is told on the standard error, and how far a backbone is that has to look
+    at all examples first.
+    """
     path = settings.default_project() if project is None else project
     use_provider(provider)
-    return classify_anything.Classifier(path, backbone=backbone, create=create)
+    with LateBar("Looking") as bar:
+        clf = classify_anything.Classifier(path, backbone=backbone, create=create, progress=bar)
+    show_notice(clf.notice)
+    return clf
 
 
 def use_provider(provider: str | None) -> None:

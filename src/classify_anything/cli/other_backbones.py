@@ -27,10 +27,16 @@ def use(
     All its pictures are embedded anew first. The embeddings of the former network stay, so going
     back takes no time. After Ctrl+C the same command goes on where it ended.
     """
-    with open_classifier(project, None, provider) as clf:
-        with progress_bar("Looking") as show:
-            clf.change_backbone(name, progress=show)
+    from classify_anything.backbones.variants import split_precision  # noqa: PLC0415 - takes 0.2 s
+
+    with open_classifier(project, name, provider) as clf:
+        clf.use_backbone(clf.backbone)
         print_line(f"{clf.path} looks with {clf.backbone.name}: {len(clf)} examples.")
+        plain, precision = split_precision(name)
+        if precision:
+            told = "Fewer bits may cost accuracy. How much, on these examples, tells:"
+            command = f"classify-anything backbones compare {plain} {name} -p {clf.path}"
+            typer.echo(f"{told} {command}", err=True)
 
 
 def compare(

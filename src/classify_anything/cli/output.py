@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import typer
 
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 def show_error(error: ClassifyAnythingError | str) -> None:
     """One line on the standard error."""
     typer.echo(f"Error: {on_one_line(str(error))}", err=True)
+
+
+def show_notice(notice: str) -> None:
+    """What is out of order, on the standard error, if anything is."""
+    if notice:
+        typer.echo(f"Note: {on_one_line(notice)}", err=True)
 
 
 def error_object(error: ClassifyAnythingError) -> dict[str, Any]:
@@ -111,6 +117,31 @@ def progress_bar(text: str, *, shown: bool = True) -> Iterator[Callable[[Progres
             completed=progress.done,
             total=progress.total,
         )
+
+
+class LateBar:
+    """A bar on the standard error that appears when there is something to wait for."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._bar = contextlib.ExitStack()
+        self._show: Callable[[Progress], None] | None = None
+
+    def __call__(self, progress: Progress) -> None:
+        if self._show is None and progress.done != progress.total:
+            self._show = self._bar.enter_context(progress_bar(self._text))
+        if self._show:
+            self._show(progress)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take it away."""
+        self._bar.close()
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import typer
 
 from classify_anything import settings
 from classify_anything.cli.options import BackboneName, ProviderName, option, use_provider
+from classify_anything.cli.output import LateBar, show_notice
 from classify_anything.server.address import Address, PortTakenError, listen
 
 
@@ -41,16 +42,28 @@ def serve(
     project = settings.default_project() if project is None else project
     address = _listen(host, settings.DEFAULT_PORT if port is None else port, token)
 
-    def on_ready() -> None:
+    bar = LateBar("Looking")
+
+    def on_ready(notice: str = "") -> None:
+        bar.close()
         typer.echo(f"Classify Anything is at {address.url}")
         what = f"Project: {project}" if export is None else f"Export: {export}"
         typer.echo(f"{what}   (Ctrl+C ends it)")
+        show_notice(notice)
 
     if export is not None:
         serve_export(export, address, on_ready=on_ready, open_browser=open_browser)
         return
     use_provider(provider)
-    serve_project(project, address, backbone=backbone, on_ready=on_ready, open_browser=open_browser)
+    with bar:
+        serve_project(
+            project,
+            address,
+            backbone=backbone,
+            on_ready=on_ready,
+            open_browser=open_browser,
+            progress=bar,
+        )
 
 
 def _check_alone(context: typer.Context, export: Path) -> None:

@@ -76,19 +76,23 @@ def create_app(project: Served, token: str | None = None) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        following = asyncio.create_task(project.follow_other_processes())
+        following = [
+            asyncio.create_task(project.follow_other_processes()),
+            asyncio.create_task(app.state.backbones.follow()),
+        ]
         yield
-        following.cancel()
+        for task in following:
+            task.cancel()
         await app.state.imports.close()
         await app.state.exports.close()
         await app.state.backbones.cancel()
 
     app = _routes(lifespan)
     app.state.project = project
-    app.state.imports = Imports(project)
+    app.state.imports = imports = Imports(project, lambda: backbones.changing)
     app.state.exports = Exports(project)
     app.state.evaluations = Evaluations(project)
-    app.state.backbones = Backbones(project)
+    app.state.backbones = backbones = Backbones(project, lambda: imports.running)
     app.add_middleware(Guard, token=token)
 
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)

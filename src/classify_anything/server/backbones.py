@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from classify_anything.backbones import Backbone, load_backbone
-from classify_anything.backbones.catalogue import CATALOGUE
+from classify_anything.backbones.catalogue import DEFAULT
 from classify_anything.backbones.speed import measure, remember, remembered
 from classify_anything.classifier import Classifier
 from classify_anything.errors import ClassifyAnythingError, ConflictError, InputError
 from classify_anything.evaluation import Evaluation
 from classify_anything.reembedding import judged, reembed
+from classify_anything.server.known_backbones import Known, known_backbones, name_of
 from classify_anything.server.messages import (
     BackboneInfo,
     BackbonesInfo,
@@ -30,6 +31,10 @@ from classify_anything.types import Progress
 
 log = logging.getLogger(__name__)
 
+_POLL_SECONDS = 0.5
+_FEW = 8
+"""So many examples are embedded on the way, when the backbone is taken."""
+
 
 class _Cancelled(Exception):  # noqa: N818 - no error
     """Ends work that nobody wants any more."""
@@ -37,61 +42,88 @@ class _Cancelled(Exception):  # noqa: N818 - no error
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """An evaluation, and the revision of the project that it holds for."""
+    """An evaluation, and what ``Project.touched`` said when it was made."""
 
-    revision: int
+    touched: tuple[int, int]
     evaluation: Evaluation
 
 
 class Backbones:
-    """One piece of work at a time; what was found out is remembered."""
+    """One piece of work at a time; what was found out is remembered.
 
-    def __init__(self, project: Served) -> None:
+    Args:
+        project: what is served.
+        importing: whether pictures are being added; no other backbone is used meanwhile.
+    """
+
+    def __init__(self, project: Served, importing: Callable[[], bool]) -> None:
         self._project = project
+        self._importing = importing
         self._found: dict[str, _Found] = {}
         self._task: asyncio.Task[None] | None = None
+        self._changes = False
         self._status: Literal["running", "done", "cancelled", "failed"] = "done"
         self._name = ""
         self._progress = Progress(0, None)
         self._error: ErrorDetail | None = None
         self._cancelled = False
 
+    @property
+    def working(self) -> bool:
+        """Whether something is under way."""
+        return self._task is not None and not self._task.done()
+
+    @property
+    def changing(self) -> bool:
+        """Whether another backbone is to be used soon."""
+        return self.working and self._changes
+
     async def info(self) -> BackbonesInfo:
         """All backbones that are known, and the work."""
-        used, remembered_as, revision = await self._project.run(
-            lambda clf: (clf.backbone.name, clf.settings.backbone, clf.revision)
+        used, settings, touched = await self._project.run(
+            lambda clf: (clf.backbone, clf.settings, clf.touched())
         )
+        known = await asyncio.to_thread(known_backbones, used, settings)
         speeds = await asyncio.to_thread(remembered)
-        known = [
-            BackboneInfo(
-                name=one.name,
-                here=one.is_here,
-                used=one.name == used,
-                license=one.license,
-                dimension=one.dimension,
-                parameters=one.parameters,
-                multiply_adds=one.multiply_adds,
-                top1=one.top1,
-                milliseconds=speeds.get(one.name),
-                accuracy=self._accuracy(one.name, revision),
-                interval=self._interval(one.name, revision),
-            )
-            for one in CATALOGUE
+        infos = [
+            self._info(one, one.name == name_of(used), speeds.get(one.name), touched)
+            for one in known
         ]
-        if all(not one.used for one in known):
-            backbone = await self._project.run(lambda clf: clf.backbone)
-            known.insert(0, self._file(backbone, remembered_as, revision))
-        return BackbonesInfo(backbones=known, work=self._work)
+        return BackbonesInfo(backbones=infos, work=self._work)
 
-    def begin(self, names: list[str], *, use: bool) -> None:
+    def begin(self, names: list[str], *, use: bool) -> asyncio.Task[None]:
         """Compare backbones, or use the only one. Raises ConflictError or InputError."""
         self._project.expect_project()
-        if self._task and not self._task.done():
+        if self.working:
             raise ConflictError("The backbones are being compared or changed already.")
         if use and len(names) != 1:
             raise InputError("Only one backbone can be used.")
+        if use and self._importing():
+            raise ConflictError("Pictures are being added. Change the network when they are in.")
         self._cancelled, self._error, self._status = False, None, "running"
+        self._changes = use
         self._task = asyncio.create_task(self._run(names, use=use))
+        return self._task
+
+    async def follow(self) -> None:
+        """Use the backbone that another process has made the project's."""
+        if self._project.state.frozen:
+            return
+        known = await self._wanted()
+        while True:
+            await asyncio.sleep(_POLL_SECONDS)
+            wanted = await self._wanted()
+            if wanted != known and not self.working and not self._importing():
+                known = wanted
+                used = await self._project.run(lambda clf: name_of(clf.backbone))
+                if wanted != used:
+                    await self.begin([wanted], use=True)
+                    if self._error:
+                        message = f"{self._error.message} The project is to look with it now."
+                        await self._project.run(_noticing(message))
+
+    async def _wanted(self) -> str:
+        return await self._project.run(lambda clf: clf.settings.backbone) or DEFAULT.name
 
     async def cancel(self) -> None:
         """Stop; the project keeps the backbone it has."""
@@ -117,9 +149,9 @@ class Backbones:
             for self._name in names:
                 backbone = await asyncio.to_thread(self._prepare, self._name)
                 if use:
-                    await self._project.run(_using(backbone, self._name))
+                    await self._project.run(_using(backbone))
                 else:
-                    await asyncio.to_thread(self._judge, backbone, self._name)
+                    await asyncio.to_thread(self._judge, backbone)
             self._status = "done"
         except _Cancelled:
             self._status = "cancelled"
@@ -134,15 +166,19 @@ class Backbones:
 
     def _prepare(self, name: str) -> Backbone:
         self._show(Progress(0, None, f"Opening {name}"))
-        backbone = load_backbone(name)
+        used = self._project.read(lambda clf: clf.backbone)
+        backbone = used if name == name_of(used) else load_backbone(name)
         workers = max(1, (os.cpu_count() or 1) - 1)  # one core is left for the live answer
-        reembed(self._project.read, backbone, workers=workers, progress=self._show)
+        # Meanwhile more may have been added.
+        while reembed(self._project.read, backbone, workers=workers, progress=self._show) > _FEW:
+            pass
         return backbone
 
-    def _judge(self, backbone: Backbone, name: str) -> None:
-        self._show(Progress(0, None, f"Judging {name}"))
-        revision = self._project.read(lambda clf: clf.revision)
-        self._found[name] = _Found(revision, judged(self._project.read, backbone))
+    def _judge(self, backbone: Backbone) -> None:
+        self._show(Progress(0, None, f"Judging {backbone.name}"))
+        touched = self._project.read(Classifier.touched)
+        name = name_of(backbone)
+        self._found[name] = _Found(touched, judged(self._project.read, backbone))
         remember({name: measure(backbone)})
 
     def _show(self, progress: Progress) -> None:
@@ -150,30 +186,33 @@ class Backbones:
             raise _Cancelled
         self._progress = progress
 
-    def _accuracy(self, name: str, revision: int) -> float | None:
-        found = self._found.get(name)
-        return found.evaluation.accuracy if found and found.revision == revision else None
-
-    def _interval(self, name: str, revision: int) -> tuple[float, float] | None:
-        found = self._found.get(name)
-        return found.evaluation.interval if found and found.revision == revision else None
-
-    def _file(self, backbone: Backbone, name: str, revision: int) -> BackboneInfo:
-        """A backbone that is not in the catalogue, but in use."""
+    def _info(
+        self, one: Known, used: bool, milliseconds: float | None, touched: tuple[int, int]
+    ) -> BackboneInfo:
+        found = self._found.get(one.name)
         return BackboneInfo(
-            name=name or backbone.name,
-            here=True,
-            used=True,
-            license="its own",
-            dimension=backbone.dimension,
-            parameters=0,
-            multiply_adds=0,
-            top1=0,
-            milliseconds=None,
-            accuracy=self._accuracy(name or backbone.name, revision),
-            interval=self._interval(name or backbone.name, revision),
+            name=one.name,
+            title=one.title,
+            here=one.here,
+            used=used,
+            license=one.of.license if one.of else "its own",
+            dimension=one.dimension,
+            parameters=one.of.parameters if one.of else 0,
+            multiply_adds=one.of.multiply_adds if one.of else 0,
+            top1=one.of.top1 if one.of and one.name == one.of.name else 0,
+            milliseconds=milliseconds,
+            accuracy=found.evaluation.accuracy if found else None,
+            interval=found.evaluation.interval if found else None,
+            current=found is not None and found.touched == touched,
         )
 
 
-def _using(backbone: Backbone, name: str) -> Callable[[Classifier], None]:
-    return lambda classifier: classifier.use_backbone(backbone, name)
+def _noticing(message: str) -> Callable[[Classifier], None]:
+    def notice(classifier: Classifier) -> None:
+        classifier.notice = message
+
+    return notice
+
+
+def _using(backbone: Backbone) -> Callable[[Classifier], None]:
+    return lambda classifier: classifier.use_backbone(backbone)

@@ -2,39 +2,66 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from time import perf_counter
 
+import numpy as np
+
+from classify_anything.backbones import Backbone
+from classify_anything.backbones.providers import CPU
 from classify_anything.classifier import Classifier
+from classify_anything.errors import ImageError
+from classify_anything.images import Picture
 from classify_anything.server.messages import AddFrame, Answer, PredictFrame, Timings
 from classify_anything.server.translate import to_prediction
+from classify_anything.types import Float32Array
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a backbone made of a frame, and the times of ``perf_counter`` on the way."""
+
+    backbone: Backbone
+    picture: Picture
+    embedding: Float32Array
+    times: tuple[float, float, float]
+
+
+@dataclass(slots=True, eq=False)
 class FrameJob:
-    """One frame on its way through the classifier; called on the classifier's thread."""
+    """One frame on its way; all but the making of it happens on the classifier's thread."""
 
     header: PredictFrame | AddFrame
     image: bytes
     received: float
+    _seen: _Seen | None = field(default=None, init=False)
 
-    def __call__(self, classifier: Classifier) -> Answer:
-        """Decode, embed, predict, and then, if it is to be added, add."""
-        times = [self.received, perf_counter()]
-        picture = classifier.read(self.image)
-        times.append(perf_counter())
-        embedding = classifier.embed(picture)
-        times.append(perf_counter())
+    def answer(self, classifier: Classifier, waiting: Sequence[FrameJob]) -> Answer:
+        """Decode, embed, predict, and then, if it is to be added, add.
+
+        On a processor a batch is no faster than one frame after the other. Elsewhere all frames
+        that ``waiting`` has are embedded together, and each is answered when its turn comes.
+
+        Raises:
+            ImageError: it cannot be read.
+        """
+        if self._is_unseen_by(classifier.backbone):
+            others = waiting if classifier.backbone.provider != CPU else ()
+            _look(classifier, self, [one for one in others if one is not self])
+        seen = self._seen
+        assert seen is not None
+        times = [self.received, *seen.times]
         classifier.refresh()
-        prediction = to_prediction(classifier, classifier.predict_embedding(embedding))
+        prediction = to_prediction(classifier, classifier.predict_embedding(seen.embedding))
         times.append(perf_counter())
         example_id = change = None
         if isinstance(self.header, AddFrame):
             example = classifier.add(
                 self.header.class_id,
-                picture,
-                embedding=embedding,
+                seen.picture,
+                embedding=seen.embedding,
                 recording=self.header.recording,
                 key=self.header.key,
                 source="camera",
@@ -49,6 +76,28 @@ class FrameJob:
             change=change,
             timings=timings(times),
         )
+
+    def _is_unseen_by(self, backbone: Backbone) -> bool:
+        return self._seen is None or self._seen.backbone is not backbone
+
+
+def _look(classifier: Classifier, first: FrameJob, others: Sequence[FrameJob]) -> None:
+    """Embed a frame, and with it those of the others that can be read."""
+    begun = perf_counter()
+    decoded = [(first, classifier.read(first.image), begun, perf_counter())]
+    for job in others:
+        if job._is_unseen_by(classifier.backbone):  # noqa: SLF001 - of the same class
+            begun = perf_counter()
+            try:
+                picture = classifier.read(job.image)
+            except ImageError:
+                continue  # it is raised when the frame's turn comes
+            decoded.append((job, picture, begun, perf_counter()))
+    vectors = classifier.backbone.embed(np.stack([picture.square for _, picture, *_ in decoded]))
+    done = perf_counter()
+    for (job, picture, begun, read), vector in zip(decoded, vectors, strict=True):
+        times = (begun, read, done)
+        job._seen = _Seen(classifier.backbone, picture, vector, times)  # noqa: SLF001
 
 
 def timings(times: list[float]) -> Timings:

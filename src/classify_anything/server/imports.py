@@ -211,12 +211,41 @@ class ImportJob:
 
 
 class Imports:
-    """The imports of a server, the last few of them."""
+    """The imports of a server, the last few of them.
 
-    def __init__(self, project: Served, patience: float = PATIENCE) -> None:
+    Args:
+        project: what is served.
+        changing: whether another backbone is to be used soon; nothing is added meanwhile.
+        patience: seconds until an import to which nothing is sent is cancelled.
+    """
+
+    def __init__(
+        self,
+        project: Served,
+        changing: Callable[[], bool] = lambda: False,
+        patience: float = PATIENCE,
+    ) -> None:
         self._project = project
+        self._changing = changing
         self._patience = patience
         self._jobs: dict[str, ImportJob] = {}
+
+    @property
+    def running(self) -> bool:
+        """Whether pictures are being added."""
+        return any(job.status == "running" for job in self._jobs.values())
+
+    def start(self, import_id: str, label: str | None, frames: Frames) -> ImportJob:
+        """Begin to add what was sent.
+
+        Raises:
+            NotFoundError: there is no import with this id.
+            ConflictError: that was done already, or the backbone is being changed.
+        """
+        job = self.find(import_id)
+        if self._changing():
+            raise ConflictError("The network is being changed. Add pictures when that is done.")
+        return job.start(label, frames)
 
     def begin(self) -> ImportJob:
         """Begin one."""

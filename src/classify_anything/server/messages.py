@@ -446,21 +446,24 @@ class LayersInfo(Message):
 class BackboneInfo(Message):
     """A backbone that the project could use.
 
-    ``seen`` counts the examples that it has looked at; accuracy and interval, on the project's own
-    examples, are known once it was compared and until the project changes.
+    Accuracy and interval, on the project's own examples, are known once it was compared.
     """
 
-    name: str
+    name: str = Field(description="As ``POST /api/backbones`` takes it: of the list, or a file.")
+    title: str = Field(description="What people call it.")
     here: bool = Field(description="Whether it is on this machine.")
     used: bool
     license: str
-    dimension: int
+    dimension: int = Field(description="Of an embedding; 0 where it is not known, as below.")
     parameters: float = Field(description="In millions.")
     multiply_adds: float = Field(description="For one image, in billions.")
     top1: float = Field(description="Published ImageNet top-1 accuracy, in percent.")
     milliseconds: float | None = Field(description="For one image on this machine, if measured.")
     accuracy: float | None
     interval: tuple[float, float] | None
+    current: bool = Field(
+        description="Whether the accuracy is of the examples as they are now, and not of before."
+    )
 
 
 class BackboneWork(Message):

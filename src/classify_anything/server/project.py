@@ -32,18 +32,28 @@ class LiveProject(Served):
 
     One thread owns the classifier, so nothing in it needs a lock; the event loop never waits for
     it. Its queue is as long as the number of clients, since each waits for its answer.
+
+    Args:
+        open_classifier: opens it, on that thread.
+        give_up: is called when the opening is no longer wanted, on Ctrl+C, and should end it.
     """
 
-    def __init__(self, open_classifier: Callable[[], Classifier]) -> None:
+    def __init__(
+        self,
+        open_classifier: Callable[[], Classifier],
+        give_up: Callable[[], object] = lambda: None,
+    ) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="classifier")
         try:
             self._classifier = self._thread.submit(open_classifier).result()
             self._classifier.leave_choosing()
             self._state = self._thread.submit(to_state, self._classifier).result()
         except BaseException:
+            give_up()
             self._thread.shutdown()
             raise
         self._watchers: set[Watcher] = set()
+        self._frames: list[FrameJob] = []
 
     @property
     def state(self) -> State:
@@ -63,7 +73,12 @@ class LiveProject(Served):
         self, header: PredictFrame | AddFrame, image: bytes, received: float
     ) -> Answer:
         """Answer a frame, and keep it if it is to be added. Raises ImageError."""
-        return await self.run(FrameJob(header, image, received))
+        job = FrameJob(header, image, received)
+        self._frames.append(job)
+        try:
+            return await self.run(lambda clf: job.answer(clf, tuple(self._frames)))
+        finally:
+            self._frames.remove(job)
 
     def expect_project(self) -> None:
         """It is one."""
@@ -114,7 +129,8 @@ class LiveProject(Served):
 
     def _run(self, job: Callable[[Classifier], T]) -> tuple[T, State]:
         result = job(self._classifier)
-        known = self._state.revision, self._state.settings.deciding
-        if (self._classifier.revision, self._classifier.head_name) == known:
+        clf, state = self._classifier, self._state
+        known = (state.revision, state.settings.deciding, state.notice)
+        if (clf.revision, clf.head_name, clf.notice) == known:
             return result, self._state
         return result, to_state(self._classifier)

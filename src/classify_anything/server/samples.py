@@ -173,6 +173,7 @@ _SAMPLES: tuple[Message, ...] = (
         backbones=[
             BackboneInfo(
                 name="efficientnet-lite0",
+                title="efficientnet-lite0",
                 here=True,
                 used=True,
                 license="Apache-2.0",
@@ -183,6 +184,7 @@ _SAMPLES: tuple[Message, ...] = (
                 milliseconds=5.8,
                 accuracy=0.95,
                 interval=(0.8, 0.99),
+                current=True,
             )
         ],
         work=BackboneWork(

@@ -13,6 +13,7 @@ import uvicorn
 from threadpoolctl import threadpool_limits
 
 from classify_anything.classifier import Classifier
+from classify_anything.embedding import OnProgress
 from classify_anything.exported import load_export
 from classify_anything.server.address import Address
 from classify_anything.server.app import create_app
@@ -20,6 +21,7 @@ from classify_anything.server.frozen import FrozenExport
 from classify_anything.server.project import LiveProject
 from classify_anything.server.served import Served
 from classify_anything.settings import STARTING_CLASSES
+from classify_anything.types import Progress
 
 _MAX_MESSAGE = 8 * 1024 * 1024
 
@@ -29,23 +31,40 @@ def serve(
     address: Address,
     *,
     backbone: str | None = None,
-    on_ready: Callable[[], None] = lambda: None,
+    on_ready: Callable[[str], None] = lambda _: None,
     open_browser: bool = False,
+    progress: OnProgress | None = None,
 ) -> None:
-    """Serve a project until Ctrl+C; ``on_ready`` is called once the page answers.
+    """Serve a project until Ctrl+C.
+
+    Args:
+        project: its file.
+        address: to listen on.
+        backbone: a name or a file; by default the one that the project remembers.
+        on_ready: is called once the page answers, with the project's ``notice``.
+        open_browser: whether the page is opened.
+        progress: is told how far it is, where the backbone has to look at all examples first.
 
     Raises:
         StoreError, BackboneError: the project or the backbone cannot be opened.
     """
+    given_up = threading.Event()
+
+    def told(how_far: Progress) -> None:
+        if given_up.is_set():
+            raise KeyboardInterrupt
+        if progress:
+            progress(how_far)
 
     def open_classifier() -> Classifier:
         # One row of numbers times a matrix is faster on one thread than waking a second.
         threadpool_limits(1, "blas")
-        classifier = Classifier(project, backbone=backbone)
+        classifier = Classifier(project, backbone=backbone, progress=told)
         classifier.add_starting_classes(STARTING_CLASSES)
         return classifier
 
-    _serve(LiveProject(open_classifier), address, on_ready, open_browser=open_browser)
+    live = LiveProject(open_classifier, given_up.set)
+    _serve(live, address, lambda: on_ready(live.state.notice), open_browser=open_browser)
 
 
 def serve_export(

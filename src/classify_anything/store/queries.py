@@ -154,6 +154,21 @@ def rows_since(connection: sa.Connection, revision: int, backbone: str) -> list[
     ]
 
 
+def unseen_by(connection: sa.Connection, backbone: str) -> list[int]:
+    """The ids of the examples without an embedding of a backbone, oldest first."""
+    seen = sa.exists().where(
+        embeddings.c.example_id == examples.c.id, embeddings.c.backbone == backbone
+    )
+    select = sa.select(examples.c.id).where(sa.not_(examples.c.removed), sa.not_(seen))
+    return list(connection.execute(select.order_by(examples.c.id)).scalars())
+
+
+def touched(connection: sa.Connection) -> tuple[int, int]:
+    """The last revision that touched an example, and how many there are."""
+    last = connection.execute(sa.select(sa.func.max(examples.c.revision))).scalar()
+    return last or 0, count_examples(connection, sa.true())
+
+
 def example_of_key(connection: sa.Connection, key: str | None) -> int | None:
     """The example that a client named so, removed or not."""
     if key is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -77,8 +77,12 @@ class Store:
     def unseen_by(self, backbone: str) -> list[int]:
         """The ids of the examples that a backbone has made no embedding of, oldest first."""
         with self._reading() as connection:
-            rows = queries.rows_since(connection, -1, backbone)
-        return [row.example_id for row in rows if row.embedding is None]
+            return queries.unseen_by(connection, backbone)
+
+    def touched(self) -> tuple[int, int]:
+        """Changes with the examples and their classes, and with nothing else."""
+        with self._reading() as connection:
+            return queries.touched(connection)
 
     def classes(self) -> list[Class]:
         """The classes, in their order."""
@@ -153,6 +157,13 @@ class Store:
         if found is None:
             raise NotFoundError(f"No recording {recording_id}.")
         return int(found)
+
+    def images_of(self, ids: Sequence[int]) -> list[tuple[int, bytes]]:
+        """The images of examples, by their ids; without those that are gone."""
+        select = sa.select(examples.c.id, examples.c.image)
+        with self._reading() as connection:
+            rows = connection.execute(select.where(examples.c.id.in_(ids)))
+            return [(row.id, row.image) for row in rows]
 
     def next_undo(self) -> Change | None:
         """The change that ``undo`` would undo."""
@@ -244,9 +255,14 @@ class Store:
             journal.discard_addition(connection, change, revision)
 
     def put_embeddings(self, vectors: Sequence[tuple[int, Float32Array]], backbone: str) -> None:
-        """Keep embeddings that another backbone has made of examples already there."""
+        """Keep embeddings that another backbone has made; not of examples that are gone."""
         with clear_errors(self.path), self._writer.begin() as connection:
-            queries.insert_embeddings(connection, vectors, backbone)
+            ids = [id_ for id_, _ in vectors]
+            there = sa.select(examples.c.id).where(examples.c.id.in_(ids))
+            known = set(connection.execute(there).scalars())
+            kept = [(id_, vector) for id_, vector in vectors if id_ in known]
+            if kept:
+                queries.insert_embeddings(connection, kept, backbone)
 
     def remove_examples(self, ids: Sequence[int]) -> None:
         """Remove some examples. Raises NotFoundError, and then removes none."""
@@ -397,4 +413,5 @@ class Store:
 def _settings(kept: Mapping[str, Any]) -> Settings:
     """What a newer version keeps besides is passed over."""
     known = asdict(Settings())
-    return Settings(**{key: value for key, value in kept.items() if key in known})
+    found = Settings(**{key: value for key, value in kept.items() if key in known})
+    return replace(found, former=tuple(found.former))  # JSON has no tuples

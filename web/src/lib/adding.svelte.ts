@@ -110,7 +110,7 @@ export class Adding {
     const added: number[] = [];
     let change: number | undefined;
     try {
-      for await (const picture of picturesOf(video, times, this.#grabber)) {
+      for await (const picture of picturesOf(video, times, this.#grabber, this.#project.state?.image_size)) {
         signal.throwIfAborted();
         report({ text: "Adding pictures", done: added.length, total: times.length });
         const example = await api.addExample(picture, { label, recording, source: "video" });

@@ -1,8 +1,10 @@
 /** Pictures out of the camera's frames: the centre square, scaled, as JPEG. Never stretched, never mirrored. */
 
+/** The side of a picture, in pixels; of a network that sees more, that. */
 export const PICTURE_SIZE = 224;
 /** At 0.8 an embedding turns by 18° from that of the same picture uncompressed, at 0.95 by 10°. */
 const JPEG = { type: "image/jpeg", quality: 0.95 };
+const SMOOTHING = "medium";
 
 export type CameraFrame = VideoFrame | ImageBitmap;
 
@@ -24,13 +26,18 @@ export class PictureMaker {
   readonly #context = context2d(new OffscreenCanvas(PICTURE_SIZE, PICTURE_SIZE));
 
   /** The frame is drawn, and closed, before this returns its promise. */
-  async make(frame: CameraFrame): Promise<ArrayBuffer> {
+  async make(frame: CameraFrame, size: number): Promise<ArrayBuffer> {
+    const { canvas } = this.#context;
+    if (canvas.width !== size) {
+      canvas.width = canvas.height = size;
+      this.#context.imageSmoothingQuality = SMOOTHING; // A new size forgets it.
+    }
     const [width, height] =
       "displayWidth" in frame ? [frame.displayWidth, frame.displayHeight] : [frame.width, frame.height];
     const { left, top, side } = centerSquare(width, height);
-    this.#context.drawImage(frame, left, top, side, side, 0, 0, PICTURE_SIZE, PICTURE_SIZE);
+    this.#context.drawImage(frame, left, top, side, side, 0, 0, size, size);
     frame.close();
-    const blob = await this.#context.canvas.convertToBlob(JPEG);
+    const blob = await canvas.convertToBlob(JPEG);
     return blob.arrayBuffer();
   }
 }
@@ -38,6 +45,6 @@ export class PictureMaker {
 function context2d(canvas: OffscreenCanvas): OffscreenCanvasRenderingContext2D {
   const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
   if (!context) throw new Error("This browser cannot draw on a canvas.");
-  context.imageSmoothingQuality = "medium";
+  context.imageSmoothingQuality = SMOOTHING;
   return context;
 }

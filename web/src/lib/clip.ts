@@ -44,11 +44,16 @@ export function closeClip(video: HTMLVideoElement): void {
   video.load();
 }
 
-/** Its pictures, as JPEG, in order. */
-export async function* picturesOf(video: HTMLVideoElement, times: readonly number[], grabber: Grabber): AsyncGenerator<Blob> {
+/** Its pictures, as JPEG, in order; ``seen`` is the side of what the network sees. */
+export async function* picturesOf(
+  video: HTMLVideoElement,
+  times: readonly number[],
+  grabber: Grabber,
+  seen?: number,
+): AsyncGenerator<Blob> {
   for (const time of times) {
     await seek(video, time);
-    const { jpeg } = await grabber.grab(present(video));
+    const { jpeg } = await grabber.grab(present(video), seen);
     yield new Blob([jpeg], { type: "image/jpeg" });
   }
 }

@@ -2,14 +2,18 @@
 
 import { startEngine } from "./browser/engine";
 import type { Engine } from "./browser/engine.worker";
+import { parseKnowledge, type Knowledge } from "./browser/knowledge";
 import type { Picture } from "./grabber";
 import type { Listener, NewExample, Place, Predictor, Reply } from "./predictor";
 import { RemotePredictor } from "./remote";
 import { rest } from "./rest";
 import type { PredictionInfo, State } from "./types";
+import { messageOf } from "./words";
 
 /** After a change the browser learns it; while they go on, not more often than this. */
 const CALM_MS = 400;
+/** After so many failures in a row, each waited for twice as long, the program looks again. */
+const TRIES = 4;
 
 const NOTHING: PredictionInfo = {
   class_id: null,
@@ -24,8 +28,13 @@ export class EitherPredictor implements Predictor {
   readonly places = ["server", "browser"] as const;
   place: Place = "server";
   readonly #remote: RemotePredictor;
+  readonly #listener: Listener;
   #engine: Engine | null = null;
+  /** The fingerprint of the network that the engine has. */
+  #opened = "";
   #looking = false;
+  /** Settles when the picture that is looked at has its answer. */
+  #answer: Promise<unknown> = Promise.resolve();
   #state: State | null = null;
   /** The revision that the browser knows. */
   #known = -1;
@@ -38,6 +47,7 @@ export class EitherPredictor implements Predictor {
       listener.state(state);
       void this.#learn();
     };
+    this.#listener = listener;
     this.#remote = new RemotePredictor(address, { ...listener, state }, isLetIn);
   }
 
@@ -55,17 +65,9 @@ export class EitherPredictor implements Predictor {
 
   /** Rejects with one line that a person understands; then it stays where it was. */
   async move(place: Place): Promise<void> {
-    if (place === "browser" && !this.#engine) {
-      const { image_size } = await rest.state();
-      const engine = startEngine(Promise.resolve());
-      await engine.open(new URL("api/backbone", document.baseURI).href, image_size, false);
-      this.#engine = engine;
-    }
-    if (place === "browser") {
-      this.#known = -1;
-      await this.#fetch();
-    }
+    if (place === "browser") await this.#fetch();
     this.place = place;
+    void this.#learn();
   }
 
   predict(picture: Picture): Promise<Reply> {
@@ -86,7 +88,9 @@ export class EitherPredictor implements Predictor {
     this.#looking = true;
     try {
       const picture = new Blob([jpeg], { type: "image/jpeg" });
-      const { prediction, decode, backbone, head } = await this.#engine.predict(picture);
+      const answer = this.#engine.predict(picture);
+      this.#answer = answer.catch(() => undefined);
+      const { prediction, decode, backbone, head } = await answer;
       const receivedAt = performance.now();
       return {
         answer: {
@@ -106,22 +110,56 @@ export class EitherPredictor implements Predictor {
     }
   }
 
-  /** Know what the server knows, soon. */
+  /** Know what the server knows, soon; where that cannot be, the server looks again. */
   async #learn(): Promise<void> {
-    if (this.place !== "browser" || this.#learning) return;
+    if (this.#learning) return;
     this.#learning = true;
-    while (this.#known < (this.#state?.revision ?? -1)) {
-      await this.#fetch().catch(() => undefined);
-      await new Promise((resolve) => setTimeout(resolve, CALM_MS));
+    let failures = 0;
+    while (this.place === "browser" && this.#known < (this.#state?.revision ?? -1)) {
+      try {
+        await this.#fetch();
+        failures = 0;
+      } catch (error) {
+        failures += 1;
+        if (failures === TRIES) {
+          this.place = "server";
+          this.#listener.moved("server", `The program looks again: ${messageOf(error)}`);
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, CALM_MS * 2 ** failures));
     }
     this.#learning = false;
   }
 
   async #fetch(): Promise<void> {
-    const wanted = this.#state?.revision ?? 0;
+    const { revision, image_size, classes } = this.#state ?? (await rest.state());
     // Without two classes there is nothing to know.
-    const taught = this.#state?.classes.filter(({ examples }) => examples > 0).length ?? 0;
-    await this.#engine?.know(taught < 2 ? null : await rest.knowledge());
-    this.#known = wanted;
+    const taught = classes.filter(({ examples }) => examples > 0).length;
+    const file = taught < 2 ? null : await rest.knowledge();
+    const knowledge = file && parseKnowledge(file);
+    const fits = this.#engine && (!knowledge || knowledge.backbone.fingerprint === this.#opened);
+    if (fits) await this.#engine?.know(file);
+    else await this.#open(file, knowledge, image_size);
+    this.#known = revision;
+  }
+
+  /** Take a new engine for the old one, once it is ready: what is known fits one network only. */
+  async #open(file: ArrayBuffer | null, knowledge: Knowledge | null, imageSize: number): Promise<void> {
+    const { fingerprint, size } = knowledge?.backbone ?? { fingerprint: "", size: imageSize };
+    const query = fingerprint && `?${new URLSearchParams({ fingerprint })}`;
+    const model = new URL(`api/backbone${query}`, document.baseURI).href;
+    const engine = startEngine(Promise.resolve());
+    try {
+      await engine.open(model, size, false);
+      if (knowledge) await engine.check(model, false, knowledge.probe);
+      await engine.know(file);
+    } catch (error) {
+      void engine.close();
+      throw error;
+    }
+    const former = this.#engine;
+    this.#engine = engine;
+    this.#opened = fingerprint;
+    void this.#answer.then(() => former?.close());
   }
 }

@@ -1,4 +1,5 @@
 import type { Delivery, Order } from "./grabber.worker";
+import { PICTURE_SIZE } from "./camera";
 import GrabberWorker from "./grabber.worker?worker";
 import type { Sight } from "./sight";
 
@@ -35,10 +36,11 @@ export class Grabber {
     };
   }
 
-  async grab({ capturedAt, take }: Sight): Promise<Picture> {
+  /** ``seen`` is the side of what the network sees, in pixels: the picture is not smaller. */
+  async grab({ capturedAt, take }: Sight, seen = 0): Promise<Picture> {
     const start = performance.now();
     const frame = await take();
-    const jpeg = await this.#order({ id: this.#count++, frame });
+    const jpeg = await this.#order({ id: this.#count++, frame, size: Math.max(PICTURE_SIZE, seen) });
     const encode = performance.now() - start;
     return { jpeg: new Uint8Array(jpeg), capturedAt, wait: start - capturedAt, encode };
   }

@@ -203,7 +203,7 @@ export class Live {
     if (sight === this.#fresh) this.#fresh = null;
     this.#grabbing = true;
     try {
-      return await this.#grabber.grab(sight);
+      return await this.#grabber.grab(sight, this.#project.state?.image_size);
     } finally {
       this.#grabbing = false;
     }
@@ -241,6 +241,11 @@ export class Live {
       },
       waiting: (count) => (this.waiting = count),
       error: (message) => this.#toasts.show(message),
+      moved: (place, why) => {
+        this.place = place;
+        this.#meter.clear();
+        this.#toasts.show(why);
+      },
     };
   }
 }

@@ -630,6 +630,8 @@ export interface paths {
         /**
          * Backbone
          * @description The backbone as an ONNX graph, for a page that looks by itself.
+         *
+         *     With a ``fingerprint``, only that one: what is learnt fits no other.
          */
         get: operations["backbone_api_backbone_get"];
         put?: never;
@@ -680,6 +682,8 @@ export interface paths {
         /**
          * Backbone Layers
          * @description The backbone layer by layer, each timed on this machine; it takes about a second.
+         *
+         *     Those of a .tflite are not timed.
          */
         get: operations["backbone_layers_api_backbone_layers_get"];
         put?: never;
@@ -758,12 +762,19 @@ export interface components {
          * BackboneInfo
          * @description A backbone that the project could use.
          *
-         *     ``seen`` counts the examples that it has looked at; accuracy and interval, on the project's own
-         *     examples, are known once it was compared and until the project changes.
+         *     Accuracy and interval, on the project's own examples, are known once it was compared.
          */
         BackboneInfo: {
-            /** Name */
+            /**
+             * Name
+             * @description As ``POST /api/backbones`` takes it: of the list, or a file.
+             */
             name: string;
+            /**
+             * Title
+             * @description What people call it.
+             */
+            title: string;
             /**
              * Here
              * @description Whether it is on this machine.
@@ -773,7 +784,10 @@ export interface components {
             used: boolean;
             /** License */
             license: string;
-            /** Dimension */
+            /**
+             * Dimension
+             * @description Of an embedding; 0 where it is not known, as below.
+             */
             dimension: number;
             /**
              * Parameters
@@ -802,6 +816,11 @@ export interface components {
                 number,
                 number
             ] | null;
+            /**
+             * Current
+             * @description Whether the accuracy is of the examples as they are now, and not of before.
+             */
+            current: boolean;
         };
         /**
          * BackboneWork
@@ -1461,6 +1480,7 @@ export interface components {
              * @description Milliseconds in which an answer settles; null: as the page likes.
              */
             smoothing?: number | null;
+            /**
              * Run
              * @description Of the server: in the next one an id may mean another example.
              */
@@ -3812,7 +3832,9 @@ export interface operations {
     };
     backbone_api_backbone_get: {
         parameters: {
-            query?: never;
+            query?: {
+                fingerprint?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3839,6 +3861,15 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

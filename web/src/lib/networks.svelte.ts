@@ -10,6 +10,10 @@ const POLL_MS = 300;
 export class Networks {
   info = $state.raw<BackbonesInfo | null>(null);
   readonly #toasts: Toasts;
+  #following: Promise<void> | null = null;
+  /** Counts the questions; the newest that is answered. */
+  #asked = 0;
+  #known = 0;
   #stopped = false;
 
   constructor(toasts: Toasts) {
@@ -20,7 +24,9 @@ export class Networks {
     return this.info?.work?.status === "running";
   }
 
+  /** Once more, after a change of the project; while work is followed that is done already. */
   async load(): Promise<void> {
+    if (this.#following) return;
     await this.#ask(() => api.backbones());
     await this.#follow();
   }
@@ -33,6 +39,11 @@ export class Networks {
     return this.#begin([name], true);
   }
 
+  /** What the network that looks is called. */
+  get used(): string {
+    return this.info?.backbones.find(({ used }) => used)?.title ?? "Another network";
+  }
+
   async cancel(): Promise<void> {
     await this.#ask(() => api.cancelBackbones());
   }
@@ -42,26 +53,38 @@ export class Networks {
   }
 
   async #begin(names: string[], use: boolean): Promise<void> {
-    await this.#ask(() => api.beginBackbones({ names, use }));
+    if (!(await this.#ask(() => api.beginBackbones({ names, use })))) return;
     await this.#follow();
     const work = this.info?.work;
     if (work?.status === "failed") this.#toasts.show(work.error?.message ?? "It failed.");
     else if (work?.status === "cancelled") this.#toasts.show("Cancelled. The project is as it was.");
-    else if (use && work?.status === "done") this.#toasts.show(`${names[0]} looks now.`);
+    else if (use && work?.status === "done") this.#toasts.show(`${this.used} looks now.`);
   }
 
-  async #follow(): Promise<void> {
-    while (this.working && !this.#stopped) {
+  /** Until the work is done. */
+  #follow(): Promise<void> {
+    this.#following ??= this.#poll().finally(() => (this.#following = null));
+    return this.#following;
+  }
+
+  async #poll(): Promise<void> {
+    let asked = true;
+    while (this.working && asked && !this.#stopped) {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-      await this.#ask(() => api.backbones());
+      asked = await this.#ask(() => api.backbones());
     }
   }
 
-  async #ask(question: () => Promise<BackbonesInfo>): Promise<void> {
+  /** Whether there was an answer; one that is older than what is known is passed over. */
+  async #ask(question: () => Promise<BackbonesInfo>): Promise<boolean> {
+    const turn = ++this.#asked;
     try {
-      this.info = await question();
+      const info = await question();
+      if (turn > this.#known) [this.#known, this.info] = [turn, info];
+      return true;
     } catch (error) {
       this.#toasts.show(messageOf(error));
+      return false;
     }
   }
 }

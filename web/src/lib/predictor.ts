@@ -27,6 +27,8 @@ export interface Listener {
   /** Examples handed over and not yet answered. */
   waiting(count: number): void;
   error(message: string): void;
+  /** Pictures are looked at elsewhere from now on; ``why`` is for people. */
+  moved(place: Place, why: string): void;
 }
 
 /** Looks at pictures. Components know only this, not where the looking is done. */

@@ -26,7 +26,7 @@ export function socketAddress(page: Pick<Location, "protocol" | "host">): string
 /** Sends pictures over the socket; reconnects for ever; examples wait in the outbox meanwhile. */
 export class RemotePredictor {
   readonly #address: string;
-  readonly #listener: Listener;
+  readonly #listener: Omit<Listener, "moved">;
   readonly #isLetIn: () => Promise<boolean>;
   readonly #outbox = new Outbox<PendingExample>();
   #socket: WebSocket | null = null;
@@ -36,7 +36,7 @@ export class RemotePredictor {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
-  constructor(address: string, listener: Listener, isLetIn: () => Promise<boolean>) {
+  constructor(address: string, listener: Omit<Listener, "moved">, isLetIn: () => Promise<boolean>) {
     this.#address = address;
     this.#listener = listener;
     this.#isLetIn = isLetIn;

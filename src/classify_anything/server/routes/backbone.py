@@ -8,7 +8,8 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from classify_anything.backbones.anatomy import layers
+from classify_anything.backbones.anatomy import layers_of
+from classify_anything.errors import ConflictError
 from classify_anything.formats import write_knowledge
 from classify_anything.learnt import learnt
 from classify_anything.moment import this_moment
@@ -32,10 +33,16 @@ async def knowledge(project: ProjectOf) -> Response:
     return Response(data, media_type="application/octet-stream")
 
 
-@router.get("/backbone", response_class=Response, responses=_FILE)
-async def backbone(project: ProjectOf) -> Response:
-    """The backbone as an ONNX graph, for a page that looks by itself."""
-    graph = await project.run(lambda clf: clf.backbone.graph())
+@router.get("/backbone", response_class=Response, responses={**_FILE, **CONFLICT})
+async def backbone(project: ProjectOf, fingerprint: str | None = None) -> Response:
+    """The backbone as an ONNX graph, for a page that looks by itself.
+
+    With a ``fingerprint``, only that one: what is learnt fits no other.
+    """
+    used = await project.run(lambda clf: clf.backbone)
+    if fingerprint not in (None, used.fingerprint):
+        raise ConflictError("Another network is in use by now.")
+    graph = await asyncio.to_thread(used.graph)
     return Response(graph, media_type="application/octet-stream")
 
 
@@ -64,9 +71,12 @@ async def cancel_backbones(work: BackbonesOf) -> BackbonesInfo:
 
 @router.get("/backbone/layers")
 async def backbone_layers(project: ProjectOf) -> LayersInfo:
-    """The backbone layer by layer, each timed on this machine; it takes about a second."""
+    """The backbone layer by layer, each timed on this machine; it takes about a second.
+
+    Those of a .tflite are not timed.
+    """
     backbone = await project.run(lambda clf: clf.backbone)
-    found = await asyncio.to_thread(lambda: layers(backbone.graph(), measure=True))
+    found = await asyncio.to_thread(layers_of, backbone, measure=True)
     return LayersInfo(
         name=backbone.name,
         size=backbone.size,

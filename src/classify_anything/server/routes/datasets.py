@@ -57,7 +57,7 @@ async def send_file(imports: ImportsOf, import_id: str, path: str, request: Requ
 async def start_import(imports: ImportsOf, import_id: str, body: ImportStart) -> ImportInfo:
     """Add what was sent, in the background: ask again how far it is."""
     frames = Frames(body.fps, body.start, body.end)
-    return imports.find(import_id).start(body.label, frames).info
+    return imports.start(import_id, body.label, frames).info
 
 
 @router.get("/api/imports/{import_id}", responses=NOT_FOUND)

@@ -56,6 +56,7 @@ const ENGINE = {
   forget: async (ids: readonly number[]) => brain?.forget(ids),
   arrange: async (classes: readonly KnownClass[]) => brain?.arrange(classes),
   configure: async (strictness: number) => brain?.configure(strictness),
+  close: async () => self.close(),
   neighbors: async (id: number, count: number) => brain?.neighbors(id, count) ?? [],
 };
 

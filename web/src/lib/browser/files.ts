@@ -1,10 +1,14 @@
 /** Files that belong to the page, fetched whole. */
 
+import type { ErrorReply } from "../types";
+
 /** ``packed``: the file lies there gzipped, so that every host sends it small. */
 export async function read(address: string, packed = false): Promise<ArrayBuffer> {
-  const name = address.split("/").at(-1) ?? address;
+  const name = address.split("/").at(-1)?.split("?")[0] ?? address;
   const response = await fetch(packed ? `${address}.gz` : address).catch(() => null);
   if (!response?.ok || !response.body) {
+    const reply = (await response?.json().catch(() => null)) as ErrorReply | null;
+    if (reply?.error?.message) throw new Error(reply.error.message);
     const why = response ? `error ${response.status}` : "the network is away";
     throw new Error(`${name} could not be loaded: ${why}. Load the page again.`);
   }

@@ -25,6 +25,7 @@ export class Session {
   static async open(model: string, size: number, packed: boolean, provider?: Provider): Promise<Session> {
     const card = provider === "wasm" ? false : provider === "webgpu" || (await graphicsCard());
     const graph = read(model, packed);
+    graph.catch(() => undefined); // It is told when it is waited for.
     if (card) {
       try {
         return await Session.#start(await onGraphicsCard(packed), await graph, size);

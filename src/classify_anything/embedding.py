@@ -1,0 +1,136 @@
+"""Many images to embeddings: on all cores of a processor, or in batches where that is faster."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from classify_anything.backbones import Backbone
+from classify_anything.backbones.providers import CPU
+from classify_anything.images import to_square
+from classify_anything.parallel import in_blocks, in_parallel
+from classify_anything.types import Float32Array, Progress, UInt8Array
+
+_READ = 64
+"""Images that are read, and embeddings that are given, at a time."""
+
+_FEW = 4
+"""So many are embedded sooner than the threads for more are started."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+OnProgress = Callable[[Progress], object]
+Made = list[tuple[int, Float32Array]]
+
+
+def embedded(
+    backbone: Backbone,
+    items: Iterable[T],
+    prepare: Callable[[T], tuple[R, UInt8Array | None]],
+    workers: int | None = None,
+) -> Generator[tuple[R, Float32Array | None]]:
+    """What ``prepare`` made of each item, and the embedding of its square, in order.
+
+    Items are taken from their source only a few ahead of the result that is asked for. On a
+    processor each image is embedded by the thread that decoded it; elsewhere whole batches are.
+
+    Args:
+        backbone: is used on all cores.
+        items: what there is to look at.
+        prepare: gives anything, and uint8 [size, size, 3], or None where nothing can be embedded.
+            It runs on several threads.
+        workers: how many threads; by default as many as there are cores.
+
+    Raises:
+        BackboneError: it cannot be run, or its numbers are not finite.
+    """
+    workers = workers or os.cpu_count() or 1
+    if backbone.provider == CPU:
+        yield from in_parallel(_seeing(backbone, prepare), items, workers)
+        return
+    with contextlib.closing(in_parallel(prepare, items, workers)) as prepared:
+        while batch := list(itertools.islice(prepared, backbone.batch)):
+            yield from _seen_together(backbone, batch)
+
+
+def embedded_blocks(
+    backbone: Backbone,
+    items: Iterable[T],
+    prepare: Callable[[T], tuple[R, UInt8Array | None]],
+    size: int,
+) -> Generator[list[tuple[R, Float32Array | None]]]:
+    """The same as ``embedded``, ``size`` at once of a quick source; see ``in_blocks``."""
+    workers = os.cpu_count() or 1
+    if backbone.provider == CPU:
+        yield from in_blocks(_seeing(backbone, prepare), items, workers, size)
+        return
+    for batch in in_blocks(prepare, items, workers, max(size, backbone.batch)):
+        yield _seen_together(backbone, batch)
+
+
+def _seeing(
+    backbone: Backbone, prepare: Callable[[T], tuple[R, UInt8Array | None]]
+) -> Callable[[T], tuple[R, Float32Array | None]]:
+    """Prepares and embeds one item."""
+    network = backbone.for_workers()
+
+    def see(item: T) -> tuple[R, Float32Array | None]:
+        rest, square = prepare(item)
+        return rest, None if square is None else network.embed(square[None])[0]
+
+    return see
+
+
+def _seen_together(
+    backbone: Backbone, batch: list[tuple[R, UInt8Array | None]]
+) -> list[tuple[R, Float32Array | None]]:
+    squares = [square for _, square in batch if square is not None]
+    vectors = iter(backbone.for_workers().embed(np.stack(squares)) if squares else ())
+    return [(rest, None if square is None else next(vectors)) for rest, square in batch]
+
+
+def seen_by(
+    backbone: Backbone,
+    ids: Sequence[int],
+    read: Callable[[Sequence[int]], list[tuple[int, bytes]]],
+    progress: OnProgress,
+    workers: int | None = None,
+) -> Iterator[Made]:
+    """The embeddings of stored images by their ids, some at a time.
+
+    Args:
+        backbone: is used on all cores.
+        ids: of the images.
+        read: gives some images by their ids; those that are gone may be missing.
+        progress: is told how far it is, once the embeddings before were taken.
+        workers: how many threads; by default as many as there are cores.
+
+    Raises:
+        BackboneError: it cannot be run, or its numbers are not finite.
+    """
+    if not ids:
+        return
+    text = f"Looking with {backbone.name}"
+    if len(ids) <= _FEW:
+        for id_, data in read(ids):
+            yield [(id_, backbone.embed(to_square(data, backbone.size)[None])[0])]
+        progress(Progress(len(ids), len(ids), text))
+        return
+    starts = range(0, len(ids), _READ)
+    images = itertools.chain.from_iterable(read(ids[at : at + _READ]) for at in starts)
+
+    def prepare(pair: tuple[int, bytes]) -> tuple[int, UInt8Array]:
+        return pair[0], to_square(pair[1], backbone.size)
+
+    done = 0
+    with contextlib.closing(embedded(backbone, images, prepare, workers)) as found:
+        while batch := list(itertools.islice(found, _READ)):
+            yield [(id_, vector) for id_, vector in batch if vector is not None]
+            done += len(batch)
+            progress(Progress(done, len(ids), text))

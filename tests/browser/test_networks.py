@@ -1,0 +1,179 @@
+"""The view How it works: the networks that a project could use, compared and changed."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+from playwright.sync_api import Route, expect
+
+from classify_anything import Classifier
+from tests.browser.chromium import frame
+from tests.browser.pages import ProjectPage
+from tests.photos import encoded, photo
+from tests.server import RunningServer, run_server
+from tests.tiny import write_backbone
+
+LITE = "efficientnet-lite0"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what ships with the package is on this machine."""
+    monkeypatch.setenv("CLASSIFY_ANYTHING_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def server(tmp_path: Path, tiny_backbone: Path, cache: None) -> Iterator[RunningServer]:
+    with run_server(tmp_path / "project.db", "--backbone", str(tiny_backbone)) as running:
+        yield running
+
+
+def teach(server: RunningServer, **pictures: bytes) -> None:
+    """Each picture twice, in recordings of their own."""
+    for label, picture in pictures.items():
+        for recording in ("a", "b"):
+            query = {"label": label.replace("_", " "), "recording": f"{label} {recording}"}
+            server.http.post("/api/examples", params=query, content=picture)
+
+
+def test_the_networks_are_asked_for_once_until_the_project_changes(page: ProjectPage) -> None:
+    asked: list[str] = []
+
+    def note(request: object) -> None:
+        if "/api/backbones" in request.url:  # type: ignore[attr-defined]
+            asked.append(request.url)  # type: ignore[attr-defined]
+
+    page.page.on("request", note)
+    page.page.get_by_role("link", name="How it works").click()
+    expect(page.page.locator(f"tr[data-name={LITE}]")).to_be_visible()
+    page.page.wait_for_timeout(500)  # in which hundreds would be asked
+    assert len(asked) == 1
+    with page.page.expect_request("**/api/backbones"):
+        page.page.evaluate(
+            "fetch('/api/classes', {method: 'POST', body: '{}', headers: "
+            "{'Content-Type': 'application/json'}})"
+        )
+    page.page.wait_for_timeout(500)
+    assert len(asked) == 2
+
+
+def test_networks_are_compared_as_a_table_and_a_picture_which_stay(
+    page: ProjectPage, server: RunningServer, tiny_backbone: Path
+) -> None:
+    teach(server, Class_1=encoded(photo("cat")), Class_2=encoded(photo("coffee")))
+    page.page.get_by_role("link", name="How it works").click()
+    rows = page.page.get_by_test_id("network")
+    lite, tiny = (page.page.locator(f"tr[data-name='{one}']") for one in (LITE, tiny_backbone))
+    expect(tiny).to_contain_text("in use")
+    sums = page.page.get_by_test_id("network-sums")
+    expect(sums).to_contain_text("48 numbers. It has no layers with weights")
+    expect(sums).not_to_contain_text("NaN")
+    expect(tiny.locator("td").first).to_have_text("tiny")
+    picture = page.page.get_by_role("img", name="Accuracy and time of each network")
+    expect(picture).to_have_count(0)
+    page.page.get_by_role("button", name="Compare these 2").click()
+    expect(picture.locator("circle")).to_have_count(2, timeout=30_000)
+    for row in (lite, tiny):
+        expect(row.locator("td").nth(1)).to_contain_text("100 %")
+        expect(row.locator("td").nth(2)).to_contain_text("ms")
+    expect(picture).to_contain_text("tiny 100 %")
+    expect(picture).to_contain_text(f"{LITE} 100 %")
+    expect(rows.filter(has_text="100 %")).to_have_count(2)
+    lite.get_by_role("button", name="Use").click()
+    expect(lite).to_contain_text("in use", timeout=20_000)
+    expect(rows.filter(has_text="100 %")).to_have_count(2)
+    expect(rows.filter(has_text="before the last changes")).to_have_count(0)
+    teach(server, Class_1=encoded(photo("rocket")))
+    expect(rows.filter(has_text="100 %")).to_have_count(2)
+    expect(rows.filter(has_text="before the last changes")).to_have_count(2)
+    tiny.get_by_role("button", name="Use").click()
+    expect(tiny).to_contain_text("in use", timeout=20_000)
+
+
+def test_the_browser_looks_with_the_other_network_after_a_change(
+    page: ProjectPage, server: RunningServer, tmp_path: Path
+) -> None:
+    """What the one sees of a thing, the other sees of its negative, in numbers as many."""
+    other = write_backbone(tmp_path / "negative.onnx", name="negative", negative=True)
+    with Image.open(io.BytesIO(frame("coffee"))) as image:
+        opposite = encoded(np.asarray(ImageOps.invert(image.convert("RGB"))))
+    teach(server, Class_1=frame("coffee"), Class_2=opposite)
+    page.page.get_by_test_id("rate").click()
+    page.page.get_by_label("in this browser").check()
+    expect(page.page.locator("#stages").get_by_text("/s ·")).to_have_count(2, timeout=20_000)
+    expect(page.label).to_have_text("Class 1")
+    with page.page.expect_response("**/api/backbone?fingerprint=*", timeout=20_000) as fetched:
+        server.http.post("/api/backbones", json={"names": [str(other)], "use": True})
+    assert fetched.value.ok
+    classes = server.http.get("/api/state").json()["classes"]
+    server.http.patch(f"/api/classes/{classes[0]['id']}", json={"name": "Mug"})
+    server.http.patch(f"/api/classes/{classes[1]['id']}", json={"name": "Its negative"})
+    expect(page.label).to_have_text("Mug")
+
+
+def test_a_browser_that_cannot_learn_what_changed_leaves_it_to_the_program(
+    page: ProjectPage, server: RunningServer
+) -> None:
+    teach(server, Class_1=frame("coffee"), Class_2=encoded(photo("cat")))
+    page.page.get_by_test_id("rate").click()
+    page.page.get_by_label("in this browser").check()
+    expect(page.page.locator("#stages").get_by_text("/s ·")).to_have_count(2, timeout=20_000)
+    asked: list[str] = []
+
+    def refuse(route: Route) -> None:
+        asked.append(route.request.url)
+        error = {"code": "bad_setting", "message": "It cannot be exported."}
+        route.fulfill(
+            status=400, content_type="application/json", body=json.dumps({"error": error})
+        )
+
+    page.page.route("**/api/knowledge", refuse)
+    classes = server.http.get("/api/state").json()["classes"]
+    server.http.patch(f"/api/classes/{classes[0]['id']}", json={"name": "Mug"})
+    expect(page.toast("The program looks again")).to_be_visible(timeout=20_000)
+    expect(page.label).to_have_text("Mug")
+    expect(page.page.get_by_label("in the program")).to_be_checked()
+    assert len(asked) == 4
+    with page.page.expect_response("**/api/state"):
+        page.page.evaluate("fetch('/api/state')")
+    assert len(asked) == 4
+
+
+def test_a_network_that_is_gone_is_told_until_someone_decides(
+    tmp_path: Path, tiny_backbone: Path, open_page: Callable[..., ProjectPage]
+) -> None:
+    other = write_backbone(tmp_path / "gone.onnx", name="gone", grid=2)
+    project = tmp_path / "project.db"
+    with Classifier(project, backbone=tiny_backbone) as clf:
+        clf.add("cat", photo("cat"))
+        clf.change_backbone(other)
+    other.unlink()
+    with run_server(project) as running:
+        page = open_page(running.url)
+        told = page.page.get_by_test_id("connection")
+        expect(told).to_contain_text(f"{LITE} looks for now.")
+        expect(told).to_contain_text("gone.onnx: no such backbone file.")
+        page.page.get_by_role("link", name="How it works").click()
+        row = page.page.locator(f"tr[data-name={LITE}]")
+        row.get_by_role("button", name="Keep it").click()
+        expect(row).to_contain_text("in use")
+        expect(told).to_be_empty()
+    with Classifier(project) as clf:
+        assert (clf.backbone.name, clf.notice) == (LITE, "")
+
+
+def test_a_network_that_sees_more_gets_larger_pictures(
+    tmp_path: Path, open_page: Callable[..., ProjectPage]
+) -> None:
+    large = write_backbone(tmp_path / "large.onnx", size=256)
+    with run_server(tmp_path / "project.db", "--backbone", str(large)) as running:
+        page = open_page(running.url)
+        page.click("Class 1")
+        (example,) = running.http.get("/api/examples").json()["examples"]
+        assert (example["width"], example["height"]) == (256, 256)
