@@ -55,6 +55,10 @@ def test_all_that_is_learnt_is_in_it(taught: Classifier, tmp_path: Path) -> None
     lesson = taught.lesson()
     assert header["examples"]["ids"] == lesson.keys
     assert header["examples"]["class_ids"] == lesson.class_ids
+    assert header["uid"] == taught.uid
+    newest = taught.examples()[0]
+    assert header["examples"]["sha256"][-1] == newest.sha256
+    assert header["examples"]["created_at"][-1] / 1e6 == newest.created_at.timestamp()
     vectors = array(header, numbers, "vectors").reshape(12, -1)
     np.testing.assert_array_equal(vectors, lesson.vectors)
     assert header["head"]["name"] == "ridge"

@@ -14,12 +14,13 @@ def learnt(project: Project) -> Learnt:
         InputError: fewer than two classes have examples.
         SettingError: the head was given to ``Classifier``, and cannot be frozen.
     """
-    lesson, index = project.lesson(), project.index()
+    lesson, examples = project.lesson(), project.examples()[::-1]
     if len(set(lesson.class_ids)) < 2:
         raise InputError("Fewer than two classes have examples: there is nothing to tell apart.")
     backbone = project.backbone
     return Learnt(
         project=project.path.stem,
+        uid=project.uid,
         revision=project.revision,
         backbone={
             "name": backbone.name,
@@ -28,7 +29,7 @@ def learnt(project: Project) -> Learnt:
             "dimension": backbone.dimension,
         },
         classes=project.classes(),
-        index=index,
+        examples=examples,
         vectors=lesson.vectors,
         head=project.freeze(),
         strictness=project.settings.strictness,

@@ -52,7 +52,7 @@ def write_web_export(
     if precision != "fp32":
         progress(Progress(0, None, "Making the network smaller, and teaching it anew"))
         known, graph, notes = _smaller(ask, known, precision)
-    ids = known.index.ids[::-1]
+    ids = [example.id for example in known.examples]
     thumbnails = []
     images = (ask(_image_of(example_id)) for example_id in ids)
     for small in in_parallel(_thumbnail, images, os.cpu_count() or 1):

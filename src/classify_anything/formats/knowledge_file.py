@@ -12,17 +12,17 @@ import json
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 
 from classify_anything._version import __version__
 from classify_anything.heads.frozen import Frozen
-from classify_anything.store import Index
-from classify_anything.types import Class, Float32Array
+from classify_anything.types import Class, Example, Float32Array
 
-MAGIC, VERSION = b"CAKN", 1
+MAGIC, VERSION = b"CAKN", 2
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,12 @@ class Learnt:
 
     Attributes:
         project: its name.
+        uid: of the project; see ``Store.uid``.
         revision: of the project.
         backbone: name, fingerprint, size, dimension.
         classes: in their order.
-        index: the examples, newest first.
-        vectors: float32 [n, d], unit vectors of the examples, oldest first.
+        examples: oldest first.
+        vectors: float32 [n, d], unit vectors of the examples.
         head: the head that decides.
         strictness: see ``Settings``.
         familiar: float32 [m], see ``Knowledge.familiar``.
@@ -43,10 +44,11 @@ class Learnt:
     """
 
     project: str
+    uid: str
     revision: int
     backbone: Mapping[str, Any]
     classes: Sequence[Class]
-    index: Index
+    examples: Sequence[Example]
     vectors: Float32Array
     head: Frozen
     strictness: float
@@ -56,7 +58,7 @@ class Learnt:
 
 def write_knowledge(learnt: Learnt) -> bytes:
     """The file, as bytes."""
-    index, head = learnt.index, learnt.head
+    head = learnt.head
     empty = np.empty(0, np.float32)
     arrays = {
         "vectors": learnt.vectors,
@@ -72,6 +74,7 @@ def write_knowledge(learnt: Learnt) -> bytes:
     header = {
         "version": VERSION,
         "project": learnt.project,
+        "uid": learnt.uid,
         "revision": learnt.revision,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "package": __version__,
@@ -80,11 +83,12 @@ def write_knowledge(learnt: Learnt) -> bytes:
             {"id": item.id, "name": item.name, "color": item.color} for item in learnt.classes
         ],
         "examples": {
-            "ids": index.ids[::-1],
-            "class_ids": index.class_ids[::-1],
-            "recording_ids": index.recording_ids[::-1],
-            "sources": index.sources[::-1],
-            "created_at": index.created_at[::-1],
+            "ids": [one.id for one in learnt.examples],
+            "class_ids": [one.class_id for one in learnt.examples],
+            "recording_ids": [one.recording_id for one in learnt.examples],
+            "sources": [one.source for one in learnt.examples],
+            "created_at": [_microseconds(one.created_at) for one in learnt.examples],
+            "sha256": [one.sha256 for one in learnt.examples],
         },
         "head": {
             "name": head.name,
@@ -102,3 +106,8 @@ def write_knowledge(learnt: Learnt) -> bytes:
     text += b" " * (-len(text) % 4)
     numbers = [np.ascontiguousarray(array, "<f4").tobytes() for array in arrays.values()]
     return MAGIC + struct.pack("<I", len(text)) + text + b"".join(numbers)
+
+
+def _microseconds(time: datetime) -> int:
+    """Since 1970: whole numbers, by which an example is known again to the microsecond."""
+    return (time - _EPOCH) // timedelta(microseconds=1)

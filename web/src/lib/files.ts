@@ -33,6 +33,11 @@ export function isPicture({ name, type }: File): boolean {
   return type.startsWith("image/") || PICTURE.test(name);
 }
 
+/** What systems put among the files, and nobody means. */
+export function isHidden(path: string): boolean {
+  return path.split("/").some((name) => HIDDEN.test(name));
+}
+
 function kindOf({ path, file }: LocalFile): keyof Sorted {
   if (path.includes("/") || ZIP.test(path)) return "collections";
   if (isPicture(file)) return "pictures";

@@ -9,6 +9,7 @@ import { serverExports } from "./server-exports";
 
 export class ServerBackend implements Backend {
   readonly api = rest;
+  readonly privacy = "The pictures stay on the machine this page comes from.";
   readonly views = ["live", "examples", "evaluate", "export", "how"] as const;
   readonly exports = serverExports;
   readonly imageAddress = imageAddress;

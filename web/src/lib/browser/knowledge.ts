@@ -1,4 +1,4 @@
-/** What a project knows, as one file: written by ``formats/knowledge.py``, read here. */
+/** What a project knows, as one file: written by ``formats/knowledge_file.py``, read here. */
 
 export type HeadName = "knn" | "means" | "ridge";
 
@@ -14,12 +14,16 @@ export interface KnownExamples {
   class_ids: number[];
   recording_ids: number[];
   sources: string[];
+  /** Microseconds since 1970. */
   created_at: number[];
+  sha256: string[];
 }
 
 export interface Knowledge {
-  version: 1;
+  version: 2;
   project: string;
+  /** What no other project has. */
+  uid: string;
   revision: number;
   created_at: string;
   package: string;
@@ -55,7 +59,7 @@ type Header = Omit<Knowledge, Arrays> & {
 };
 
 const MAGIC = "CAKN";
-const VERSION = 1;
+const VERSION = 2;
 
 /** Throws an Error with one line that a person understands. */
 export function parseKnowledge(file: ArrayBuffer): Knowledge {
