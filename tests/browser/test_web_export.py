@@ -162,8 +162,12 @@ def test_a_frozen_page_only_answers(
 
 def test_inside_another_page_it_tells_each_answer(watching: Browser, host: StaticHost) -> None:
     page = context(watching).new_page()
+    page.add_init_script("""
+      document.addEventListener("ready", () => { window.isReady = true; });
+    """)
     page.goto(f"{host.url}embed.html")
     expect(page.locator("#said")).to_have_text("coffee", timeout=30_000)
+    assert page.evaluate("window.isReady") is True
     page.evaluate(
         "document.addEventListener('prediction', ({ detail }) => { window.last = detail; })"
     )
@@ -175,9 +179,32 @@ def test_inside_another_page_it_tells_each_answer(watching: Browser, host: Stati
     page.context.close()
 
 
+def test_inside_another_page_none_of_these_is_null(
+    watching: Browser, clf: Classifier, tmp_path: Path
+) -> None:
+    for name in ("cat", "retina"):
+        for shift in range(6):
+            clf.add(name, photo(name)[shift * 9 :], recording=f"{name} {shift % 2}")
+    clf.configure(strictness=0.5)
+    with hosted(clf.export(tmp_path / "page", "web", embed=True)) as host:
+        page = context(watching).new_page()
+        page.goto(f"{host.url}embed.html")
+        expect(page.locator("#said")).to_have_text("none of these", timeout=30_000)
+        page.evaluate("""
+          document.addEventListener("prediction", ({ detail }) => { window.last = detail; });
+        """)
+        page.wait_for_function("window.last")
+        assert page.evaluate("window.last.label") is None
+        assert page.evaluate("window.last.probability") == 0
+        page.context.close()
+
+
 @pytest.mark.parametrize(
     ("script", "text"),
     [
+        ("delete window.DecompressionStream", "too old to look at pictures by itself"),
+        ("delete window.OffscreenCanvas", "too old to look at pictures by itself"),
+        ("Object.defineProperty(window, 'isSecureContext', { value: false })", "with https"),
         ("WebAssembly.validate = () => false", "no WebAssembly SIMD"),
         ("Object.defineProperty(window, 'indexedDB', { value: undefined })", "keeps nothing"),
     ],
@@ -204,16 +231,66 @@ def test_a_full_browser_says_so_and_changes_nothing(
     assert page.count("cat") == 12
 
 
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("knowledge.bin.gz", "knowledge.bin could not be loaded: error 404"),
+        ("assets/engine.worker-*.js", "The part that looks at pictures has stopped"),
+    ],
+)
 def test_a_file_that_is_missing_is_named(
-    watching: Browser, taught: Classifier, tmp_path: Path
+    watching: Browser, taught: Classifier, tmp_path: Path, file: str, text: str
 ) -> None:
     folder = taught.export(tmp_path / "page", "web")
-    (folder / "knowledge.bin.gz").unlink()
+    for missing in folder.glob(file):
+        missing.unlink()
     with hosted(folder) as host:
         page = context(watching).new_page()
         page.goto(host.url)
-        expect(page.get_by_text("knowledge.bin could not be loaded: error 404")).to_be_visible()
+        expect(page.get_by_text(text)).to_be_visible(timeout=10_000)
         page.context.close()
+
+
+def test_the_page_says_that_no_picture_leaves_the_device(
+    watching: Browser, host: StaticHost, server: RunningServer
+) -> None:
+    for url, text in (
+        (host.url, "The pictures never leave this device."),
+        (server.url, "The pictures stay on the machine this page comes from."),
+    ):
+        page = context(watching).new_page()
+        # As long as nobody has answered the browser's question.
+        page.add_init_script("navigator.mediaDevices.getUserMedia = () => new Promise(() => {})")
+        page.goto(url)
+        expect(page.get_by_text("May this page use the camera?")).to_be_visible()
+        expect(page.get_by_test_id("stage").get_by_text(text)).to_be_visible()
+        page.get_by_role("button", name="More", exact=True).click()
+        expect(page.get_by_role("banner").get_by_text(text)).to_be_visible()
+        page.context.close()
+
+
+def test_on_a_phone_a_finger_teaches_it(watching: Browser, host: StaticHost) -> None:
+    phone = watching.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    page = ProjectPage(phone, host.url)
+    page.wait_until_live()
+    assert page.page.evaluate("document.documentElement.scrollWidth") == 390
+    button = page.hold_button("cat")
+    button.tap()
+    expect(page.card("cat").get_by_test_id("class-count")).to_have_text("13")
+    box = button.bounding_box()
+    assert box is not None
+    assert box["height"] >= 44
+    page.dismiss()
+    session = phone.new_cdp_session(page.page)
+    touch = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    session.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [touch]})
+    page.page.wait_for_timeout(600)
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    assert page.wait_until_added("cat", before=13) >= 15
+    assert page.faults == []
+    phone.close()
 
 
 def test_from_a_file_the_page_says_what_to_do(

@@ -146,6 +146,25 @@ def test_two_tabs_are_one(watching: Browser, host: StaticHost) -> None:
     browser_context.close()
 
 
+def test_a_picture_that_the_browser_has_lost_is_told(visit: Visit, host: StaticHost) -> None:
+    page = visit(host.url)
+    page.click("cat")
+    page.click("retina")
+    page.page.evaluate("""async () => {
+      const [{ name }] = await indexedDB.databases();
+      const request = indexedDB.open(name);
+      await new Promise((resolve) => { request.onsuccess = resolve; });
+      const transaction = request.result.transaction("pictures", "readwrite");
+      const store = transaction.objectStore("pictures");
+      store.getAllKeys().onsuccess = ({ target }) => store.delete(target.result[0]);
+      await new Promise((resolve) => { transaction.oncomplete = resolve; });
+    }""")
+    page.page.reload()
+    expect(page.toast("This browser has lost 1 of the pictures")).to_be_visible(timeout=20_000)
+    page.wait_until_live()
+    assert (page.count("cat"), page.count("retina")) == (12, 13)
+
+
 def test_a_cancelled_import_leaves_nothing(visit: Visit, host: StaticHost, tmp_path: Path) -> None:
     page = visit(host.url)
     folder = tmp_path / "many"

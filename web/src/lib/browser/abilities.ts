@@ -15,6 +15,6 @@ export function checkAbilities(learns: boolean): void {
     throw new Error(`This browser is too old to look at pictures by itself: it has no ${lacking[0]}. Update it.`);
   }
   if (learns && !globalThis.isSecureContext) {
-    throw new Error("This address must begin with https (or be localhost): else the browser allows neither camera nor memory.");
+    throw new Error("This page needs an address that begins with https (or localhost): else the browser allows neither camera nor memory.");
   }
 }
