@@ -17,6 +17,7 @@ import pytest
 from classify_anything import Classifier
 from classify_anything.errors import InputError, OutputError, SettingError
 from classify_anything.formats import probe_picture
+from classify_anything.images import to_square
 from tests.convolutions import write_convolutions
 from tests.photos import photo
 
@@ -87,7 +88,7 @@ def test_there_is_a_small_picture_of_each_example(taught: Classifier, tmp_path: 
     assert 4 + 4 * count + sum(lengths) == len(data)
     start = 4 + 4 * count
     for length in lengths:
-        assert data[start : start + 2] == b"\xff\xd8"
+        assert data[start + 8 : start + 12] == b"WEBP"
         start += length
 
 
@@ -163,6 +164,7 @@ def test_a_smaller_network_is_taught_anew(tmp_path: Path, precision: str) -> Non
                 clf.add(name, photo(name)[9 * shift :], recording=f"{name} {shift % 2}")
         plain = clf.export(tmp_path / "plain", "web")
         small = clf.export(tmp_path / "small", "web", precision=precision)
+        images = [clf.image(example.id)[0] for example in clf.examples()[::-1]]
     header, numbers = knowledge(small)
     graph = gzip.decompress((small / "backbone.onnx.gz").read_bytes())
     size = header["backbone"]["size"]
@@ -171,6 +173,16 @@ def test_a_smaller_network_is_taught_anew(tmp_path: Path, precision: str) -> Non
     np.testing.assert_allclose(array(header, numbers, "probe"), found[0], atol=1e-5)
     former, _ = knowledge(plain)
     assert header["backbone"]["fingerprint"] != former["backbone"]["fingerprint"]
+    if precision == "int8":
+        levels = header["arrays"]["levels"]
+        data = gzip.decompress((small / "knowledge.bin.gz").read_bytes())
+        (length,) = struct.unpack_from("<I", data, 4)
+        found = np.frombuffer(data, np.int8, levels["length"], 8 + length + 4 * levels["start"])
+        found = found.reshape(12, -1).astype(float)
+        found /= np.linalg.norm(found, axis=1, keepdims=True)
+        pictures = np.stack([to_square(image, size) for image in images])
+        similar = (found * session.run(["embedding"], {"image": pictures})[0]).sum(axis=1)
+        assert similar.min() > 0.9995
     weight = len(gzip.decompress((plain / "backbone.onnx.gz").read_bytes()))
     assert len(graph) < weight
 

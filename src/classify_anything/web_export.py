@@ -13,18 +13,21 @@ from typing import Any
 from classify_anything.formats import Learnt, new_file, new_folder, probe_picture, write_web
 from classify_anything.formats.onnx_file import to_bytes
 from classify_anything.formats.onnx_metadata import Precision
-from classify_anything.images import thumbnail
+from classify_anything.images import tiny
 from classify_anything.learnt import learnt
 from classify_anything.parallel import in_parallel
 from classify_anything.project import Ask, Project
 from classify_anything.reduction import reduced
 from classify_anything.types import Progress
 
-THUMBNAIL_SIZE = 112
-"""Pixels; a thousand examples are about 3 MB of them."""
+_THUMBNAIL = (112, 72, 2)
+"""Pixels, quality and effort; a thousand examples are about 1.8 MB of them."""
 
-THUMBNAIL_BYTES = 3000
+THUMBNAIL_BYTES = 1800
 """About so many each."""
+
+_SMALL_THUMBNAIL = (80, 50, 3)
+"""Where the page is to be small, 0.7 MB."""
 
 
 def write_web_export(
@@ -55,7 +58,8 @@ def write_web_export(
     ids = [example.id for example in known.examples]
     thumbnails = []
     images = (ask(_image_of(example_id)) for example_id in ids)
-    for small in in_parallel(_thumbnail, images, os.cpu_count() or 1):
+    form = _SMALL_THUMBNAIL if known.coarse else _THUMBNAIL
+    for small in in_parallel(lambda image: tiny(image, *form), images, os.cpu_count() or 1):
         thumbnails.append(small)
         progress(Progress(len(thumbnails), len(ids), "Making small pictures"))
 
@@ -96,12 +100,9 @@ def _smaller(
         head=small.taught.freeze(),
         familiar=small.taught.familiar(),
         probe=probe,
+        coarse=precision == "int8",
     )
     return smaller, to_bytes(small.graph), (f"{precision}: {small.note}",)
-
-
-def _thumbnail(image: bytes) -> bytes:
-    return thumbnail(image, THUMBNAIL_SIZE)
 
 
 def _image_of(example_id: int) -> Callable[[Any], bytes]:

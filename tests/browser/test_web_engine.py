@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gzip
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,10 +96,31 @@ def test_the_default_network_says_the_same_in_the_browser(
         labels = clf.labels
         folder = clf.export(tmp_path / "page", "web", precision=precision)
     with hosted(folder, ISOLATING) as host:
-        said = ask(visit(host.url).page, pictures)
+        page = visit(host.url).page
+        sent = [(path, size) for path, size in host.sent if path != "/sw.js"]
+        said = ask(page, pictures)
+    assert first_visit(folder, sent, precision) < {"fp32": 25e6, "int8": 9e6}[precision]
     for answer, wanted in zip(said["answers"], expected, strict=True):
         if precision == "fp32":
             compare(answer, wanted, labels)
         elif wanted.probability == 1:
             assert answer["label"] == wanted.label
     assert [wanted.probability for wanted in expected].count(1) >= 5
+
+
+PER_EXAMPLE = {"fp32": 6600, "int8": 1850}
+"""Bytes of an embedding and a small picture, measured on a project with 1,000 examples."""
+
+
+def first_visit(folder: Path, sent: Sequence[tuple[str, int]], precision: str) -> float:
+    """The bytes of a visit, were there 1,000 examples, and text sent as hosts do: gzipped."""
+    total = 1000 * PER_EXAMPLE[precision]
+    of_examples = 0
+    for name, size in sent:
+        path = folder / (name.lstrip("/") or "index.html")
+        if path.name in ("knowledge.bin.gz", "thumbnails.bin"):
+            of_examples += size
+        else:
+            total += size if path.suffix == ".gz" else len(gzip.compress(path.read_bytes()))
+    assert of_examples < 15 * PER_EXAMPLE[precision] + 15_000
+    return total

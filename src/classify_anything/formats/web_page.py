@@ -76,7 +76,7 @@ def write_web(
         folder: it exists, and is empty.
         learnt: what the page knows.
         backbone: the ONNX graph: ``image`` uint8 [n, size, size, 3] → ``embedding`` float32 [n, d].
-        thumbnails: a JPEG of each example, oldest first.
+        thumbnails: a WebP of each example, oldest first.
         frozen: whether the page only answers, and does not learn.
         embed: whether the element for other pages comes with it.
 
