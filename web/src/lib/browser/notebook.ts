@@ -115,7 +115,7 @@ export class Notebook {
     const kept = await this.#shelf?.state();
     if (!kept) return;
     if (kept.made !== this.#made && kept.exportedAt > this.#knowledge.created_at) {
-      throw new ApiError("conflict", "A newer form of this page is open in another tab. Load this page again.");
+      throw new ApiError("conflict", "A newer form of this page was opened meanwhile. Load this page again.");
     }
     const before = this.project.now;
     await this.#adopt(kept);
