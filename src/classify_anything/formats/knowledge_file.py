@@ -17,9 +17,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from classify_anything._version import __version__
+from classify_anything.formats.levels import to_levels
 from classify_anything.heads.frozen import Frozen
 from classify_anything.types import Class, Example, Float32Array
 
@@ -43,8 +43,7 @@ class Learnt:
         strictness: see ``Settings``.
         familiar: float32 [m], see ``Knowledge.familiar``.
         probe: float32 [d], the embedding of ``probe_picture``.
-        coarse: whether the vectors are written in 8 bits: a quarter of the bytes, and similarities
-            within about 0.002.
+        coarse: whether the vectors are written in 8 bits; see ``levels.py``.
     """
 
     project: str
@@ -76,7 +75,7 @@ def write_knowledge(learnt: Learnt) -> bytes:
     for name, array in arrays.items():
         places[name] = {"start": start, "length": array.size}
         start += array.size
-    levels = _levels(learnt.vectors) if learnt.coarse else np.empty(0, np.int8)
+    levels = to_levels(learnt.vectors) if learnt.coarse else np.empty(0, np.int8)
     places["levels"] = {"start": start, "length": levels.size}
     header = {
         "version": VERSION,
@@ -113,13 +112,6 @@ def write_knowledge(learnt: Learnt) -> bytes:
     text += b" " * (-len(text) % 4)
     numbers = [np.ascontiguousarray(array, "<f4").tobytes() for array in arrays.values()]
     return MAGIC + struct.pack("<I", len(text)) + text + b"".join(numbers) + levels.tobytes()
-
-
-def _levels(vectors: Float32Array) -> npt.NDArray[np.int8]:
-    """Each vector in 127 steps of its largest number: int8 [n, d]."""
-    largest = np.maximum(np.abs(vectors).max(axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    levels: npt.NDArray[np.int8] = np.round(vectors / largest * 127).astype(np.int8)
-    return levels
 
 
 def _microseconds(time: datetime) -> int:
