@@ -46,6 +46,7 @@ bench: .venv/developing
 	$(BIN)/python -m benchmarks.heads
 	$(BIN)/python -m benchmarks.backbones
 	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m benchmarks.web_export
 	$(PIP_INSTALL) --group bench
 	$(BIN)/python -m benchmarks.neighbours
 	$(BIN)/python -m benchmarks.against_tfjs

@@ -6,7 +6,8 @@ threads, and on WebGL. Ours is the page before its real server. They take turns 
 
     .venv/bin/python -m benchmarks.against_tfjs --rounds 3 --seconds 10
 
-With ``--web FOLDER`` a page that was exported as files takes part as well.
+The page that needs no server takes part as well, exported of the same project in fp32 and int8, on
+a host that isolates it, so that it may use several threads, and on one that does not.
 
 A frame's latency begins, for theirs, when the page takes it from the video, and ends when the
 answer stands in the page's document. Ours begins earlier, at the frame's own time stamp, so the
@@ -36,6 +37,7 @@ from tests.static_host import ISOLATING, hosted
 
 from benchmarks.projects import write_project
 from benchmarks.report import percentiles, publish, table
+from classify_anything import Classifier
 
 PAGE = Path(__file__).with_suffix(".html")
 BUILD = Path(__file__).parent.parent / "build" / "against_tfjs"
@@ -48,8 +50,9 @@ SOFTWARE_WEBGL = "--enable-unsafe-swiftshader"
 """Without a GPU, Chromium draws WebGL on the processor only when it is asked to."""
 
 OURS = "ours"
-WEB = {"web export, isolated": ISOLATING, "web export, one thread": {}}
-"""A host that isolates a page lets it use several threads."""
+PRECISIONS = ("fp32", "int8")
+HOSTS = {"isolated": ISOLATING, "one thread": {}}
+WEB, THEIRS = "web export", "TF.js wasm"
 
 BEGUN = """() => window.pipelineFailed || performance.getEntriesByName("frame").length >= 5"""
 
@@ -118,6 +121,15 @@ def install() -> Path:
     return BUILD
 
 
+def write_pages(project: Path, folder: Path) -> dict[str, Path]:
+    """The page that needs no server, by the precision of its network."""
+    with Classifier(project) as clf:
+        return {
+            precision: clf.export(folder / f"page-{precision}", "web", precision=precision)
+            for precision in PRECISIONS
+        }
+
+
 @contextlib.contextmanager
 def chromium(playwright: Playwright, clip: Path) -> Iterator[Browser]:
     flags = [*camera_flags(clip), SOFTWARE_WEBGL]
@@ -161,11 +173,33 @@ def report(contenders: list[Contender], examples: int) -> None:
         rows.append((one.name, rate, latency["p50"], latency["p95"], *told))
     head = ("", "predictions/s", "p50 ms", "p95 ms", "ours: predictions", "ours: latency")
     found = {one.name: one.results() for one in contenders}
+    web = web_ratios(found)
     publish(
         "against_tfjs",
-        {"examples": examples, "contenders": found, "ours_to_theirs": ratios(contenders)},
-        table(head, rows),
+        {
+            "examples": examples,
+            "contenders": found,
+            "ours_to_theirs": ratios(contenders),
+            "web_to_theirs": web,
+        },
+        "\n\n".join(
+            (
+                table(head, rows),
+                table(("predictions/s", "times"), ((name, f"{web[name]}×") for name in web)),
+            )
+        ),
     )
+
+
+def web_ratios(found: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """How many times the predictions/s each exported page has of TF.js on WebAssembly."""
+    rates = {name: one.get("predictions_per_second") for name, one in found.items()}
+    return {
+        f"{name} / {other}": round(rate / theirs, 2)
+        for name, rate in rates.items()
+        for other, theirs in rates.items()
+        if name.startswith(WEB) and other.startswith(THEIRS) and rate and theirs
+    }
 
 
 def main() -> None:
@@ -174,27 +208,26 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--settle", type=float, default=3, help="seconds before each measurement")
     parser.add_argument("--examples", type=int, default=300)
-    parser.add_argument("--web", type=Path, help="a page exported as a folder, as a further row")
     options = parser.parse_args()
     cores = os.cpu_count() or 1
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         clip = write_clip(folder / "clip.mjpeg", list(PHOTOS), 2)
-        server = stack.enter_context(
-            run_server(write_project(folder / "project.db", options.examples))
-        )
+        project = write_project(folder / "project.db", options.examples)
+        pages = write_pages(project, folder)
+        server = stack.enter_context(run_server(project))
         theirs = stack.enter_context(hosted(install(), ISOLATING)).url
         asked = f"{theirs}?examples={options.examples}&backend="
         contenders = [
             Contender(OURS, f"{server.url}?measure"),
-            Contender("TF.js wasm, its own threads", f"{asked}wasm"),
-            Contender(f"TF.js wasm, {cores} threads", f"{asked}wasm&threads={cores}"),
+            Contender(f"{THEIRS}, its own threads", f"{asked}wasm"),
+            Contender(f"{THEIRS}, {cores} threads", f"{asked}wasm&threads={cores}"),
             Contender("TF.js WebGL", f"{asked}webgl"),
         ]
-        if options.web:
-            for place, (name, headers) in enumerate(WEB.items(), 1):
-                host = stack.enter_context(hosted(options.web, headers))
-                contenders.insert(place, Contender(name, f"{host.url}?measure"))
+        for precision, page in pages.items():
+            for name, headers in HOSTS.items():
+                host = stack.enter_context(hosted(page, headers))
+                contenders.append(Contender(f"{WEB} {precision}, {name}", f"{host.url}?measure"))
         browser = stack.enter_context(chromium(stack.enter_context(sync_playwright()), clip))
         for _ in range(options.rounds):
             for one in contenders:

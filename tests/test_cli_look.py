@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from classify_anything import Classifier
+from classify_anything import Classifier, load_export
 from tests.command import SHADES, objects, run, run_on_terminal, taught
+from tests.convolutions import write_convolutions
 from tests.files import write_tree
-from tests.photos import plain
+from tests.photos import photo, plain
 
 
 @pytest.fixture
@@ -143,3 +144,42 @@ def test_an_evaluation_tells_how_often_it_is_right(project: Path, tmp_path: Path
     refused = run("evaluate", "--head", "svm")
     assert refused.returncode == 1
     assert "No head named 'svm'" in refused.stderr
+
+
+def test_what_was_checked_and_what_a_smaller_network_costs_is_told(tmp_path: Path) -> None:
+    backbone = write_convolutions(tmp_path / "c.onnx")
+    desk = tmp_path / "desk.db"
+    with Classifier(desk, backbone=backbone) as clf:
+        for label, name in (("mug", "coffee"), ("pet", "cat")):
+            clf.add_many([(label, photo(name)[9 * n :]) for n in range(3)])
+    given = ["-p", str(desk), "--backbone", str(backbone)]
+    whole = run("export", "desk.onnx", *given, "--any-size", "--smoothing", "0", cwd=tmp_path)
+    assert whole.stderr == ""
+    first, second = whole.stdout.splitlines()
+    assert first == "What 6 examples have taught is in desk.onnx"
+    assert second.startswith("Checked on all 6 examples: the same labels, and probabilities within")
+    facts = load_export(tmp_path / "desk.onnx").facts
+    assert (facts.any_size, facts.smoothing, facts.precision) == (True, 0, "fp32")
+    small = run("export", "small", *given, "--format", "web", "--precision", "int8", cwd=tmp_path)
+    assert small.stdout.splitlines()[2] == "int8: 100.0% right, where the project is 100.0% right."
+    page = run("export", "page.zip", *given, "--format", "web", "--frozen", "--embed", cwd=tmp_path)
+    assert page.returncode == 0
+    with zipfile.ZipFile(tmp_path / "page.zip") as archive:
+        assert "embed.js" in archive.namelist()
+        assert "&quot;frozen&quot;: true" in archive.read("index.html").decode()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("x.onnx", "--frozen"), "The format onnx has no option frozen."),
+        (("x", "--format", "web", "--any-size"), "The format web has no option any-size."),
+        (("x.zip", "--smoothing", "10"), "The format zip has no option smoothing."),
+    ],
+)
+def test_an_option_of_another_form_is_refused(
+    project: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    refused = run("export", *arguments, cwd=tmp_path)
+    assert (refused.returncode, refused.stderr) == (1, f"Error: {message}\n")
+    assert not list(tmp_path.glob("x*"))

@@ -7,6 +7,7 @@ import resource
 import shutil
 import signal
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ from classify_anything.formats.onnx_metadata import VERSION
 from classify_anything.heads import Head
 from classify_anything.images import to_square
 from tests.convolutions import write_convolutions
-from tests.photos import PHOTOS, encoded, photo, plain
+from tests.photos import PHOTOS, photo, plain
 from tests.test_docs import blocks, page
 from tests.tiny import DIMENSION, SIZE, write_backbone
 
@@ -241,6 +242,7 @@ def test_it_says_what_it_is(clf: Classifier, tmp_path: Path) -> None:
     teach(clf)
     clf.edit_class("Mug", color=7)
     clf.configure(head="means", strictness=0.25)
+    before = datetime.now(UTC).replace(microsecond=0)
     path = clf.export(tmp_path / "desk.onnx", "onnx")
     texts = metadata(path)
     assert json.loads(texts["labels"]) == LABELS == [item.name for item in clf.classes()]
@@ -257,6 +259,12 @@ def test_it_says_what_it_is(clf: Classifier, tmp_path: Path) -> None:
     facts = load_export(path).facts
     assert facts.classes == tuple(clf.classes())
     assert (facts.strictness, facts.smoothing, facts.accuracy) == (0.25, 80, None)
+    made = datetime.fromisoformat(facts.created_at)
+    assert before <= made <= datetime.now(UTC)
+    calm = clf.export(tmp_path / "calm.onnx", "onnx", smoothing=250)
+    assert json.loads(metadata(calm)["smoothing"]) == {"milliseconds": 250}
+    with pytest.raises(SettingError, match="Smoothing is from 0 to 500 milliseconds, not 501"):
+        clf.export(tmp_path / "x.onnx", "onnx", smoothing=501)
     assert all(f"`{name}`" in page("docs/exports.md") for name in texts)
 
 
@@ -289,12 +297,22 @@ def test_the_program_in_the_docs_runs_it(
             clf.add(label, view)
     clf.configure(head="knn")
     clf.export(tmp_path / "desk.onnx", "onnx", any_size=True)
-    (tmp_path / "what.jpg").write_bytes(encoded(photo("cat")[20:-30]))
     monkeypatch.chdir(tmp_path)
     (program,) = [one for one in blocks(page("docs/exports.md"), "python") if "onnxruntime" in one]
-    assert len(program.splitlines()) <= 12
+    assert len(program.splitlines()) <= 14
+    # A telephone keeps a picture as the sensor saw it, and beside it how to turn it.
+    seen, turn = Image.fromarray(photo("cat")[20:-30]), Image.Exif()
+    turn[0x0112] = 6
+    seen.transpose(Image.Transpose.ROTATE_90).save("what.jpg", exif=turn)
     exec(compile(program, "docs/exports.md", "exec"), {})
     assert capsys.readouterr().out.split()[0] == "cat"
+    similarity = run(tmp_path / "desk.onnx", np.asarray(seen)[None])["similarity"][0]
+    told = []
+    for threshold in (None, 0.0, float(similarity) - 0.01, float(similarity) + 0.01):
+        changed(tmp_path / "desk.onnx", tmp_path / "desk.onnx", threshold=json.dumps(threshold))
+        exec(compile(program, "docs/exports.md", "exec"), {})
+        told.append(capsys.readouterr().out.strip())
+    assert told == ["cat", "cat" if similarity > 0 else "none of these", "cat", "none of these"]
 
 
 def test_an_export_is_a_backbone_too(clf: Classifier, tmp_path: Path) -> None:
@@ -408,7 +426,7 @@ def test_nothing_is_replaced_unasked(clf: Classifier, tmp_path: Path) -> None:
     for name in ("kept.onnx", "folder"):
         with pytest.raises(OutputError, match=f"{name}: is there already"):
             clf.export(tmp_path / name, "onnx")
-    with pytest.raises(OutputError, match="folder: Is a directory"):
+    with pytest.raises(OutputError, match="folder: is a folder"):
         clf.export(tmp_path / "folder", "onnx", overwrite=True)
     with pytest.raises(OutputError, match="is the project itself"):
         clf.export(clf.path, "onnx", overwrite=True)

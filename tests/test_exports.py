@@ -276,7 +276,7 @@ def test_an_export_that_fails_leaves_nothing(clf: Classifier, tmp_path: Path) ->
     assert list(target.parent.iterdir()) == []
 
 
-@pytest.mark.parametrize("form", ["zip", "folder", "tfjs-knn"])
+@pytest.mark.parametrize("form", ["zip", "folder", "tfjs-knn", "web"])
 def test_a_full_disk_leaves_nothing(clf: Classifier, tmp_path: Path, form: Any) -> None:
     teach(clf)
     target = tmp_path / "out" / "desk"
@@ -304,7 +304,8 @@ clf.add("Mug", sys.argv[3])
 if os.getuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
-for form in ("zip", "folder", "tfjs-knn"):
+clf.add("Cup", sys.argv[5])
+for form in ("zip", "folder", "tfjs-knn", "onnx", "web"):
     try:
         clf.export(sys.argv[4], form)
     except OutputError as error:
@@ -314,16 +315,17 @@ for form in ("zip", "folder", "tfjs-knn"):
 
 def test_a_folder_that_may_not_be_written_is_named(tiny_backbone: Path) -> None:
     with tempfile.TemporaryDirectory() as name:
-        home = write_tree(Path(name), {"1.png": plain("red")})
+        home = write_tree(Path(name), {"1.png": plain("red"), "2.png": plain("blue")})
         (home / "closed").mkdir()
         home.chmod(0o777)
         (home / "closed").chmod(0o555)
         backbone = shutil.copy(tiny_backbone, home)
         target = home / "closed" / "desk"
-        inputs = [str(home / "project.db"), backbone, str(home / "1.png"), str(target)]
+        pictures = [str(home / name) for name in ("1.png", "2.png")]
+        inputs = [str(home / "project.db"), backbone, pictures[0], str(target), pictures[1]]
         done = subprocess.run(
             [sys.executable, "-c", _AS_NOBODY, *inputs], capture_output=True, text=True, timeout=60
         )
-        assert done.stdout.splitlines() == [f"{target}: Permission denied."] * 3, done.stderr
+        assert done.stdout.splitlines() == [f"{target}: Permission denied."] * 5, done.stderr
         assert list((home / "closed").iterdir()) == []
         (home / "closed").chmod(0o755)

@@ -33,7 +33,7 @@ def served(export: Path) -> Iterator[RunningServer]:
 
 @pytest.fixture
 def frozen(taught: Classifier, tmp_path: Path) -> Iterator[RunningServer]:
-    with served(taught.export(tmp_path / "desk.onnx", "onnx")) as running:
+    with served(taught.export(tmp_path / "desk.onnx", "onnx", smoothing=120)) as running:
         yield running
 
 
@@ -45,6 +45,7 @@ def test_the_page_and_its_state_are_those_of_the_project(
     assert state["frozen"] is True
     assert state["project"] == taught.path.stem
     assert state["backbone"] == "tiny"
+    assert state["smoothing"] == 120
     assert [(item["id"], item["name"]) for item in state["classes"]] == list(taught.labels.items())
     assert frozen.http.get("/healthz").json()["status"] == "ok"
 

@@ -42,7 +42,7 @@ def test_an_export_agrees_with_its_project(taught: Classifier, tmp_path: Path) -
     exported = load_export(taught.export(tmp_path / "desk.onnx", "onnx"))
     found = verify(exported, lambda ask: ask(taught))
     assert found.agrees
-    assert found.compared == 12
+    assert (found.pictures, found.decided) == (12, 12)
     assert found.different == ()
     assert found.probabilities < 1e-4
     assert found.embedding < 1e-5

@@ -137,6 +137,16 @@ def test_an_older_export_is_replaced_and_nothing_else(taught: Classifier, tmp_pa
     with pytest.raises(OutputError, match="not an export"):
         taught.export(tmp_path / "mine", "web", overwrite=True)
     assert (tmp_path / "mine" / "diary.txt").read_text() == "mine"
+    (tmp_path / "letter").write_text("dear")
+    steps: list[object] = []
+    for overwrite, message in ((False, "is there already"), (True, "not an export")):
+        with pytest.raises(OutputError, match=f"letter: {message}|letter: is there already, and"):
+            taught.export(tmp_path / "letter", "web", overwrite=overwrite, progress=steps.append)
+    (tmp_path / "page.zip").mkdir()
+    with pytest.raises(OutputError, match=r"page\.zip: is a folder"):
+        taught.export(tmp_path / "page.zip", "web", overwrite=True, progress=steps.append)
+    assert steps == [], "the path comes first, before any work"
+    assert (tmp_path / "letter").read_text() == "dear"
 
 
 def test_the_same_project_gives_the_same_page(taught: Classifier, tmp_path: Path) -> None:
@@ -150,7 +160,7 @@ def test_there_must_be_something_to_tell_apart(clf: Classifier, tmp_path: Path) 
     for label in (None, "cat"):
         if label:
             clf.add(label, photo("cat"))
-        with pytest.raises(InputError, match="Fewer than two classes"):
+        with pytest.raises(InputError, match="examples of two classes"):
             clf.export(tmp_path / "page", "web")
     assert not (tmp_path / "page").exists()
 

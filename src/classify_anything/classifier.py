@@ -18,6 +18,7 @@ from classify_anything.errors import ImageError, NotAProjectError
 from classify_anything.evaluation import Evaluation, best_head, evaluate, make_head
 from classify_anything.exporting import (
     ExportFormat,
+    Options,
     Precision,
     check_options,
     write_export,
@@ -35,6 +36,7 @@ from classify_anything.judging import judge_folder
 from classify_anything.parallel import in_parallel, one_blas_thread
 from classify_anything.project import Project
 from classify_anything.reembedding import Compared, judged, reembed
+from classify_anything.settings import USUAL_SMOOTHING_MS
 from classify_anything.store import NewExample
 from classify_anything.types import (
     Example,
@@ -207,7 +209,7 @@ class Classifier(Project):
 
     def _named(self, head: str | None) -> tuple[str, Head]:
         """A new head of that name; by default one of the kind that decides now."""
-        return (self.head_name, self.unlearnt()) if head is None else (head, make_head(head))
+        return (self.head_name, self._knowledge.unlearnt()) if head is None else (head, make_head(head))
 
     def _shown(self, prediction: Prediction) -> Prediction:
         """With what a notebook needs to show its pictures."""
@@ -373,6 +375,7 @@ class Classifier(Project):
         overwrite: bool = False,
         precision: Precision = "fp32",
         any_size: bool = False,
+        smoothing: int = USUAL_SMOOTHING_MS,
         frozen: bool = False,
         embed: bool = False,
         progress: OnProgress | None = None,
@@ -384,12 +387,14 @@ class Classifier(Project):
             format: "zip" or "folder": the original images in a folder per class, with a list of all
                 that is known of them, from which ``import_dataset`` makes the same project again.
                 "onnx": one file that takes pictures and gives probabilities, for other programs and
-                for ``load_export``. It is checked first against this object.
+                for ``load_export``.
                 "web": a page that needs no server, as a folder or, if the path ends so, a .zip.
+                These two are compared with this object first.
                 "tfjs-knn": the embeddings, as people keep those of TF.js's k-NN.
             overwrite: whether an older export at ``path`` is replaced.
-            precision: of "onnx": of the network, "fp32", "fp16" or "int8".
+            precision: of "onnx" and "web": of the network, "fp32", "fp16" or "int8".
             any_size: of "onnx": whether the file takes pictures of any size, and cuts them itself.
+            smoothing: of "onnx": milliseconds in which an answer settles where the file is served.
             frozen: of "web", whether the page only answers, and does not learn.
             embed: of "web", whether the element for other pages comes with it.
             progress: is told how far it is.
@@ -398,20 +403,19 @@ class Classifier(Project):
             InputError: of "onnx" and "web": fewer than two classes have examples.
             OutputError: it cannot be written, or something is there already.
             SettingError: there is no such format, or it has no such option.
-            ExportDiffersError: the ONNX file would not decide as this object does.
+            ExportDiffersError: the ONNX file or the page would not decide as this object does.
         """
-        check_options(format, precision=precision, any_size=any_size, frozen=frozen, embed=embed)
-        return write_export(
-            lambda ask: ask(self),
-            Path(path),
-            format,
-            overwrite=overwrite,
+        options = Options(
             precision=precision,
             any_size=any_size,
+            smoothing=smoothing,
             frozen=frozen,
             embed=embed,
+            overwrite=overwrite,
             progress=progress or (lambda _: None),
-        ).path
+        )
+        check_options(format, options)
+        return write_export(lambda ask: ask(self), Path(path), format, options).path
 
 
 def _workers() -> int:

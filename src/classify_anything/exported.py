@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
+import numpy.typing as npt
 
 from classify_anything.errors import ExportError
 from classify_anything.formats.onnx_metadata import Facts, Probe, read_facts, read_probe
+from classify_anything.formats.onnx_session import OUTPUTS, Answers, Head, Session
 from classify_anything.images import ImageInput, Picture, to_square
 from classify_anything.types import Class, Float32Array, Prediction, UInt8Array
 
-OUTPUTS = ("probabilities", "similarity", "embedding")
 _BATCH = 4
 """On a CPU a larger batch is slower per image: its activations leave the cache."""
-_MAX_THREADS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """What a file says of n pictures.
-
-    Attributes:
-        probabilities: float32 [n, classes].
-        similarity: float32 [n], the familiarity.
-        embedding: float32 [n, d].
-    """
-
-    probabilities: Float32Array
-    similarity: Float32Array
-    embedding: Float32Array
 
 
 class Exported:
@@ -51,8 +35,8 @@ class Exported:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self._session = _open(self.path)
-        texts = self._session.get_modelmeta().custom_metadata_map
+        self._session = Session(self.path)
+        texts = self._session.metadata
         try:
             self.facts: Facts = read_facts(texts)
             self.probe: Probe | None = read_probe(texts)
@@ -84,17 +68,15 @@ class Exported:
     def predictions(self, squares: UInt8Array) -> list[Prediction]:
         """Say which classes squares show, uint8 [n, size, size, 3] RGB."""
         answers = self.run(squares)
-        known = self.known(answers.similarity)
+        known = self.facts.known(answers.similarity)
         return [
             self._prediction(probabilities, bool(is_known))
             for probabilities, is_known in zip(answers.probabilities, known, strict=True)
         ]
 
-    def known(self, similarity: Float32Array) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    def known(self, similarity: Float32Array) -> npt.NDArray[np.bool_]:
         """Where it is not "none of these": bool, of the form of ``similarity``."""
-        threshold = self.facts.threshold
-        lowest = -np.inf if threshold is None else threshold
-        return np.asarray(similarity > lowest)
+        return self.facts.known(similarity)
 
     def run(self, squares: UInt8Array) -> Answers:
         """Give all outputs of the file for squares, uint8 [n, size, size, 3] RGB.
@@ -102,21 +84,23 @@ class Exported:
         Raises:
             ExportError: the file cannot be run.
         """
-        parts = [
-            self._run(squares[start : start + _BATCH]) for start in range(0, len(squares), _BATCH)
-        ]
-        return Answers(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+        return Answers(*self._session.run_in_parts(OUTPUTS, _BATCH, image=squares))
 
     def embed(self, squares: UInt8Array) -> Float32Array:
         """Embed uint8 [n, size, size, 3] RGB → float32 [n, d]."""
         return self.run(squares).embedding
 
-    def _run(self, squares: UInt8Array) -> list[Float32Array]:
-        try:
-            found = self._session.run(list(OUTPUTS), {"image": squares})
-        except Exception as error:  # ONNX Runtime has many exception types with no common base
-            raise ExportError(f"{self.path}: cannot be run ({_line(error)}).") from error
-        return [np.asarray(one, np.float32) for one in found]
+    def decide(self, embeddings: Float32Array) -> Answers:
+        """What the file makes of embeddings, float32 [n, d], without a look at pictures."""
+        return self._head.decide(embeddings)
+
+    @functools.cached_property
+    def _head(self) -> Head:
+        import onnx  # noqa: PLC0415 - takes 0.2 s
+
+        from classify_anything.formats.onnx_file import head_of  # noqa: PLC0415 - imports onnx
+
+        return Head(self.path, head_of(onnx.load(self.path)).SerializeToString())
 
     def _prediction(self, probabilities: Float32Array, known: bool) -> Prediction:
         taught = [
@@ -138,8 +122,7 @@ class Exported:
         )
 
     def _check_form(self) -> None:
-        inputs = {node.name: (node.type, node.shape) for node in self._session.get_inputs()}
-        outputs = {node.name: node.shape for node in self._session.get_outputs()}
+        inputs, outputs = self._session.inputs, self._session.outputs
         size, classes = self.facts.size, len(self.facts.classes)
         kind, shape = inputs.get("image", ("", []))
         is_image = kind == "tensor(uint8)" and len(shape) == 4 and shape[3] == 3
@@ -147,27 +130,10 @@ class Exported:
             is_image = is_image and shape[1:3] == [size, size]
         if not is_image or any(name not in outputs for name in OUTPUTS):
             raise ExportError("damaged: its inputs and outputs are not those of an export.")
-        if outputs["probabilities"][1:] != [classes] or not any(self.facts.examples):
+        if outputs["probabilities"][1][1:] != [classes] or not any(self.facts.examples):
             raise ExportError(f"damaged: it names {classes} classes, but decides on others.")
 
 
 def load_export(path: str | os.PathLike[str]) -> Exported:
     """Open an ONNX file that ``export`` has made. Raises ExportError."""
     return Exported(path)
-
-
-def _open(path: Path) -> ort.InferenceSession:
-    if not path.is_file():
-        raise ExportError(f"{path}: no such file.")
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = min(os.cpu_count() or 1, _MAX_THREADS)
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 4
-    try:
-        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime has many exception types with no common base
-        raise ExportError(f"{path}: not an ONNX file that can be run.") from error
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

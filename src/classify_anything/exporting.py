@@ -16,7 +16,9 @@ from classify_anything.formats import (
     write_tfjs_knn,
     write_zip,
 )
+from classify_anything.parallel import one_blas_thread
 from classify_anything.project import Ask, Project
+from classify_anything.settings import MOST_SMOOTHING_MS, USUAL_SMOOTHING_MS
 from classify_anything.types import Class, Example, Progress
 from classify_anything.web_export import THUMBNAIL_BYTES, write_web_export
 
@@ -25,6 +27,10 @@ Precision = Literal["fp32", "fp16", "int8"]
 
 _DIGITS = 13
 """About so many letters a number takes in JSON."""
+
+
+_SHARES = {"fp16": 0.5, "int8": 0.27}
+"""What is left of the network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +46,9 @@ class Options:
     """How an export is written; each form takes some of it.
 
     Attributes:
-        precision: of the network; of "onnx".
+        precision: of the network; of "onnx" and "web".
         any_size: whether the file takes pictures of any size; of "onnx".
+        smoothing: milliseconds in which an answer settles where it is served; of "onnx".
         frozen: whether the page only answers; of "web".
         embed: whether an element for other pages comes with the page; of "web".
         overwrite: whether an older export of that name is replaced.
@@ -50,24 +57,14 @@ class Options:
 
     precision: Precision = "fp32"
     any_size: bool = False
+    smoothing: int = USUAL_SMOOTHING_MS
     frozen: bool = False
     embed: bool = False
     overwrite: bool = False
     progress: Callable[[Progress], object] = lambda _: None
 
 
-def write_export(
-    ask: Ask,
-    path: Path,
-    form: str,
-    *,
-    overwrite: bool = False,
-    precision: Precision = "fp32",
-    any_size: bool = False,
-    frozen: bool = False,
-    embed: bool = False,
-    progress: Callable[[Progress], object] = lambda _: None,
-) -> Written:
+def write_export(ask: Ask, path: Path, form: str, options: Options | None = None) -> Written:
     """Write a project in one of the forms of ``ExportFormat``; see ``Classifier.export``.
 
     The project is asked for one thing after the other, so others may use it meanwhile. Options that
@@ -75,33 +72,44 @@ def write_export(
     """
     if form not in _FORMS:
         raise SettingError(f"No format {form!r}. There is: {', '.join(_FORMS)}.")
-    options = Options(precision, any_size, frozen, embed, overwrite, progress)
+    options = options or Options()
     write, _ = _FORMS[form]
     project = ask(lambda project: project.path)
     if path.exists() and path.samefile(project):
         raise OutputError(f"{path}: is the project itself; choose another name.")
-    return Written(path, tuple(write(ask, path, options)))
+    # Of many small products: a second thread that BLAS wakes for each costs more than it gives.
+    with one_blas_thread():
+        return Written(path, tuple(write(ask, path, options)))
 
 
-def check_options(form: str, **options: object) -> None:
-    """Refuse options that a form does not have. Raises SettingError."""
-    precision = options.get("precision", "fp32")
-    if precision not in get_args(Precision):
+def check_options(form: str, options: Options) -> None:
+    """Refuse options that a form does not have, or that cannot be. Raises SettingError."""
+    if options.precision not in get_args(Precision):
         known = ", ".join(get_args(Precision))
-        raise SettingError(f"No precision {precision!r}. There is: {known}.")
-    usual, (_, taken) = Options(), _FORMS.get(form, (None, tuple(options)))
-    for name, value in options.items():
-        if name not in taken and value != getattr(usual, name):
+        raise SettingError(f"No precision {options.precision!r}. There is: {known}.")
+    if not 0 <= options.smoothing <= MOST_SMOOTHING_MS:
+        raise SettingError(
+            f"Smoothing is from 0 to {MOST_SMOOTHING_MS} milliseconds, not {options.smoothing}."
+        )
+    usual, (_, taken) = Options(), _FORMS.get(form, (None, _OF_SOME))
+    for name in _OF_SOME:
+        if name not in taken and getattr(options, name) != getattr(usual, name):
             raise SettingError(f"The format {form} has no option {name.replace('_', '-')}.")
 
 
 def estimated_sizes(project: Project) -> dict[str, int]:
-    """About how many bytes each form would have now."""
+    """About how many bytes each form would have now; as "onnx-int8" also in lesser precision."""
     count, numbers = len(project), len(project) * project.backbone.dimension
     graph = len(project.backbone.graph())
+    beside = {"onnx": 4 * numbers, "web": page_bytes() + 4 * numbers + THUMBNAIL_BYTES * count}
+    smaller = {
+        f"{form}-{precision}": int(graph * share) + rest
+        for form, rest in beside.items()
+        for precision, share in _SHARES.items()
+    }
     return {
-        "onnx": graph + 4 * numbers,
-        "web": page_bytes() + graph + 4 * numbers + THUMBNAIL_BYTES * count,
+        **{form: graph + rest for form, rest in beside.items()},
+        **smaller,
         "zip": project.image_bytes(),
         "tfjs-knn": _DIGITS * numbers,
     }
@@ -128,6 +136,7 @@ def _onnx(ask: Ask, path: Path, options: Options) -> tuple[str, ...]:
         overwrite=options.overwrite,
         precision=options.precision,
         any_size=options.any_size,
+        smoothing=options.smoothing,
         progress=options.progress,
     )
 
@@ -154,11 +163,13 @@ _Writer = Callable[[Ask, Path, Options], tuple[str, ...]]
 _FORMS: dict[str, tuple[_Writer, tuple[str, ...]]] = {
     "zip": (_zip, ()),
     "folder": (_folder, ()),
-    "onnx": (_onnx, ("precision", "any_size")),
+    "onnx": (_onnx, ("precision", "any_size", "smoothing")),
     "web": (_web, ("precision", "frozen", "embed")),
     "tfjs-knn": (_tfjs_knn, ()),
 }
 """What writes each form, and the options that only some forms have."""
+
+_OF_SOME = tuple(sorted({name for _, names in _FORMS.values() for name in names}))
 
 
 def _contents(project: Project) -> tuple[list[Class], list[Example]]:

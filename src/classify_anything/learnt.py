@@ -1,38 +1,30 @@
-"""Takes all that a project has learnt out of it, at one moment."""
+"""What a page needs of a project to decide as it does, and to go on learning."""
 
 from __future__ import annotations
 
-from classify_anything.errors import InputError
 from classify_anything.formats import Learnt, probe_picture
-from classify_anything.project import Project
+from classify_anything.moment import Moment
 
 
-def learnt(project: Project) -> Learnt:
-    """What it takes to decide as the project does.
-
-    Raises:
-        InputError: fewer than two classes have examples.
-        SettingError: the head was given to ``Classifier``, and cannot be frozen.
-    """
-    lesson, examples = project.lesson(), project.examples()[::-1]
-    if len(set(lesson.class_ids)) < 2:
-        raise InputError("Fewer than two classes have examples: there is nothing to tell apart.")
-    backbone = project.backbone
+def learnt(moment: Moment) -> Learnt:
+    """Put it together."""
+    backbone, knowledge = moment.backbone, moment.knowledge
     return Learnt(
-        project=project.path.stem,
-        uid=project.uid,
-        revision=project.revision,
+        project=moment.project,
+        uid=moment.uid,
+        revision=moment.revision,
         backbone={
             "name": backbone.name,
             "fingerprint": backbone.fingerprint,
             "size": backbone.size,
             "dimension": backbone.dimension,
+            "precision": "fp32",
         },
-        classes=project.classes(),
-        examples=examples,
-        vectors=lesson.vectors,
-        head=project.freeze(),
-        strictness=project.settings.strictness,
-        familiar=project.familiar(),
+        classes=moment.classes,
+        examples=moment.examples,
+        vectors=moment.lesson.vectors,
+        head=moment.head,
+        strictness=knowledge.settings.strictness,
+        familiar=knowledge.familiar(),
         probe=backbone.embed(probe_picture(backbone.size)[None])[0],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -300,10 +301,10 @@ class Project:
         self.refresh()
         return self._knowledge.threshold()
 
-    def unlearnt(self) -> Head:
-        """A new head of the kind that decides now, without examples. Raises SettingError."""
+    def knowledge(self) -> Knowledge:
+        """A copy of all that is learnt now, which no later change reaches."""
         self.refresh()
-        return self._knowledge.unlearnt()
+        return copy.deepcopy(self._knowledge)
 
     def decide(self, embeddings: npt.ArrayLike) -> list[Prediction]:
         """Say which classes embeddings, float [n, d], belong to. Raises EmbeddingError."""

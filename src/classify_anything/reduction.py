@@ -8,10 +8,10 @@ from pathlib import Path
 import onnx
 
 from classify_anything.backbones import Backbone, load_backbone
-from classify_anything.evaluation import Lesson
 from classify_anything.formats.levels import from_levels, to_levels
 from classify_anything.formats.onnx_file import EMBEDDING, only
 from classify_anything.formats.onnx_metadata import Precision
+from classify_anything.moment import Moment
 from classify_anything.precision import CALIBRATION_PICTURES, halved, quantized
 from classify_anything.project import Ask
 from classify_anything.reteaching import Taught, embedded_anew, spread, squares, teach
@@ -25,6 +25,7 @@ class Reduced:
         graph: with the one output ``embedding``.
         backbone: that graph, open.
         taught: a head that has learnt all examples as this network sees them.
+        precision: "fp16" or "int8".
         accuracy: the share of examples known without their recording, before and after; None
             where none can be judged.
     """
@@ -32,6 +33,7 @@ class Reduced:
     graph: onnx.ModelProto
     backbone: Backbone
     taught: Taught
+    precision: Precision
     accuracy: tuple[float, float] | None
 
     @property
@@ -43,15 +45,12 @@ class Reduced:
         return f"{after:.1%} right, where the project is {before:.1%} right."
 
 
-def reduced(
-    ask: Ask, backbone: Backbone, lesson: Lesson, precision: Precision, folder: Path
-) -> Reduced:
+def reduced(ask: Ask, moment: Moment, precision: Precision, folder: Path) -> Reduced:
     """Make a backbone smaller, and teach a head of the project's kind with it.
 
     Args:
         ask: puts questions to the project.
-        backbone: that of the project.
-        lesson: all examples.
+        moment: what it was.
         precision: "fp16" or "int8"; the latter is calibrated on the project's own pictures.
         folder: to work in; the graph must stay there while the backbone is used.
 
@@ -59,6 +58,7 @@ def reduced(
         BackboneError: it cannot be made smaller.
         SettingError: the head was given to ``Classifier``, and cannot be made again.
     """
+    backbone, lesson = moment.backbone, moment.lesson
     source, target = folder / "backbone.onnx", folder / f"{precision}.onnx"
     onnx.save(only(onnx.load_from_string(backbone.graph()), EMBEDDING), source)
     size = backbone.size
@@ -67,12 +67,12 @@ def reduced(
     else:
         quantized(source, squares(ask, spread(lesson.keys, CALIBRATION_PICTURES), size), target)
     small = load_backbone(target)
-    before = teach(ask, lesson)
+    before = teach(moment.knowledge, lesson)
     anew = embedded_anew(ask, lesson, small.for_workers().embed, size)
     if precision == "int8":
         # A page keeps its embeddings in 8 bits, too: the head must be taught by just these.
         anew = replace(anew, vectors=from_levels(to_levels(anew.vectors)))
-    after = teach(ask, anew)
+    after = teach(moment.knowledge, anew)
     was, now = before.accuracy(), after.accuracy()
     known = None if was is None or now is None else (was, now)
-    return Reduced(onnx.load(target), small, after, known)
+    return Reduced(onnx.load(target), small, after, precision, known)

@@ -13,7 +13,7 @@ from classify_anything.evaluation import Lesson, summarize
 from classify_anything.heads import Head, HeldOut
 from classify_anything.heads.frozen import Freezable, Frozen
 from classify_anything.images import to_square
-from classify_anything.knowledge import threshold
+from classify_anything.knowledge import Knowledge, threshold
 from classify_anything.parallel import in_parallel
 from classify_anything.project import Ask, Project
 from classify_anything.types import Float32Array, UInt8Array
@@ -70,14 +70,13 @@ class Taught:
         return self._held
 
 
-def teach(ask: Ask, lesson: Lesson) -> Taught:
-    """A new head of the kind that decides in a project, which has learnt a lesson.
+def teach(knowledge: Knowledge, lesson: Lesson) -> Taught:
+    """A new head of the kind that decides there, which has learnt a lesson.
 
     Raises:
         SettingError: the project's head was given to ``Classifier``, and cannot be made again.
     """
-    head, settings = ask(lambda project: (project.unlearnt(), project.settings))
-    return Taught(lesson, head, settings.strictness)
+    return Taught(lesson, knowledge.unlearnt(), knowledge.settings.strictness)
 
 
 def embedded_anew(ask: Ask, lesson: Lesson, embed: Embed, size: int) -> Lesson:

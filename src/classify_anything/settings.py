@@ -75,13 +75,17 @@ FORMAT = Option(
 )
 PRECISION = Option(
     "--precision",
-    "Of the network in an ONNX file: fp32, fp16 (half the size) or int8 (a quarter, and quicker). "
-    "What accuracy it costs is told.",
+    "Of the network in an ONNX file or a web page: fp32, fp16 (half the size) or int8 (a quarter, "
+    "and quicker). What accuracy it costs is told.",
 )
 ANY_SIZE = Option(
     "--any-size", "The ONNX file takes pictures of any size, and cuts and scales them itself."
 )
-MOST = Option("--most", "Compare so many examples at most. By default 300.")
+SMOOTHING = Option(
+    "--smoothing",
+    "Milliseconds in which an answer settles where the ONNX file is served. Usual: 80.",
+)
+MOST = Option("--most", "Compare so many pictures at most. By default 300.")
 FROZEN = Option("--frozen", "The web page only answers, and does not learn.")
 EMBED = Option("--embed", "With the web page comes an element that shows it in other pages.")
 EXPORT = Option("--export", "An exported ONNX file to serve instead of a project; it only answers.")
@@ -103,6 +107,7 @@ PROBABILITY_VARIABLE = "CLASSIFY_ANYTHING_PROBABILITY"
 
 USUAL_SMOOTHING_MS = 80
 """In which the page settles an answer, unless it is told otherwise."""
+MOST_SMOOTHING_MS = 500
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 7654

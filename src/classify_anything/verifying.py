@@ -1,40 +1,66 @@
-"""Whether an exported ONNX file decides as the project does that it came from."""
+"""Whether an export decides as the project does that it came from."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from classify_anything.errors import ExportDiffersError, ExportError
-from classify_anything.exported import Answers, Exported
+from classify_anything.evaluation import Lesson
+from classify_anything.exported import Exported
+from classify_anything.exported_page import ExportedPage
+from classify_anything.formats import probe_picture
 from classify_anything.formats.onnx_metadata import Facts, Probe
-from classify_anything.project import Ask, Project
-from classify_anything.reteaching import Embed, Taught, embedded_anew, spread, squares, teach
+from classify_anything.formats.onnx_session import Answers
+from classify_anything.moment import Moment, this_moment
+from classify_anything.project import Ask
+from classify_anything.references import Reference, Remembered, Retaught, Said
+from classify_anything.reteaching import embedded_anew, spread, squares, teach
 from classify_anything.types import Float32Array, UInt8Array
 
 MOST_COMPARED = 300
+"""Pictures; each goes through two networks."""
+CHECKED = 100
+"""Pictures of an export that was just made; ``verify`` takes more."""
+MOST_DECIDED = 2000
+"""Stored embeddings, which only go through two heads."""
+
 TOLERANCES = {"fp32": 1e-4, "fp16": 1e-3, "int8": 1e-3}
 """How far a probability may be from what the same network and head say outside of the file."""
 
 _PROBE_TOLERANCES = {"fp32": 1e-4, "fp16": 2e-2, "int8": 1e-1}
 """Of what the file itself said when it was made, perhaps on another kind of processor."""
 
+_LEAST_TOLD = 1e-6
+
 _DRAW = 1e-5
 """Classes nearer to one another than this are a draw, and either may be named."""
 _EDGE = 1e-4
 """A similarity nearer than this to the threshold is a draw, too."""
 
-_NOISE = 1e-6
-"""What a float32 product of a thousand terms may be off by."""
-_SMALLEST_DISTANCE = 1e-5
-
 _PROBE_NUMBERS = 16
 _CELL = 16
-_BLOCK = 16
+
+
+class Export(Protocol):
+    """An export that was opened."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def facts(self) -> Facts: ...
+
+    def run(self, squares: UInt8Array) -> Answers: ...
+
+    def embed(self, squares: UInt8Array) -> Float32Array: ...
+
+    def decide(self, embeddings: Float32Array) -> Answers: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +68,18 @@ class Verification:
     """How an export compares with what it was made from.
 
     Attributes:
-        compared: how many pictures.
+        pictures: how many went through both networks and both heads.
+        decided: how many stored embeddings went through both heads.
         probabilities: the largest difference of a probability.
         embedding: the largest difference of a number of an embedding.
-        different: the pictures whose label is another: ids of examples, or places in the probe.
+        different: what has another label: ids of examples, or places in the probe.
         tolerance: of ``probabilities``.
         within: whether every probability is within the tolerance. Where a k-NN vote hangs on the
             last digits of nearly equal pictures, as much more is allowed as those can change.
     """
 
-    compared: int
+    pictures: int
+    decided: int
     probabilities: float
     embedding: float
     different: tuple[int, ...]
@@ -60,122 +88,90 @@ class Verification:
 
     @property
     def agrees(self) -> bool:
-        """Whether the file can be handed over."""
+        """Whether the export can be handed over."""
         return self.within and not self.different
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What is expected of one picture: probabilities [classes], and how exact they can be."""
+def verify(export: Export, ask: Ask, *, most: int = MOST_COMPARED) -> Verification:
+    """Compare an export with a project as it is now.
 
-    probabilities: Float32Array
-    known: bool
-    slack: float
-
-
-class Reference(Protocol):
-    """What an export is compared with."""
-
-    def embed(self, pictures: UInt8Array) -> Float32Array: ...
-
-    def decide(self, embeddings: Float32Array) -> list[Said]: ...
-
-
-class Live:
-    """The project itself."""
-
-    def __init__(self, ask: Ask, facts: Facts) -> None:
-        self._ask, self._facts = ask, facts
-        self._codes = {item.id: code for code, item in enumerate(facts.classes)}
-
-    def embed(self, pictures: UInt8Array) -> Float32Array:
-        """uint8 [n, size, size, 3] → float32 [n, d]."""
-        blocks = np.split(pictures, range(_BLOCK, len(pictures), _BLOCK))
-        return np.concatenate([self._embed(block) for block in blocks])
-
-    def _embed(self, pictures: UInt8Array) -> Float32Array:
-        """A few at once, so that a live answer never waits long."""
-
-        def embed(project: Project) -> Float32Array:
-            return project.backbone.embed(pictures)
-
-        return self._ask(embed)
-
-    def decide(self, embeddings: Float32Array) -> list[Said]:
-        """What the project says."""
-        found = []
-        for prediction in self._ask(lambda project: project.decide(embeddings)):
-            probabilities = np.array(
-                [prediction.probabilities.get(item.name, 0) for item in self._facts.classes],
-                np.float32,
-            )
-            codes = [self._codes[neighbor.class_id] for neighbor in prediction.neighbors]
-            near = [neighbor.similarity for neighbor in prediction.neighbors]
-            slack = _slack(self._facts, probabilities, codes, near)
-            found.append(Said(probabilities, prediction.label is not None, slack))
-        return found
-
-
-class Retaught:
-    """A head that was taught anew, with the network that it was taught by."""
-
-    def __init__(self, taught: Taught, embed: Embed, facts: Facts) -> None:
-        self._taught, self._facts = taught, facts
-        self.embed = embed
-        ids = {id_: code for code, id_ in enumerate(taught.lesson.labels)}
-        pairs = zip(taught.lesson.keys, taught.lesson.class_ids, strict=True)
-        self._codes = {key: ids[class_id] for key, class_id in pairs}
-
-    def decide(self, embeddings: Float32Array) -> list[Said]:
-        """What the head says."""
-        threshold = self._taught.threshold()
-        found = []
-        for decision in self._taught.head.decide_many(embeddings):
-            codes = [self._codes[key] for key in decision.keys.tolist()]
-            near = decision.similarities.tolist()
-            slack = _slack(self._facts, decision.probabilities, codes, near)
-            known = threshold is None or decision.familiarity > threshold
-            found.append(Said(decision.probabilities, known, slack))
-        return found
-
-
-def verify(
-    exported: Exported,
-    ask: Ask,
-    *,
-    reference: Reference | None = None,
-    most: int = MOST_COMPARED,
-) -> Verification:
-    """Run stored examples, spread evenly, through an export and through the live object.
-
-    A file of lesser precision has a network of its own. Its reference is a head of the project's
-    kind that is taught anew on what that network sees.
+    An export of lesser precision has a network of its own. It is compared with a head of the
+    project's kind that is taught anew on what that network sees.
 
     Args:
-        exported: the file.
+        export: an open one.
         ask: puts questions to the project.
-        reference: what it is compared with, if that is at hand.
-        most: of so many examples, at most.
+        most: of so many pictures, at most.
 
     Raises:
         ExportDiffersError: they cannot be compared: the classes or the backbone are others.
-        InputError: the project has no examples.
+        InputError: fewer than two classes have examples.
     """
-    facts = exported.facts
-    _check_same_kind(exported, ask)
-    lesson = ask(Project.lesson)
-    if reference is None and facts.precision == "fp32":
-        reference = Live(ask, facts)
-    elif reference is None:
-        anew = embedded_anew(ask, lesson, exported.embed, facts.size)
-        reference = Retaught(teach(ask, anew), exported.embed, facts)
-    by_class = sorted(lesson.keys, key=dict(zip(lesson.keys, lesson.class_ids, strict=True)).get)  # type: ignore[arg-type] # every key has a class
-    keys = spread(by_class, most)
-    pictures = squares(ask, keys, facts.size)
-    answers = exported.run(pictures)
+    moment = ask(this_moment)
+    _check_same_kind(export, moment)
+    lesson, facts = moment.lesson, export.facts
+    reference: Reference = Remembered(ask, moment, facts)
+    if facts.precision != "fp32":
+        lesson = embedded_anew(ask, lesson, export.embed, facts.size)
+        reference = Retaught(teach(moment.knowledge, lesson), export.embed, facts)
+    return compare(export, reference, lesson, ask, most=most)
+
+
+def compare(
+    export: Export, reference: Reference, lesson: Lesson, ask: Ask, *, most: int
+) -> Verification:
+    """Run examples, spread evenly, through an export and through what it must agree with.
+
+    Args:
+        export: an open one.
+        reference: what it is compared with.
+        lesson: the examples, as the reference has learnt them.
+        ask: gives their pictures.
+        most: of so many pictures, at most.
+    """
+    class_of = dict(zip(lesson.keys, lesson.class_ids, strict=True))
+    by_class = sorted(lesson.keys, key=lambda key: class_of[key])
+    seen = spread(by_class, most)
+    pictures = squares(ask, seen, export.facts.size)
     embeddings = reference.embed(pictures)
-    expected = reference.decide(embeddings)
-    return _compare(exported, answers, keys, embeddings, expected)
+    looked = _compare(export, export.run(pictures), seen, embeddings, reference.decide(embeddings))
+    place_of = {key: place for place, key in enumerate(lesson.keys)}
+    stored = spread(by_class, MOST_DECIDED)
+    vectors = lesson.vectors[[place_of[key] for key in stored]]
+    decided = _compare(export, export.decide(vectors), stored, vectors, reference.decide(vectors))
+    return Verification(
+        pictures=len(seen),
+        decided=len(stored),
+        probabilities=max(looked.probabilities, decided.probabilities),
+        embedding=looked.embedding,
+        different=tuple(sorted({*looked.different, *decided.different})),
+        tolerance=looked.tolerance,
+        within=looked.within and decided.within,
+    )
+
+
+def check(
+    path: Path, export: Export, reference: Reference, lesson: Lesson, ask: Ask, *, most: int
+) -> str:
+    """Compare a file that was just made, and say in words how that went.
+
+    Raises:
+        ExportDiffersError: it does not decide as it must; ``path`` is where it was to go.
+    """
+    found = compare(export, reference, lesson, ask, most=most)
+    if not found.agrees:
+        raise ExportDiffersError(
+            f"{path}: is not written, since it would not decide as the project does: of "
+            f"{found.decided} examples {len(found.different)} would get another label, and "
+            f"probabilities would differ by up to {found.probabilities:.2g}."
+        )
+    count = len(lesson.keys)
+    decided = f"all {count}" if found.decided == count else f"{found.decided} of {count}"
+    looked = f" ({found.pictures} of them from the picture on)" if found.pictures < count else ""
+    return (
+        f"Checked on {decided} examples{looked}: the same labels, and probabilities within "
+        f"{max(found.probabilities, _LEAST_TOLD):.6f}."
+    )
 
 
 def verify_alone(exported: Exported) -> Verification:
@@ -202,11 +198,13 @@ def verify_alone(exported: Exported) -> Verification:
     rows = np.arange(len(best))
     behind = found.probabilities.max(axis=1) - found.probabilities[rows, best]
     tolerance = _PROBE_TOLERANCES[exported.facts.precision]
-    same_edge = exported.known(found.similarity) == exported.known(expected.similarity)
+    known = exported.facts.known
+    same_edge = known(found.similarity) == known(expected.similarity)
     on_edge = _on_edge(exported.facts, found.similarity) | (tolerance > _PROBE_TOLERANCES["fp32"])
     wrong = (behind > 2 * tolerance) | ~(same_edge | on_edge)
     return Verification(
-        compared=len(rows),
+        pictures=len(rows),
+        decided=0,
         probabilities=float(differences.max()),
         embedding=float(np.abs(found.embedding - expected.embedding).max()),
         different=tuple(np.flatnonzero(wrong).tolist()),
@@ -233,38 +231,46 @@ def probe_pictures(size: int) -> UInt8Array:
     return np.stack([slope, board, rings]).astype(np.uint8)
 
 
-def _check_same_kind(exported: Exported, ask: Ask) -> None:
-    facts = exported.facts
-    classes, fingerprint, name = ask(
-        lambda project: (project.classes(), project.backbone.fingerprint, project.backbone.name)
-    )
-    here = [(item.id, item.name) for item in classes]
+def verify_page_alone(page: ExportedPage) -> Verification:
+    """Check a page by the one picture of which it says what its network makes."""
+    vector = page.probe[None]
+    answers = page.run(probe_picture(page.facts.size)[None])
+    expected = page.decide(vector)
+    known = page.facts.known(expected.similarity)
+    said = Said(expected.probabilities[0], bool(known[0]), 0.0)
+    return _compare(page, answers, [0], vector, [said], _PROBE_TOLERANCES[page.facts.precision])
+
+
+def _check_same_kind(export: Export, moment: Moment) -> None:
+    facts, backbone = export.facts, moment.backbone
+    here = [(item.id, item.name) for item in moment.classes]
     there = [(item.id, item.name) for item in facts.classes]
     if here != there:
         names, own = (
             ", ".join(repr(item.name) for item in some) or "none"
-            for some in (facts.classes, classes)
+            for some in (facts.classes, moment.classes)
         )
         raise ExportDiffersError(
-            f"{exported.path}: has other classes ({names}) than the project ({own})."
+            f"{export.path}: has other classes ({names}) than the project ({own})."
         )
-    if facts.precision == "fp32" and facts.fingerprint != fingerprint:
+    if facts.precision == "fp32" and facts.fingerprint != backbone.fingerprint:
         raise ExportDiffersError(
-            f"{exported.path}: sees with {facts.backbone}, and the project with {name}, "
+            f"{export.path}: sees with {facts.backbone}, and the project with {backbone.name}, "
             "or with another version of it."
         )
 
 
 def _compare(
-    exported: Exported,
+    export: Export,
     answers: Answers,
     keys: Sequence[int],
     embeddings: Float32Array,
     expected: Sequence[Said],
+    tolerance: float | None = None,
 ) -> Verification:
-    tolerance = TOLERANCES[exported.facts.precision]
-    known = exported.known(answers.similarity)
-    on_edge = _on_edge(exported.facts, answers.similarity)
+    tolerance = TOLERANCES[export.facts.precision] if tolerance is None else tolerance
+    known = export.facts.known(answers.similarity)
+    on_edge = _on_edge(export.facts, answers.similarity)
     largest, within, different = 0.0, True, []
     for place, (key, said) in enumerate(zip(keys, expected, strict=True)):
         found = answers.probabilities[place]
@@ -278,7 +284,8 @@ def _compare(
         if not same or (said.known and not drawn):
             different.append(key)
     return Verification(
-        compared=len(keys),
+        pictures=len(keys),
+        decided=0,
         probabilities=largest,
         embedding=float(np.abs(answers.embedding - embeddings).max()),
         different=tuple(different),
@@ -292,19 +299,3 @@ def _on_edge(facts: Facts, similarity: Float32Array) -> npt.NDArray[np.bool_]:
     if facts.threshold is None:
         return np.zeros(len(similarity), np.bool_)
     return np.asarray(np.abs(similarity - facts.threshold) <= _EDGE)
-
-
-def _slack(
-    facts: Facts, probabilities: Float32Array, codes: Sequence[int], similarities: Sequence[float]
-) -> float:
-    """How much a probability hangs on the last digits of the neighbours' similarities."""
-    if facts.head != "knn" or facts.parameters.get("weights") != "distance":
-        return 0.0
-    distances = np.maximum(1 - np.asarray(similarities), _SMALLEST_DISTANCE)
-    votes = np.ones(len(distances))
-    if facts.parameters.get("balanced"):
-        votes = 1 / np.sqrt(np.maximum(np.asarray(facts.examples)[list(codes)], 1))
-    shares = votes / distances / (votes / distances).sum()
-    member = np.asarray(codes)[:, None] == np.arange(len(probabilities))
-    change = np.abs(member - probabilities) * (shares * _NOISE / distances)[:, None]
-    return float(change.sum(axis=0).max())

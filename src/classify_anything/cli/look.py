@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -84,6 +85,10 @@ def export(
     form: Annotated[ExportFormat | None, option(settings.FORMAT)] = None,
     precision: Annotated[Precision, option(settings.PRECISION)] = "fp32",
     any_size: Annotated[bool, option(settings.ANY_SIZE)] = False,
+    smoothing: Annotated[
+        int,
+        option(settings.SMOOTHING, metavar="MS", min=0, max=settings.MOST_SMOOTHING_MS),
+    ] = settings.USUAL_SMOOTHING_MS,
     frozen: Annotated[bool, option(settings.FROZEN)] = False,
     embed: Annotated[bool, option(settings.EMBED)] = False,
     force: Annotated[bool, option(settings.FORCE)] = False,
@@ -92,23 +97,22 @@ def export(
     """Take a project elsewhere: its examples, or what it has learnt.
 
     A zip or a folder has the examples, and `classify-anything import` makes the same project again
-    of it. An ONNX file predicts without this program; it is checked first against the project.
+    of it. An ONNX file or a web page predicts without this program; both are compared with the
+    project first.
     """
-    from classify_anything.exporting import check_options, write_export  # noqa: PLC0415 - 0.3 s
+    from classify_anything.exporting import Options, check_options, write_export  # noqa: PLC0415 - 0.3 s
 
     form = form or _FORMS.get(file.suffix.lower(), "folder")
-    check_options(form, precision=precision, any_size=any_size, frozen=frozen, embed=embed)
+    chosen = Options(
+        precision=precision, any_size=any_size, smoothing=smoothing, frozen=frozen, embed=embed
+    )
+    check_options(form, chosen)
     with open_classifier(project, backbone) as clf, progress_bar("Exporting") as show:
         written = write_export(
             lambda ask: ask(clf),
             file,
             form,
-            overwrite=force,
-            precision=precision,
-            any_size=any_size,
-            frozen=frozen,
-            embed=embed,
-            progress=show,
+            replace(chosen, overwrite=force, progress=show),
         )
         count = len(clf)
     if form in ("onnx", "web"):

@@ -1,4 +1,4 @@
-"""``verify``: whether an exported file decides as its project does."""
+"""``verify``: whether an export decides as its project does."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from classify_anything.cli.options import AsJson, BackboneName, open_classifier,
 from classify_anything.cli.output import print_json, print_line
 
 if TYPE_CHECKING:
-    from classify_anything.exported import Exported
-    from classify_anything.verifying import Verification
+    from classify_anything.verifying import Export, Verification
 
 _MOST_NAMED = 10
 
 
 def verify(
-    export: Annotated[Path, typer.Argument(metavar="EXPORT", help="The exported ONNX file.")],
+    export: Annotated[
+        Path, typer.Argument(metavar="EXPORT", help="An ONNX file or a page, as a folder or a zip.")
+    ],
     project: Annotated[
         Path | None,
         typer.Argument(
@@ -31,27 +32,31 @@ def verify(
     as_json: AsJson = False,
     backbone: BackboneName = None,
 ) -> None:
-    """Check that an exported file decides as its project does.
+    """Check that an exported ONNX file or page decides as its project does.
 
-    Examples of the project, spread evenly, go through both. Without a project, the file must be a
-    valid graph that says of known pictures what it said when it was made. The exit code is 1 where
-    they disagree.
+    Pictures of the project, spread evenly, go through both, and up to 2,000 of its examples through
+    what decides in both. Without a project, the export must say of known pictures what it said when
+    it was made. The exit code is 1 where they disagree.
     """
     from classify_anything.exported import load_export  # noqa: PLC0415 - takes 0.2 s
+    from classify_anything.exported_page import ExportedPage, is_page  # noqa: PLC0415
     from classify_anything.verifying import verify as compare  # noqa: PLC0415
-    from classify_anything.verifying import verify_alone  # noqa: PLC0415
+    from classify_anything.verifying import verify_alone, verify_page_alone  # noqa: PLC0415
 
-    exported = load_export(export)
-    if project is None:
-        found = verify_alone(exported)
-    else:
+    exported = ExportedPage(export) if is_page(export) else load_export(export)
+    if project is not None:
         with open_classifier(project, backbone) as clf:
             found = compare(exported, lambda ask: ask(clf), most=most)
+    elif isinstance(exported, ExportedPage):
+        found = verify_page_alone(exported)
+    else:
+        found = verify_alone(exported)
     if as_json:
         print_json(
             {
                 "agrees": found.agrees,
-                "compared": found.compared,
+                "pictures": found.pictures,
+                "examples": found.decided,
                 "probabilities": found.probabilities,
                 "embedding": found.embedding,
                 "different": found.different,
@@ -64,9 +69,9 @@ def verify(
         raise typer.Exit(1)
 
 
-def _print(exported: Exported, found: Verification, *, alone: bool) -> None:
-    what = "pictures of its own" if alone else "examples"
-    print_line(f"{exported.path}: {found.compared} {what}, precision {exported.facts.precision}")
+def _print(exported: Export, found: Verification, *, alone: bool) -> None:
+    what = "pictures of its own" if alone else f"pictures and {found.decided} examples"
+    print_line(f"{exported.path}: {found.pictures} {what}, precision {exported.facts.precision}")
     print_line(
         f"probabilities differ by up to {found.probabilities:.2g} "
         f"({found.tolerance:g} is allowed), embeddings by up to {found.embedding:.2g}"

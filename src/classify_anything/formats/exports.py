@@ -77,6 +77,8 @@ def write_tfjs_knn(file: BinaryIO, rows: Sequence[tuple[str, Float32Array]]) -> 
 @contextlib.contextmanager
 def new_file(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
     """A file that appears at ``path`` only when it is whole. Raises OutputError."""
+    if overwrite and path.is_dir():
+        raise OutputError(f"{path}: is a folder; choose another name.")
     with _place(path, overwrite=overwrite) as folder:
         part = folder / "file"
         with part.open("wb") as file:

@@ -18,6 +18,7 @@ IMAGE, EMBEDDING = "image", "embedding"
 PROBABILITIES, SIMILARITY = "probabilities", "similarity"
 
 _OPSET = 17
+_IR_VERSION = 8
 _MOST_BYTES = 2**31 - 2**20
 """A protobuf message cannot be larger than 2 GiB."""
 
@@ -61,7 +62,7 @@ def put_together(
     model = compose.add_prefix(model, "backbone/")
     graph = model.graph
     size = graph.input[0].type.tensor_type.shape.dim[1].dim_value
-    dimension = head.vectors.shape[1]
+    embedding, *outputs = _outputs(head)
     pixels = "square/pixels" if any_size else IMAGE
     _rename(graph, {graph.input[0].name: pixels, graph.output[0].name: EMBEDDING})
     nodes = list(graph.node)
@@ -77,25 +78,41 @@ def put_together(
         nodes,
         "classify-anything",
         [helper.make_tensor_value_info(IMAGE, TensorProto.UINT8, ["n", *sides, 3])],
-        [
-            helper.make_tensor_value_info(
-                PROBABILITIES, TensorProto.FLOAT, ["n", len(head.taught)]
-            ),
-            helper.make_tensor_value_info(SIMILARITY, TensorProto.FLOAT, ["n"]),
-            helper.make_tensor_value_info(EMBEDDING, TensorProto.FLOAT, ["n", dimension]),
-        ],
+        [*outputs, embedding],
         constants,
     )
     made = helper.make_model(
         whole,
         producer_name="classify-anything",
         producer_version=__version__,
-        ir_version=max(model.ir_version, 8),
+        ir_version=max(model.ir_version, _IR_VERSION),
         opset_imports=model.opset_import,
         functions=model.functions,
     )
     helper.set_model_props(made, dict(metadata))
     return made
+
+
+def head_of(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The part of such a model that decides: it takes ``embedding``, float32 [n, d]."""
+    graph = model.graph
+    before = {node.output[0] for node in _leading_to(graph, EMBEDDING)}
+    nodes = [node for node in graph.node if node.output[0] not in before]
+    taken = {name for node in nodes for name in _inputs(node)}
+    constants = [one for one in graph.initializer if one.name in taken]
+    embedding, *outputs = sorted(graph.output, key=lambda one: one.name != EMBEDDING)
+    alone = helper.make_graph(nodes, "head", [embedding], outputs, constants)
+    return helper.make_model(alone, ir_version=model.ir_version, opset_imports=model.opset_import)
+
+
+def head_alone(head: Frozen) -> onnx.ModelProto:
+    """A model that decides as a frozen head does: it takes ``embedding``, float32 [n, d]."""
+    parts = head_nodes(head, EMBEDDING, PROBABILITIES, SIMILARITY)
+    embedding, *outputs = _outputs(head)
+    alone = helper.make_graph(parts.nodes, "head", [embedding], outputs, parts.constants)
+    return helper.make_model(
+        alone, ir_version=_IR_VERSION, opset_imports=[helper.make_opsetid("", _OPSET)]
+    )
 
 
 def to_bytes(model: onnx.ModelProto) -> bytes:
@@ -113,6 +130,18 @@ def opset(model: onnx.ModelProto) -> int:
     """The version of ONNX's own operators that a model asks for."""
     own = (one for one in model.opset_import if one.domain in ("", "ai.onnx"))
     return int(next(own).version)
+
+
+def _outputs(head: Frozen) -> list[onnx.ValueInfoProto]:
+    """``embedding``, ``probabilities`` and ``similarity``."""
+    forms: dict[str, list[str | int | None]] = {
+        EMBEDDING: ["n", head.vectors.shape[1]],
+        PROBABILITIES: ["n", len(head.taught)],
+        SIMILARITY: ["n"],
+    }
+    return [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, form) for name, form in forms.items()
+    ]
 
 
 def _with_opset(model: onnx.ModelProto, least: int) -> onnx.ModelProto:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
+import numpy.typing as npt
 
 from classify_anything.errors import ExportError
 from classify_anything.types import Class, Float32Array
@@ -77,6 +78,11 @@ class Facts:
     accuracy: tuple[float, float] | None
     created_at: str
     version: str
+
+    def known(self, similarity: Float32Array) -> npt.NDArray[np.bool_]:
+        """Where it is not "none of these": bool, of the form of ``similarity``."""
+        lowest = -np.inf if self.threshold is None else self.threshold
+        return np.asarray(similarity > lowest)
 
 
 def write_facts(facts: Facts, probe: Probe | None = None) -> dict[str, str]:

@@ -6,11 +6,13 @@ import asyncio
 import logging
 import secrets
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from classify_anything.errors import ClassifyAnythingError, ConflictError, NotFoundError
-from classify_anything.exporting import write_export
+from classify_anything.exported import load_export
+from classify_anything.exporting import Options, write_export
 from classify_anything.server.messages import ErrorDetail, ExportInfo, ExportRequest
 from classify_anything.server.served import Served
 from classify_anything.types import Progress
@@ -19,6 +21,11 @@ log = logging.getLogger(__name__)
 
 _KEPT = 5
 _ENDINGS = {"onnx": ".onnx", "web": "-page.zip", "zip": ".zip", "tfjs-knn": ".json"}
+
+
+def options_of(wanted: ExportRequest) -> Options:
+    """How it is to be written."""
+    return Options(**wanted.model_dump(exclude={"format"}))
 
 
 class _Cancelled(Exception):  # noqa: N818 - no error
@@ -37,6 +44,7 @@ class ExportJob:
         self._folder = tempfile.TemporaryDirectory(prefix="classify-anything-")
         self._progress = Progress(0, None)
         self._notes: list[str] = []
+        self._threshold: float | None = None
         self._error: ErrorDetail | None = None
         self._cancelled = False
         self._task = asyncio.create_task(self._run())
@@ -60,6 +68,7 @@ class ExportJob:
             name=self.name,
             bytes=self._path.stat().st_size if self.status == "done" else None,
             notes=self._notes,
+            threshold=self._threshold,
             error=self._error,
         )
 
@@ -96,13 +105,11 @@ class ExportJob:
                 self._project.read,
                 self._path,
                 wanted.format,
-                precision=wanted.precision,
-                any_size=wanted.any_size,
-                frozen=wanted.frozen,
-                embed=wanted.embed,
-                progress=self._show,
+                replace(options_of(wanted), progress=self._show),
             ).notes
         )
+        if wanted.format == "onnx":
+            self._threshold = load_export(self._path).facts.threshold
 
     def _show(self, progress: Progress) -> None:
         if self._cancelled:

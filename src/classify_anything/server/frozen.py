@@ -130,4 +130,5 @@ def _to_state(exported: Exported) -> State:
         redo=None,
         notice="",
         frozen=True,
+        smoothing=facts.smoothing,
     )

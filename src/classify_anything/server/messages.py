@@ -20,6 +20,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from classify_anything.errors import InvalidMessageError
+from classify_anything.settings import MOST_SMOOTHING_MS, USUAL_SMOOTHING_MS
 
 HEADER_LENGTH = struct.Struct("<I")
 MAX_HEADER_BYTES = 4096
@@ -151,6 +152,10 @@ class State(Message):
     redo: ChangeInfo | None
     notice: str = Field(description="What is out of order, for people; mostly empty.")
     frozen: bool = Field(description="It only answers: nothing can be added or changed.")
+    smoothing: int | None = Field(
+        default=None,
+        description="Milliseconds in which an answer settles; null: as the page likes.",
+    )
 
 
 class ErrorDetail(Message):
@@ -370,6 +375,12 @@ class ExportRequest(Message):
     format: Literal["onnx", "web", "zip", "tfjs-knn"]
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
     any_size: bool = Field(default=False, description="Of onnx: takes pictures of any size.")
+    smoothing: int = Field(
+        default=USUAL_SMOOTHING_MS,
+        ge=0,
+        le=MOST_SMOOTHING_MS,
+        description="Of onnx: milliseconds in which an answer settles where the file is served.",
+    )
     frozen: bool = Field(default=False, description="Of web: the page only answers.")
     embed: bool = Field(default=False, description="Of web: with an element for other pages.")
 
@@ -385,6 +396,9 @@ class ExportInfo(Message):
     name: str = Field(description="Of the file.")
     bytes: int | None = Field(description="Its size, once it is done.")
     notes: list[str] = Field(description="What was found out on the way, such as a check.")
+    threshold: float | None = Field(
+        description='Of an ONNX file: it is "none of these" where similarity is not above it.'
+    )
     error: ErrorDetail | None
 
 

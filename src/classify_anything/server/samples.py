@@ -162,6 +162,7 @@ _SAMPLES: tuple[Message, ...] = (
         name="desk-page.zip",
         bytes=17_890_214,
         notes=[],
+        threshold=None,
         error=None,
     ),
     BackboneChoice(names=["efficientnet-lite0", "mobilenet-v2"]),

@@ -16,8 +16,17 @@ export interface ExportForm {
   text: string;
   /** What can be chosen, by its name in a choice. */
   options: readonly ExportOption[];
-  /** How it is used: ready to be copied. ``NAME`` stands for the file's name. */
-  snippets: readonly { language: string; code: string }[];
+  /** How it is used: ready to be copied. */
+  snippets: readonly Snippet[];
+}
+
+/** Lines to copy; ``snippets.ts`` says what stands for what in them. */
+export interface Snippet {
+  language: string;
+  code: string;
+  /** It has a meaning only where this option is on, or only where it is not. */
+  when?: string;
+  unless?: string;
 }
 
 export type ExportOption =
@@ -33,6 +42,10 @@ export interface Made {
   bytes: number;
   /** What was found out on the way, in words. */
   notes: readonly string[];
+  /** It is "none of these" where the similarity is not above it; null: never. */
+  threshold?: number | null;
+  /** Whether it can still be fetched; without it, always. */
+  there?(): Promise<boolean>;
   dispose(): void;
 }
 

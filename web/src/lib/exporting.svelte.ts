@@ -29,6 +29,7 @@ export class Exporting {
     this.making = { form, step: { text: "Beginning", done: 0, total: null } };
     try {
       const made = await backend.exports.make(form.id, choice, (step) => (this.making = { form, step }), signal);
+      this.made.get(form.id)?.dispose();
       this.made = new Map(this.made).set(form.id, made);
       download(made);
     } catch (error) {
@@ -42,14 +43,19 @@ export class Exporting {
     this.#abort?.abort();
   }
 
-  stop(): void {
-    this.cancel();
-    for (const { dispose } of this.made.values()) dispose();
+  /** Hand over once more what was made. */
+  async again(form: ExportForm, made: Made): Promise<void> {
+    if (!made.there || (await made.there())) {
+      download(made);
+      return;
+    }
+    this.made = new Map([...this.made].filter(([id]) => id !== form.id));
+    this.#toasts.show(`${made.name} is not kept any more. Make it again.`);
   }
 }
 
 /** Let the browser keep it among its downloads. */
-export function download({ address, name }: Made): void {
+function download({ address, name }: Made): void {
   const link = document.createElement("a");
   link.href = address;
   link.download = name;

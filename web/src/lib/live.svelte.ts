@@ -6,15 +6,14 @@ import { Recording } from "./holding";
 import { leaveMeasure, Meter, type Summary } from "./meter";
 import type { Connection, Listener, Place, Predictor, Reply } from "./predictor";
 import type { Project } from "./project.svelte";
-import { recall, remember } from "./memory";
-import { MOST_SMOOTHING_MS, Smoother, USUAL_SMOOTHING_MS } from "./smoothing";
+import { keepSmoothing, keptSmoothing } from "./calm";
+import { Smoother, USUAL_SMOOTHING_MS } from "./smoothing";
 import { eachFrame, present, type Sight } from "./sight";
 import type { Toasts } from "./toasts.svelte";
 import type { PredictionInfo } from "./types";
 import { examples, messageOf } from "./words";
 
 const SUMMARY_MS = 500;
-const SMOOTHING = "smoothing";
 
 /** What became of one press. */
 interface Tally {
@@ -53,7 +52,7 @@ export class Live {
   readonly #asking: Asking;
   readonly #predictor: Predictor;
   readonly #grabber = new Grabber();
-  readonly #smoother = new Smoother(kept(recall(SMOOTHING)));
+  readonly #smoother = new Smoother(keptSmoothing() ?? USUAL_SMOOTHING_MS);
   readonly #meter = new Meter();
   readonly #measuring = new URLSearchParams(location.search).has("measure");
   #video: HTMLVideoElement | null = null;
@@ -80,7 +79,7 @@ export class Live {
 
   set smoothing(constant: number) {
     this.#smoothing = this.#smoother.constant = constant;
-    remember(SMOOTHING, String(constant));
+    keepSmoothing(constant);
   }
 
   get places(): readonly Place[] {
@@ -230,7 +229,11 @@ export class Live {
 
   #listener(): Listener {
     return {
-      state: (state) => this.#project.receive(state),
+      state: (state) => {
+        this.#project.receive(state);
+        // An export knows what the page was set to that it was made on.
+        if (state.smoothing != null) this.#smoothing = this.#smoother.constant = keptSmoothing() ?? state.smoothing;
+      },
       connection: (connection, why = "") => {
         this.connection = connection;
         this.failure = why;
@@ -240,9 +243,4 @@ export class Live {
       error: (message) => this.#toasts.show(message),
     };
   }
-}
-
-function kept(text: string | null): number {
-  const value = Number(text ?? USUAL_SMOOTHING_MS);
-  return value >= 0 && value <= MOST_SMOOTHING_MS ? value : USUAL_SMOOTHING_MS;
 }

@@ -1050,6 +1050,11 @@ export interface components {
              * @description What was found out on the way, such as a check.
              */
             notes: string[];
+            /**
+             * Threshold
+             * @description Of an ONNX file: it is "none of these" where similarity is not above it.
+             */
+            threshold: number | null;
             error: components["schemas"]["ErrorDetail"] | null;
         };
         /**
@@ -1074,6 +1079,12 @@ export interface components {
              * @default false
              */
             any_size: boolean;
+            /**
+             * Smoothing
+             * @description Of onnx: milliseconds in which an answer settles where the file is served.
+             * @default 80
+             */
+            smoothing: number;
             /**
              * Frozen
              * @description Of web: the page only answers.
@@ -1396,6 +1407,11 @@ export interface components {
              * @description It only answers: nothing can be added or changed.
              */
             frozen: boolean;
+            /**
+             * Smoothing
+             * @description Milliseconds in which an answer settles; null: as the page likes.
+             */
+            smoothing?: number | null;
         };
         /**
          * UndoRequest

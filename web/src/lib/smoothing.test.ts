@@ -21,6 +21,11 @@ test("an answer that flickers for a frame is not shown", () => {
   expect(new Set(shown(new Smoother(USUAL_SMOOTHING_MS), answers))).toEqual(new Set([1]));
 });
 
+test("the answers of an export, which name no neighbours, stand still as well", () => {
+  const answers = [1, 1, 1, 2, 1, 1].map((id) => ({ ...says(id), neighbors: [] }));
+  expect(new Set(shown(new Smoother(USUAL_SMOOTHING_MS), answers))).toEqual(new Set([1]));
+});
+
 test("a change shows within 150 ms, to another class and to none of these", () => {
   for (const next of [2, null]) {
     const answers = [...Array<PredictionInfo>(20).fill(says(1)), ...Array<PredictionInfo>(10).fill(says(next))];

@@ -52,8 +52,8 @@ export class Smoother {
   }
 }
 
-function sharesOf({ class_id, neighbors, probabilities }: PredictionInfo): Map<number, number> {
-  if (neighbors.length === 0) return new Map();
+function sharesOf({ class_id, probabilities }: PredictionInfo): Map<number, number> {
+  if (Object.keys(probabilities).length === 0) return new Map();
   const shares = Object.entries(probabilities).map(([id, share]): [number, number] => [
     Number(id),
     class_id === null ? 0 : share,

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Response
 from classify_anything.backbones.anatomy import layers
 from classify_anything.formats import write_knowledge
 from classify_anything.learnt import learnt
+from classify_anything.moment import this_moment
 from classify_anything.server.messages import (
     BackboneChoice,
     BackbonesInfo,
@@ -27,7 +28,7 @@ _FILE: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-s
 @router.get("/knowledge", response_class=Response, responses=_FILE)
 async def knowledge(project: ProjectOf) -> Response:
     """All that is learnt, for a page that looks by itself; 400 while there are not two classes."""
-    data = await project.run(lambda clf: write_knowledge(learnt(clf)))
+    data = await project.run(lambda clf: write_knowledge(learnt(this_moment(clf))))
     return Response(data, media_type="application/octet-stream")
 
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from fastapi.responses import FileResponse
 
 from classify_anything.exporting import check_options, estimated_sizes
+from classify_anything.server.exports import options_of
 from classify_anything.server.messages import ExportInfo, ExportRequest, ExportSizes
 from classify_anything.server.routes.common import (
     ALWAYS,
@@ -32,7 +33,7 @@ async def export_sizes(project: ProjectOf) -> ExportSizes:
 @router.post("", status_code=HTTPStatus.ACCEPTED)
 async def begin_export(exports: ExportsOf, body: ExportRequest) -> ExportInfo:
     """Begin to make a file, in the background: ask again how far it is."""
-    check_options(body.format, **body.model_dump(exclude={"format"}))
+    check_options(body.format, options_of(body))
     return (await exports.begin(body)).info
 
 
