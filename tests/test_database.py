@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import resource
 import signal
 import sqlite3
@@ -241,6 +242,7 @@ def test_a_project_of_the_first_format_is_brought_to_the_newest(tmp_path: Path) 
     assert (newest.label, newest.recording_id, newest.sha256) == ("Cup", 1, "sha-2")
     assert (oldest.label, oldest.recording_id, oldest.source) == ("Mug", 1, "camera")
     assert store.image(1) == (b"\x01", "image/jpeg")
+    assert re.fullmatch("[0-9a-f]{16}", store.uid())
     vectors = [row.embedding.tolist() for row in store.since(-1, "b").rows]  # type: ignore[union-attr]
     assert vectors == [[1, 0], [0, 1]]
     (again,) = store.add([new("Cup", key="key")], "b")

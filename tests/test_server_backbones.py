@@ -188,6 +188,13 @@ def test_where_it_cannot_be_used_on_the_page_that_is_said(
             pass
         assert state["notice"].startswith("No backbone named 'elsewhere-only'.")
         assert state["backbone"] == "tiny"
+        elsewhere.use_backbone(load_backbone(other_backbone), name="x@elsewhere")
+        while "No precision 'elsewhere'" not in (state := socket.receive("state"))["notice"]:
+            pass
+        assert not network(taught, "x@elsewhere")["here"]
+        taught.http.post("/api/backbones", json={"names": [str(tiny_backbone)], "use": True})
+        assert ended(taught)["status"] == "done"
+        assert taught.http.get("/api/state").json()["notice"] == ""
 
 
 def test_nothing_is_imported_while_the_backbone_changes(
@@ -261,4 +268,4 @@ def test_the_backbone_and_what_is_learnt_can_be_fetched(
 def test_without_two_classes_there_is_nothing_to_fetch(server: RunningServer) -> None:
     answer = server.http.get("/api/knowledge")
     assert answer.status_code == 400
-    assert "Fewer than two classes" in answer.json()["error"]["message"]
+    assert "add examples of two classes" in answer.json()["error"]["message"]

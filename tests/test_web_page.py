@@ -17,6 +17,7 @@ import pytest
 from classify_anything import Classifier
 from classify_anything.errors import InputError, OutputError, SettingError
 from classify_anything.formats import probe_picture
+from classify_anything.images import to_square
 from tests.convolutions import write_convolutions
 from tests.photos import photo
 
@@ -55,6 +56,10 @@ def test_all_that_is_learnt_is_in_it(taught: Classifier, tmp_path: Path) -> None
     lesson = taught.lesson()
     assert header["examples"]["ids"] == lesson.keys
     assert header["examples"]["class_ids"] == lesson.class_ids
+    assert header["uid"] == taught.uid
+    newest = taught.examples()[0]
+    assert header["examples"]["sha256"][-1] == newest.sha256
+    assert header["examples"]["created_at"][-1] / 1e6 == newest.created_at.timestamp()
     vectors = array(header, numbers, "vectors").reshape(12, -1)
     np.testing.assert_array_equal(vectors, lesson.vectors)
     assert header["head"]["name"] == "ridge"
@@ -83,7 +88,7 @@ def test_there_is_a_small_picture_of_each_example(taught: Classifier, tmp_path: 
     assert 4 + 4 * count + sum(lengths) == len(data)
     start = 4 + 4 * count
     for length in lengths:
-        assert data[start : start + 2] == b"\xff\xd8"
+        assert data[start + 8 : start + 12] == b"WEBP"
         start += length
 
 
@@ -169,6 +174,7 @@ def test_a_smaller_network_is_taught_anew(tmp_path: Path, precision: str) -> Non
                 clf.add(name, photo(name)[9 * shift :], recording=f"{name} {shift % 2}")
         plain = clf.export(tmp_path / "plain", "web")
         small = clf.export(tmp_path / "small", "web", precision=precision)
+        images = [clf.image(example.id)[0] for example in clf.examples()[::-1]]
     header, numbers = knowledge(small)
     graph = gzip.decompress((small / "backbone.onnx.gz").read_bytes())
     size = header["backbone"]["size"]
@@ -177,6 +183,16 @@ def test_a_smaller_network_is_taught_anew(tmp_path: Path, precision: str) -> Non
     np.testing.assert_allclose(array(header, numbers, "probe"), found[0], atol=1e-5)
     former, _ = knowledge(plain)
     assert header["backbone"]["fingerprint"] != former["backbone"]["fingerprint"]
+    if precision == "int8":
+        levels = header["arrays"]["levels"]
+        data = gzip.decompress((small / "knowledge.bin.gz").read_bytes())
+        (length,) = struct.unpack_from("<I", data, 4)
+        found = np.frombuffer(data, np.int8, levels["length"], 8 + length + 4 * levels["start"])
+        found = found.reshape(12, -1).astype(float)
+        found /= np.linalg.norm(found, axis=1, keepdims=True)
+        pictures = np.stack([to_square(image, size) for image in images])
+        similar = (found * session.run(["embedding"], {"image": pictures})[0]).sum(axis=1)
+        assert similar.min() > 0.9995
     weight = len(gzip.decompress((plain / "backbone.onnx.gz").read_bytes()))
     assert len(graph) < weight
 

@@ -11,6 +11,7 @@ def learnt(moment: Moment) -> Learnt:
     backbone, knowledge = moment.backbone, moment.knowledge
     return Learnt(
         project=moment.project,
+        uid=moment.uid,
         revision=moment.revision,
         backbone={
             "name": backbone.name,
@@ -20,7 +21,7 @@ def learnt(moment: Moment) -> Learnt:
             "precision": "fp32",
         },
         classes=moment.classes,
-        index=moment.index,
+        examples=moment.examples,
         vectors=moment.lesson.vectors,
         head=moment.head,
         strictness=knowledge.settings.strictness,

@@ -10,8 +10,7 @@ from classify_anything.evaluation import Lesson
 from classify_anything.heads.frozen import Frozen
 from classify_anything.knowledge import Knowledge
 from classify_anything.project import Project
-from classify_anything.store import Index
-from classify_anything.types import Class
+from classify_anything.types import Class, Example
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,20 +19,22 @@ class Moment:
 
     Attributes:
         project: its name.
+        uid: what tells it from all others.
         revision: of the project.
         backbone: what it saw with.
         classes: in their order.
-        index: the examples, newest first.
+        examples: oldest first.
         lesson: the same, as a head learns them.
         head: what decided, as plain numbers.
         knowledge: a copy of what was learnt, which no later change reaches.
     """
 
     project: str
+    uid: str
     revision: int
     backbone: Backbone
     classes: tuple[Class, ...]
-    index: Index
+    examples: tuple[Example, ...]
     lesson: Lesson
     head: Frozen
     knowledge: Knowledge
@@ -53,13 +54,15 @@ def this_moment(project: Project) -> Moment:
         lesson = project.lesson()
         if len(set(lesson.class_ids)) < 2:
             raise InputError("There is nothing to tell apart yet: add examples of two classes.")
-        head, index, knowledge = project.freeze(), project.index(), project.knowledge()
+        head, examples = project.freeze(), tuple(project.examples()[::-1])
+        knowledge = project.knowledge()
     return Moment(
         project=project.path.stem,
+        uid=project.uid,
         revision=revision,
         backbone=project.backbone,
         classes=tuple(knowledge.classes.values()),
-        index=index,
+        examples=examples,
         lesson=lesson,
         head=head,
         knowledge=knowledge,

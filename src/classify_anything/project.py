@@ -113,6 +113,11 @@ class Project:
         return self._store.path
 
     @property
+    def uid(self) -> str:
+        """What tells the project from all others; a copy of its file has the same."""
+        return self._store.uid()
+
+    @property
     def revision(self) -> int:
         """Counts the changes of the project; equal revisions show the same project."""
         self.refresh()

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
+from classify_anything import Classifier
 from tests.browser.chromium import context, launched, write_clip
+from tests.browser.exported import SCENES, teach
 from tests.browser.pages import ProjectPage
 from tests.server import RunningServer
-
-SCENES = ("cat", "coffee", "rocket", "astronaut", "retina")
-"""What the camera of these tests sees, one after the other."""
+from tests.static_host import StaticHost, hosted
 
 SCENE_SECONDS = 3.0
 
@@ -65,3 +65,38 @@ def open_page(watching: Browser, server: RunningServer) -> Iterator[Callable[...
 @pytest.fixture
 def page(open_page: Callable[..., ProjectPage]) -> ProjectPage:
     return open_page()
+
+
+@pytest.fixture
+def taught(clf: Classifier) -> Classifier:
+    teach(clf)
+    return clf
+
+
+@pytest.fixture
+def host(taught: Classifier, tmp_path: Path) -> Iterator[StaticHost]:
+    with hosted(taught.export(tmp_path / "page", "web", embed=True)) as running:
+        yield running
+
+
+@pytest.fixture
+def seeing(playwright: Playwright, scenes_clip: Path) -> Iterator[Browser]:
+    """A browser whose camera sees one scene after the other."""
+    with launched(playwright, scenes_clip) as browser:
+        yield browser
+
+
+@pytest.fixture
+def visit(watching: Browser) -> Iterator[Callable[..., ProjectPage]]:
+    """Opens exported pages; afterwards, nothing may have gone wrong on any of them."""
+    opened: list[ProjectPage] = []
+
+    def open_(url: str) -> ProjectPage:
+        opened.append(ProjectPage(context(watching), url))
+        opened[-1].wait_until_live()
+        return opened[-1]
+
+    yield open_
+    for page in opened:
+        page.page.context.close()
+        assert page.faults == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,6 +32,9 @@ MEAN = """image => {
   context.drawImage(image, 0, 0, 1, 1);
   return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3);
 }"""
+
+
+ADDED = re.compile(r"([0-9]+) examples? added")
 
 
 class ProjectPage:
@@ -78,12 +82,31 @@ class ProjectPage:
         expect(self.card(name).get_by_test_id("class-count")).to_have_text(str(before + 1))
 
     def hold(self, name: str, seconds: float) -> None:
-        """Hold a class button with the mouse, and wait for the count to settle."""
+        """Hold a class button with the mouse, until all that was taken is counted."""
+        before = self.count(name)
+        self.dismiss()
         self.hold_button(name).hover()
         self.page.mouse.down()
         self.page.wait_for_timeout(1000 * seconds)
         self.page.mouse.up()
-        settled(lambda: self.count(name))
+        self.wait_until_added(name, before)
+
+    def wait_until_added(self, name: str, before: int = 0) -> int:
+        """Until a press is over and all that it has added is counted; gives the count."""
+        toast = self.toast(ADDED)
+        expect(toast).to_be_visible()
+        told = ADDED.match(toast.inner_text())
+        assert told is not None
+        count = before + int(told[1])
+        expect(self.card(name).get_by_test_id("class-count")).to_have_text(str(count))
+        return count
+
+    def dismiss(self) -> None:
+        """Close what an earlier press has told."""
+        self.page.evaluate(
+            "document.querySelectorAll('[data-testid=toast] .close').forEach((one) => one.click())"
+        )
+        expect(self.page.get_by_test_id("toast")).to_have_count(0)
 
     def menu(self, name: str, item: str) -> None:
         self.page.get_by_role("button", name=f"More for {name}", exact=True).click()
@@ -130,7 +153,7 @@ class ProjectPage:
         mean: list[int] = picture.evaluate(MEAN)
         return mean
 
-    def toast(self, text: str) -> Locator:
+    def toast(self, text: str | re.Pattern[str]) -> Locator:
         return self.page.get_by_test_id("toast").filter(has_text=text)
 
     def wait_for_scene(self, scenes: Sequence[str | bytes], wanted: str | bytes) -> None:
@@ -145,12 +168,24 @@ class ProjectPage:
         assert seen[-1], f"the camera never showed scene {index}"
 
 
-def settled(value: Callable[[], int]) -> int:
-    """The value once it has stopped changing for 300 ms."""
-    last, since = value(), time.monotonic()
-    while time.monotonic() - since < 0.3:
-        time.sleep(0.05)
-        now = value()
-        if now != last:
-            last, since = now, time.monotonic()
-    return last
+def renewed(page: ProjectPage) -> None:
+    """Load the page again, in the form that its host has now."""
+    page.page.evaluate("""async () => {
+      const { serviceWorker } = navigator;
+      const taken = new Promise((resolve) =>
+        serviceWorker.addEventListener("controllerchange", resolve, { once: true }));
+      await (await serviceWorker.ready).update();
+      await taken;
+    }""")
+    page.page.reload()
+    page.wait_until_live()
+
+
+def taken_home(page: ProjectPage, file: Path) -> Path:
+    """What was taught, as the page's own zip."""
+    page.page.get_by_role("link", name="Export", exact=True).click()
+    with page.page.expect_download() as download:
+        page.page.get_by_role("button", name="Make it").click()
+    download.value.save_as(file)
+    page.page.get_by_role("link", name="Live", exact=True).click()
+    return file

@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from tests.browser.chromium import context, launched, write_clip
-from tests.browser.conftest import SCENES
+from tests.browser.exported import SCENES
 from tests.browser.pages import ProjectPage
 from tests.server import run_server
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from tests.browser.pages import ProjectPage, settled
+from tests.browser.pages import ProjectPage
 
 
 def set_pace(page: ProjectPage, **values: int) -> None:
@@ -25,8 +25,7 @@ def test_a_recording_starts_after_a_countdown_and_lasts_as_long_as_it_is_set(
     expect(countdown).to_have_text("1")
     assert page.count("Class 1") == 0
     expect(countdown).to_have_count(0)
-    expect(page.toast("examples added.")).to_be_visible()
-    assert 3 <= settled(lambda: page.count("Class 1")) <= 6
+    assert 3 <= page.wait_until_added("Class 1") <= 6
 
 
 def test_a_second_press_ends_it_sooner(page: ProjectPage) -> None:
@@ -34,9 +33,7 @@ def test_a_second_press_ends_it_sooner(page: ProjectPage) -> None:
     page.page.keyboard.press("1")
     expect(page.card("Class 1").get_by_test_id("class-count")).not_to_have_text("0")
     page.page.keyboard.press("1")
-    expect(page.toast("added.")).to_be_visible()
-    count = settled(lambda: page.count("Class 1"))
-    assert 1 <= count < 100
+    assert 1 <= page.wait_until_added("Class 1") < 100
 
 
 def test_a_button_let_go_before_the_start_adds_nothing(page: ProjectPage) -> None:

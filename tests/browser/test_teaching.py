@@ -15,8 +15,8 @@ from playwright.sync_api import Playwright, expect
 from classify_anything import Classifier, load_backbone
 from classify_anything.images import to_square
 from tests.browser.chromium import context, frame, launched
-from tests.browser.conftest import SCENES
-from tests.browser.pages import ProjectPage, settled
+from tests.browser.exported import SCENES
+from tests.browser.pages import ProjectPage
 from tests.server import RunningServer, run_server
 
 WHOLE_FRAME = """async () => {
@@ -70,7 +70,7 @@ def test_number_keys_hold_a_class_but_not_while_typing(page: ProjectPage) -> Non
     page.page.keyboard.down("3")
     page.page.wait_for_timeout(1000)
     page.page.keyboard.up("3")
-    assert settled(lambda: page.count("Class 3")) >= 5
+    assert page.wait_until_added("Class 3") >= 5
     name = page.card("Class 4").get_by_role("textbox")
     name.click()
     page.page.keyboard.type("4 1 2")
@@ -82,14 +82,16 @@ def test_the_keyboard_alone_is_enough(page: ProjectPage) -> None:
     page.hold_button("Class 2").focus()
     page.page.keyboard.press("Enter")
     expect(page.card("Class 2").get_by_test_id("class-count")).to_have_text("1")
+    page.dismiss()
     page.page.keyboard.down("Space")
     page.page.wait_for_timeout(800)
     page.page.keyboard.up("Space")
-    assert settled(lambda: page.count("Class 2")) >= 4
+    taught = page.wait_until_added("Class 2", before=1)
+    assert taught >= 4
     page.page.keyboard.press("Control+z")
     expect(page.card("Class 2").get_by_test_id("class-count")).to_have_text("1")
     page.page.keyboard.press("Control+Shift+z")
-    assert settled(lambda: page.count("Class 2")) >= 4
+    expect(page.card("Class 2").get_by_test_id("class-count")).to_have_text(str(taught))
 
 
 def test_the_page_cuts_a_picture_as_python_does(page: ProjectPage, server: RunningServer) -> None:

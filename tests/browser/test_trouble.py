@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Playwright, expect
 
 from tests.browser.chromium import context, launched
-from tests.browser.pages import ProjectPage, settled
+from tests.browser.pages import ProjectPage
 from tests.photos import plain
 from tests.server import RunningServer, run_server
 
@@ -61,7 +61,7 @@ def test_the_server_dies_and_comes_back_and_what_was_held_meanwhile_is_kept(
         expect(page.card("Class 2").get_by_test_id("class-count")).not_to_have_text("0")
         page.wait_until_live()
         assert page.count("Class 1") == 1
-        taught = settled(lambda: page.count("Class 2"))
+        taught = page.wait_until_added("Class 2")
         assert 5 <= taught <= 14
         listed = server.http.get("/api/examples?class_id=2").json()["examples"]
         assert len(listed) == taught

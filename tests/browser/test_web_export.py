@@ -2,148 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-import itertools
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, Playwright, expect
+from playwright.sync_api import Browser, expect
 
 from classify_anything import Classifier
-from tests.browser.chromium import context, launched
-from tests.browser.conftest import SCENES
-from tests.browser.pages import ProjectPage
-from tests.photos import encoded, photo
+from tests.browser.chromium import context
+from tests.browser.exported import SCENES
+from tests.browser.pages import ProjectPage, taken_home
+from tests.photos import photo
 from tests.server import RunningServer
-from tests.static_host import ISOLATING, StaticHost, hosted
-
-CLOSE = 1e-4
-
-ASK = """async ([size, pictures]) => {
-  const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
-  const code = loaded.find((name) => name.includes("engine.worker"));
-  const worker = new Worker(code, { type: "module" });
-  const call = (id, name, ...given) => new Promise((resolve, reject) => {
-    worker.addEventListener("message", ({ data }) => {
-      if (data.id !== id) return;
-      if ("error" in data) reject(new Error(data.error));
-      else resolve(data.result);
-    });
-    worker.postMessage({ id, name, given });
-  });
-  const { body } = await fetch("knowledge.bin.gz");
-  const plain = body.pipeThrough(new DecompressionStream("gzip"));
-  const knowledge = await new Response(plain).arrayBuffer();
-  const { threads } = await call(0, "open", new URL("backbone.onnx", location).href, size, true);
-  await call(1, "know", knowledge);
-  const answers = [];
-  for (const [place, picture] of pictures.entries()) {
-    const bytes = Uint8Array.from(atob(picture), (letter) => letter.charCodeAt(0));
-    const answer = await call(2 + place, "predict", new Blob([bytes], { type: "image/png" }));
-    answers.push({ ...answer.prediction, vector: [...answer.vector] });
-  }
-  worker.terminate();
-  return { threads, answers };
-}"""
-"""Puts pictures to the page's own engine, in a worker of its own."""
-
-
-def teach(clf: Classifier, shifts: int = 12) -> None:
-    """Five classes, two recordings of each, of photographs seen from a little elsewhere."""
-    for name in SCENES:
-        for shift in range(shifts):
-            picture = photo(name)[shift * 6 :, shift * 9 :]
-            clf.add(name, picture, recording=f"{name} {shift % 2}")
-
-
-@pytest.fixture
-def taught(clf: Classifier) -> Classifier:
-    teach(clf)
-    return clf
-
-
-@pytest.fixture
-def host(taught: Classifier, tmp_path: Path) -> Iterator[StaticHost]:
-    with hosted(taught.export(tmp_path / "page", "web", embed=True)) as running:
-        yield running
-
-
-@pytest.fixture
-def seeing(playwright: Playwright, scenes_clip: Path) -> Iterator[Browser]:
-    """A browser whose camera sees one scene after the other."""
-    with launched(playwright, scenes_clip) as browser:
-        yield browser
-
-
-@pytest.fixture
-def visit(watching: Browser) -> Iterator[Callable[..., ProjectPage]]:
-    """Opens exported pages; afterwards, nothing may have gone wrong on any of them."""
-    opened: list[ProjectPage] = []
-
-    def open_(url: str) -> ProjectPage:
-        opened.append(ProjectPage(context(watching), url))
-        opened[-1].wait_until_live()
-        return opened[-1]
-
-    yield open_
-    for page in opened:
-        page.page.context.close()
-        assert page.faults == []
-
-
-def ask(page: Page, pictures: list[np.ndarray]) -> dict[str, Any]:
-    coded = [base64.b64encode(encoded(Image.fromarray(one), "PNG")).decode() for one in pictures]
-    answer: dict[str, Any] = page.evaluate(ASK, [pictures[0].shape[0], coded])
-    return answer
-
-
-def queries(clf: Classifier) -> list[np.ndarray]:
-    """Squares as the backbone takes them: some known, some new, some of nothing known."""
-    size = clf.backbone.size
-    made = [
-        np.asarray(Image.fromarray(photo(name)[30:, 80:]).resize((size, size))) for name in SCENES
-    ]
-    rng = np.random.default_rng(3)
-    noise = [rng.integers(0, 256, (size, size, 3), dtype=np.uint8) for _ in range(4)]
-    mixed = [
-        ((one.astype(int) + other) // 2).astype(np.uint8) for one, other in itertools.pairwise(made)
-    ]
-    return [*made, *mixed, *noise]
-
-
-@pytest.mark.parametrize("head", ["knn", "means", "ridge"])
-@pytest.mark.parametrize("strictness", [0.0, 0.3])
-def test_the_page_says_what_the_program_says(
-    taught: Classifier,
-    tmp_path: Path,
-    visit: Callable[..., ProjectPage],
-    head: str,
-    strictness: float,
-) -> None:
-    taught.configure(head=head, strictness=strictness)
-    with hosted(taught.export(tmp_path / "page", "web"), ISOLATING) as host:
-        page = visit(host.url).page
-        pictures = queries(taught)
-        said = ask(page, pictures)
-    assert said["threads"] > 1
-    for picture, answer in zip(pictures, said["answers"], strict=True):
-        expected = taught.predict(picture)
-        assert answer["label"] == expected.label
-        np.testing.assert_allclose(answer["vector"], taught.embed(picture), atol=1e-6)
-        own = {taught.labels[int(key)]: value for key, value in answer["probabilities"].items()}
-        assert own == pytest.approx(expected.probabilities, abs=CLOSE)
-        assert answer["familiarity"] == pytest.approx(expected.familiarity, abs=0.02)
-        ids = [one["example_id"] for one in answer["neighbors"]]
-        assert ids == [one.example_id for one in expected.neighbors]
-    if strictness:
-        assert None in [answer["label"] for answer in said["answers"]]
-
+from tests.static_host import StaticHost, hosted
 
 SHIP = 'Space "ship" </script>'
 TAUGHT = {"cat": "Class 1", "coffee": "Class 2", "rocket": "Class 3"}
@@ -179,12 +53,8 @@ def test_from_the_page_to_a_host_taught_offline_and_home_again(
     home = ProjectPage(context(seeing), server.url)
     home.wait_until_live()
     home.drop(home.page.get_by_test_id("stage"), brought)
-    with zipfile.ZipFile(brought) as archive:
-        pictures = [archive.read(name) for name in archive.namelist() if name.endswith(".jpg")]
-    assert len(pictures) == taught
-    # The clip stands still, so some of its pictures are the same to the byte.
-    expect(home.toast("added")).to_be_visible(timeout=20_000)
-    assert examples_by_class(server) == {**before, SHIP: len(set(pictures))}
+    expect(home.toast(f"{taught} examples added")).to_be_visible(timeout=20_000)
+    assert examples_by_class(server) == {**before, SHIP: taught}
     shown(home, "astronaut", SHIP)
     home.page.context.close()
 
@@ -227,29 +97,6 @@ def taught_offline(page: ProjectPage) -> int:
     assert page.count(SHIP) == taught
     shown(page, "astronaut", SHIP)
     return taught
-
-
-def taken_home(page: ProjectPage, file: Path) -> Path:
-    """What was taught, as the page's own zip."""
-    page.page.get_by_role("link", name="Export", exact=True).click()
-    with page.page.expect_download() as download:
-        page.page.get_by_role("button", name="Make it", exact=True).click()
-    download.value.save_as(file)
-    return file
-
-
-def test_a_second_visit_fetches_nothing_and_is_isolated(
-    visit: Callable[..., ProjectPage], host: StaticHost
-) -> None:
-    page = visit(host.url)
-    assert page.page.evaluate("crossOriginIsolated") is False
-    names = [path for path, _ in host.sent]
-    assert len(set(names) - {"/"}) == len([name for name in names if name != "/"]), names
-    host.sent.clear()
-    page.page.reload()
-    page.wait_until_live()
-    assert host.sent == []
-    assert page.page.evaluate("crossOriginIsolated") is True
 
 
 def test_changes_can_be_undone_and_are_kept(
@@ -299,25 +146,6 @@ def test_pictures_and_zips_of_a_project_come_into_the_page(
     expect(page.toast("3 already there")).to_be_visible()
 
 
-def test_a_new_export_takes_over_what_was_taught(
-    visit: Callable[..., ProjectPage], taught: Classifier, tmp_path: Path
-) -> None:
-    folder = taught.export(tmp_path / "page", "web")
-    with hosted(folder) as host:
-        page = visit(host.url)
-        page.click("retina")
-        assert page.count("retina") == 13
-        taught.add("retina", photo("retina")[100:, 100:])
-        taught.export(folder, "web", overwrite=True)
-        page.page.wait_for_timeout(200)
-        page.page.evaluate("navigator.serviceWorker.ready.then((found) => found.update())")
-        expect(page.card("retina").get_by_test_id("class-count")).to_have_text("13")
-        page.page.wait_for_timeout(1000)
-        page.page.reload()
-        page.wait_until_live()
-        expect(page.card("retina").get_by_test_id("class-count")).to_have_text("14")
-
-
 def test_a_frozen_page_only_answers(
     visit: Callable[..., ProjectPage], taught: Classifier, tmp_path: Path
 ) -> None:
@@ -334,8 +162,12 @@ def test_a_frozen_page_only_answers(
 
 def test_inside_another_page_it_tells_each_answer(watching: Browser, host: StaticHost) -> None:
     page = context(watching).new_page()
+    page.add_init_script("""
+      document.addEventListener("ready", () => { window.isReady = true; });
+    """)
     page.goto(f"{host.url}embed.html")
     expect(page.locator("#said")).to_have_text("coffee", timeout=30_000)
+    assert page.evaluate("window.isReady") is True
     page.evaluate(
         "document.addEventListener('prediction', ({ detail }) => { window.last = detail; })"
     )
@@ -347,9 +179,32 @@ def test_inside_another_page_it_tells_each_answer(watching: Browser, host: Stati
     page.context.close()
 
 
+def test_inside_another_page_none_of_these_is_null(
+    watching: Browser, clf: Classifier, tmp_path: Path
+) -> None:
+    for name in ("cat", "retina"):
+        for shift in range(6):
+            clf.add(name, photo(name)[shift * 9 :], recording=f"{name} {shift % 2}")
+    clf.configure(strictness=0.5)
+    with hosted(clf.export(tmp_path / "page", "web", embed=True)) as host:
+        page = context(watching).new_page()
+        page.goto(f"{host.url}embed.html")
+        expect(page.locator("#said")).to_have_text("none of these", timeout=30_000)
+        page.evaluate("""
+          document.addEventListener("prediction", ({ detail }) => { window.last = detail; });
+        """)
+        page.wait_for_function("window.last")
+        assert page.evaluate("window.last.label") is None
+        assert page.evaluate("window.last.probability") == 0
+        page.context.close()
+
+
 @pytest.mark.parametrize(
     ("script", "text"),
     [
+        ("delete window.DecompressionStream", "too old to look at pictures by itself"),
+        ("delete window.OffscreenCanvas", "too old to look at pictures by itself"),
+        ("Object.defineProperty(window, 'isSecureContext', { value: false })", "with https"),
         ("WebAssembly.validate = () => false", "no WebAssembly SIMD"),
         ("Object.defineProperty(window, 'indexedDB', { value: undefined })", "keeps nothing"),
     ],
@@ -376,16 +231,66 @@ def test_a_full_browser_says_so_and_changes_nothing(
     assert page.count("cat") == 12
 
 
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("knowledge.bin.gz", "knowledge.bin could not be loaded: error 404"),
+        ("assets/engine.worker-*.js", "The part that looks at pictures has stopped"),
+    ],
+)
 def test_a_file_that_is_missing_is_named(
-    watching: Browser, taught: Classifier, tmp_path: Path
+    watching: Browser, taught: Classifier, tmp_path: Path, file: str, text: str
 ) -> None:
     folder = taught.export(tmp_path / "page", "web")
-    (folder / "knowledge.bin.gz").unlink()
+    for missing in folder.glob(file):
+        missing.unlink()
     with hosted(folder) as host:
         page = context(watching).new_page()
         page.goto(host.url)
-        expect(page.get_by_text("knowledge.bin could not be loaded: error 404")).to_be_visible()
+        expect(page.get_by_text(text)).to_be_visible(timeout=10_000)
         page.context.close()
+
+
+def test_the_page_says_that_no_picture_leaves_the_device(
+    watching: Browser, host: StaticHost, server: RunningServer
+) -> None:
+    for url, text in (
+        (host.url, "The pictures never leave this device."),
+        (server.url, "The pictures stay on the machine this page comes from."),
+    ):
+        page = context(watching).new_page()
+        # As long as nobody has answered the browser's question.
+        page.add_init_script("navigator.mediaDevices.getUserMedia = () => new Promise(() => {})")
+        page.goto(url)
+        expect(page.get_by_text("May this page use the camera?")).to_be_visible()
+        expect(page.get_by_test_id("stage").get_by_text(text)).to_be_visible()
+        page.get_by_role("button", name="More", exact=True).click()
+        expect(page.get_by_role("banner").get_by_text(text)).to_be_visible()
+        page.context.close()
+
+
+def test_on_a_phone_a_finger_teaches_it(watching: Browser, host: StaticHost) -> None:
+    phone = watching.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    page = ProjectPage(phone, host.url)
+    page.wait_until_live()
+    assert page.page.evaluate("document.documentElement.scrollWidth") == 390
+    button = page.hold_button("cat")
+    button.tap()
+    expect(page.card("cat").get_by_test_id("class-count")).to_have_text("13")
+    box = button.bounding_box()
+    assert box is not None
+    assert box["height"] >= 44
+    page.dismiss()
+    session = phone.new_cdp_session(page.page)
+    touch = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    session.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [touch]})
+    page.page.wait_for_timeout(600)
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    assert page.wait_until_added("cat", before=13) >= 15
+    assert page.faults == []
+    phone.close()
 
 
 def test_from_a_file_the_page_says_what_to_do(

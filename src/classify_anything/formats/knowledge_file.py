@@ -1,9 +1,10 @@
 """All that a project has learnt, as one file that a browser reads: ``knowledge.bin``.
 
 ``CAKN``, then the length of the header (uint32, little-endian), the header (UTF-8 JSON, filled with
-spaces to a multiple of 4 bytes), then float32 numbers, little-endian. The header's ``arrays`` tells
-where each array starts and how long it is, counted in numbers. ``web/src/lib/browser/knowledge.ts``
-reads it.
+spaces to a multiple of 4 bytes), then float32 numbers, little-endian, and int8 numbers after them.
+The header's ``arrays`` tells where each array starts, counted in float32, and how many numbers it
+has. ``vectors`` may be empty: then ``levels``, int8, are the same vectors but for their lengths.
+``web/src/lib/browser/knowledge.ts`` reads it.
 """
 
 from __future__ import annotations
@@ -12,17 +13,18 @@ import json
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 
 from classify_anything._version import __version__
+from classify_anything.formats.levels import to_levels
 from classify_anything.heads.frozen import Frozen
-from classify_anything.store import Index
-from classify_anything.types import Class, Float32Array
+from classify_anything.types import Class, Example, Float32Array
 
-MAGIC, VERSION = b"CAKN", 1
+MAGIC, VERSION = b"CAKN", 2
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,35 +33,39 @@ class Learnt:
 
     Attributes:
         project: its name.
+        uid: of the project; see ``Store.uid``.
         revision: of the project.
         backbone: name, fingerprint, size, dimension.
         classes: in their order.
-        index: the examples, newest first.
-        vectors: float32 [n, d], unit vectors of the examples, oldest first.
+        examples: oldest first.
+        vectors: float32 [n, d], unit vectors of the examples.
         head: the head that decides.
         strictness: see ``Settings``.
         familiar: float32 [m], see ``Knowledge.familiar``.
         probe: float32 [d], the embedding of ``probe_picture``.
+        coarse: whether the vectors are written in 8 bits; see ``levels.py``.
     """
 
     project: str
+    uid: str
     revision: int
     backbone: Mapping[str, Any]
     classes: Sequence[Class]
-    index: Index
+    examples: Sequence[Example]
     vectors: Float32Array
     head: Frozen
     strictness: float
     familiar: Float32Array
     probe: Float32Array
+    coarse: bool = False
 
 
 def write_knowledge(learnt: Learnt) -> bytes:
     """The file, as bytes."""
-    index, head = learnt.index, learnt.head
+    head = learnt.head
     empty = np.empty(0, np.float32)
     arrays = {
-        "vectors": learnt.vectors,
+        "vectors": empty if learnt.coarse else learnt.vectors,
         "familiar": learnt.familiar,
         "linear": head.arrays.get("linear", empty),
         "offsets": head.arrays.get("offsets", empty),
@@ -69,9 +75,12 @@ def write_knowledge(learnt: Learnt) -> bytes:
     for name, array in arrays.items():
         places[name] = {"start": start, "length": array.size}
         start += array.size
+    levels = to_levels(learnt.vectors) if learnt.coarse else np.empty(0, np.int8)
+    places["levels"] = {"start": start, "length": levels.size}
     header = {
         "version": VERSION,
         "project": learnt.project,
+        "uid": learnt.uid,
         "revision": learnt.revision,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "package": __version__,
@@ -80,11 +89,12 @@ def write_knowledge(learnt: Learnt) -> bytes:
             {"id": item.id, "name": item.name, "color": item.color} for item in learnt.classes
         ],
         "examples": {
-            "ids": index.ids[::-1],
-            "class_ids": index.class_ids[::-1],
-            "recording_ids": index.recording_ids[::-1],
-            "sources": index.sources[::-1],
-            "created_at": index.created_at[::-1],
+            "ids": [one.id for one in learnt.examples],
+            "class_ids": [one.class_id for one in learnt.examples],
+            "recording_ids": [one.recording_id for one in learnt.examples],
+            "sources": [one.source for one in learnt.examples],
+            "created_at": [_microseconds(one.created_at) for one in learnt.examples],
+            "sha256": [one.sha256 for one in learnt.examples],
         },
         "head": {
             "name": head.name,
@@ -101,4 +111,9 @@ def write_knowledge(learnt: Learnt) -> bytes:
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 4)
     numbers = [np.ascontiguousarray(array, "<f4").tobytes() for array in arrays.values()]
-    return MAGIC + struct.pack("<I", len(text)) + text + b"".join(numbers)
+    return MAGIC + struct.pack("<I", len(text)) + text + b"".join(numbers) + levels.tobytes()
+
+
+def _microseconds(time: datetime) -> int:
+    """Since 1970: whole numbers, by which an example is known again to the microsecond."""
+    return (time - _EPOCH) // timedelta(microseconds=1)

@@ -11,6 +11,7 @@ import numpy as np
 
 from classify_anything.errors import ExportError
 from classify_anything.formats.knowledge_file import MAGIC, VERSION
+from classify_anything.formats.levels import from_levels
 from classify_anything.types import Float32Array
 
 _BEGINNING = 8
@@ -42,13 +43,20 @@ def read_knowledge(data: bytes) -> Read:
                 f"made by a newer version of Classify Anything (knowledge {version}; "
                 f"this one knows {VERSION}). Update classify-anything."
             )
-        numbers = np.frombuffer(data, "<f4", offset=_BEGINNING + length)
+        count = (len(data) - _BEGINNING - length) // 4
+        numbers = np.frombuffer(data, "<f4", count, _BEGINNING + length)
         arrays = {}
+        levels = places.pop("levels", None)
         for name, place in places.items():
             start, count = int(place["start"]), int(place["length"])
             arrays[name] = numbers[start : start + count].astype(np.float32)
             if len(arrays[name]) != count:
                 raise ValueError(f"{name} is cut short")
+        if levels and levels["length"]:
+            first = _BEGINNING + length + 4 * int(levels["start"])
+            steps = np.frombuffer(data, np.int8, int(levels["length"]), first)
+            dimension = int(header["backbone"]["dimension"])
+            arrays["vectors"] = from_levels(steps.reshape(-1, dimension)).ravel()
     except (KeyError, TypeError, ValueError) as error:
         raise ExportError(f"damaged: its knowledge.bin cannot be read ({error}).") from error
     return Read(header, arrays)

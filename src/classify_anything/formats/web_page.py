@@ -4,7 +4,7 @@
 ``backbone.onnx.gz``               the backbone; gzipped here, since not every host does it
 ``knowledge.bin.gz``               all that is learnt; see ``knowledge_file.py``
 ``thumbnails.bin``                 a small picture of each example
-``sw.js``, ``manifest.webmanifest``  offline after the first visit, installable
+``sw.js``, ``manifest.webmanifest``, ``*.png``  offline after the first visit, installable
 ``embed.js``, ``embed.html``       the page inside another page
 ``_headers``                       what some hosts read; with it the page may use several threads
 """
@@ -23,6 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from classify_anything.errors import BuildError
+from classify_anything.formats.icons import icon
 from classify_anything.formats.knowledge_file import Learnt, write_knowledge
 
 STATIC = Path(__file__).parent.parent / "static"
@@ -31,6 +32,7 @@ STATIC = Path(__file__).parent.parent / "static"
 _COMPRESSION = 6
 _SMALLER = 0.26
 """What gzip leaves of ONNX Runtime's binary."""
+_ICON_SIDES, _APPLE_ICON_SIDE = (192, 512), 180
 _POLICY = (
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob: data:; "
     "media-src 'self' blob:; base-uri 'none'; object-src 'none'"
@@ -74,7 +76,7 @@ def write_web(
         folder: it exists, and is empty.
         learnt: what the page knows.
         backbone: the ONNX graph: ``image`` uint8 [n, size, size, 3] → ``embedding`` float32 [n, d].
-        thumbnails: a JPEG of each example, oldest first.
+        thumbnails: a WebP of each example, oldest first.
         frozen: whether the page only answers, and does not learn.
         embed: whether the element for other pages comes with it.
 
@@ -153,6 +155,7 @@ def _mark(index: Path, marks: dict[str, object], project: str) -> None:
         f'<meta name="classify-anything-export" content="{html.escape(json.dumps(marks))}" />\n'
         f'    <meta http-equiv="Content-Security-Policy" content="{html.escape(_POLICY)}" />\n'
         '    <link rel="manifest" href="manifest.webmanifest" />\n'
+        '    <link rel="apple-touch-icon" href="apple-touch-icon.png" />\n'
         '    <script src="from-file.js"></script>\n'
     )
     page = index.read_text(encoding="utf-8")
@@ -172,9 +175,23 @@ def _write_manifest(path: Path, project: str) -> None:
         "display": "standalone",
         "background_color": "#f6f4ef",
         "theme_color": "#f6f4ef",
-        "icons": [{"src": "favicon.svg", "sizes": "any", "type": "image/svg+xml"}],
+        "icons": [
+            {"src": "favicon.svg", "sizes": "any", "type": "image/svg+xml"},
+            *(
+                {
+                    "src": f"icon-{side}.png",
+                    "sizes": f"{side}x{side}",
+                    "type": "image/png",
+                    "purpose": "any maskable",
+                }
+                for side in _ICON_SIDES
+            ),
+        ],
     }
     path.write_text(json.dumps(manifest, indent=2))
+    for side in _ICON_SIDES:
+        (path.parent / f"icon-{side}.png").write_bytes(icon(side))
+    (path.parent / "apple-touch-icon.png").write_bytes(icon(_APPLE_ICON_SIDE))
 
 
 def _write_service_worker(folder: Path, made: str) -> None:

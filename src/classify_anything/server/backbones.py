@@ -112,15 +112,23 @@ class Backbones:
         known = await self._wanted()
         while True:
             await asyncio.sleep(_POLL_SECONDS)
-            wanted = await self._wanted()
-            if wanted != known and not self.working and not self._importing():
-                known = wanted
-                used = await self._project.run(lambda clf: name_of(clf.backbone))
-                if wanted != used:
-                    await self.begin([wanted], use=True)
-                    if self._error:
-                        message = f"{self._error.message} The project is to look with it now."
-                        await self._project.run(_noticing(message))
+            try:
+                wanted = await self._wanted()
+                if wanted != known and not self.working and not self._importing():
+                    await self._use(wanted)
+                    known = wanted
+            except ClassifyAnythingError as error:  # it is tried again
+                log.warning("%s", error)
+
+    async def _use(self, wanted: str) -> None:
+        """Use a backbone, if it is not in use; where that fails, all pages are told."""
+        if wanted == await self._project.run(lambda clf: name_of(clf.backbone)):
+            return
+        task = self.begin([wanted], use=True)
+        await asyncio.wait([task])  # which leaves the work alone when this is cancelled
+        if self._error:
+            message = f"{self._error.message} The project is to look with it now."
+            await self._project.run(_noticing(message))
 
     async def _wanted(self) -> str:
         return await self._project.run(lambda clf: clf.settings.backbone) or DEFAULT.name

@@ -9,6 +9,7 @@ from classify_anything.backbones import Backbone
 from classify_anything.backbones.catalogue import BY_NAME, CATALOGUE
 from classify_anything.backbones.descriptions import Description
 from classify_anything.backbones.variants import made_variants, split_precision
+from classify_anything.errors import BackboneError
 from classify_anything.types import Settings
 
 
@@ -57,7 +58,10 @@ def _known(name: str, used: Backbone) -> Known:
     if name == name_of(used):
         of = _described(split_precision(used.opened_as)[0])
         return Known(name, used.name, True, used.dimension, of)
-    whole, precision = split_precision(name)
+    try:
+        whole, precision = split_precision(name)
+    except BackboneError:  # such a name was given in Python
+        return Known(name, name, False, 0, None)
     of = _described(whole)
     if of is not None:
         return Known(name, name, of.is_here, of.length(whole), of)

@@ -69,6 +69,11 @@ class Store:
                 rows=rows,
             )
 
+    def uid(self) -> str:
+        """What no other project has, but for copies of this one."""
+        with self._reading() as connection:
+            return str(connection.execute(sa.select(project.c.uid)).scalar_one())
+
     def settings(self) -> Settings:
         """How the project decides."""
         with self._reading() as connection:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 APPLICATION_ID = 0x436C4179
 """SQLite's ``application_id`` of a project: "ClAy"."""
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """The number of the newest migration, kept as SQLite's ``user_version``."""
 
 metadata = sa.MetaData()
@@ -23,10 +23,11 @@ project = sa.Table(
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("compacted", sa.Integer, nullable=False),
     sa.Column("settings", sa.JSON, nullable=False, server_default="{}"),
+    sa.Column("uid", sa.Text, nullable=False, server_default=""),
 )
 """One row. ``revision`` counts the transactions that wrote; ``compacted`` is the
 revision in which rows were last erased; ``settings`` holds those of ``types.Settings`` that are not
-the usual ones."""
+the usual ones; ``uid`` is the same in every copy of the file, and in no other project."""
 
 classes = sa.Table(
     "classes",

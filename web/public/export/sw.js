@@ -7,6 +7,9 @@ const ISOLATION = {
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Resource-Policy": "same-origin",
 };
+// A host may let a browser keep files for long; what belongs to this export is asked for anew.
+const FRESH = { cache: "no-cache" };
+const HOME = new URL(self.registration.scope).pathname;
 const NAME = `classify-anything ${self.registration.scope}`;
 const CACHE = `${NAME} ${MADE}`;
 
@@ -14,7 +17,7 @@ self.addEventListener("install", (event) => {
   event.waitUntil(
     caches
       .open(CACHE)
-      .then((cache) => cache.addAll(PAGE))
+      .then((cache) => cache.addAll(PAGE.map((path) => new Request(path, FRESH))))
       .then(() => self.skipWaiting()),
   );
 });
@@ -26,16 +29,23 @@ self.addEventListener("activate", (event) => {
 self.addEventListener("fetch", (event) => {
   const { request } = event;
   if (request.method !== "GET" || !request.url.startsWith(self.registration.scope)) return;
-  event.respondWith(answer(request));
+  event.respondWith(answer(request, (work) => event.waitUntil(work)));
 });
 
-async function answer(request) {
+async function answer(request, meanwhile) {
   const cache = await caches.open(CACHE);
-  const known = await cache.match(request.mode === "navigate" ? "./" : request, { ignoreSearch: true });
+  const known = await cache.match(isPage(request) ? "./" : request, { ignoreSearch: true });
   if (known) return isolated(known);
-  const response = await fetch(request);
-  if (response.ok && response.status === 200) await cache.put(request, response.clone());
+  const response = await fetch(request, FRESH);
+  if (response.type !== "basic" || response.status !== 200) return response;
+  // Where there is no space for it, the page works all the same, while there is a network.
+  meanwhile(cache.put(request, response.clone()).catch(() => undefined));
   return isolated(response);
+}
+
+function isPage({ mode, url }) {
+  const { pathname } = new URL(url);
+  return mode === "navigate" && (pathname === HOME || pathname === `${HOME}index.html`);
 }
 
 function isolated(response) {

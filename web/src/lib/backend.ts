@@ -58,6 +58,8 @@ export interface Exports {
 
 export interface Backend {
   readonly api: Api;
+  /** Where the camera's pictures go, in one sentence for a person. */
+  readonly privacy: string;
   /** The views that it can fill. */
   readonly views: readonly View[];
   readonly exports: Exports;

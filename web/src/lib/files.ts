@@ -33,6 +33,11 @@ export function isPicture({ name, type }: File): boolean {
   return type.startsWith("image/") || PICTURE.test(name);
 }
 
+/** What systems put among the files, and nobody means. */
+export function isHidden(path: string): boolean {
+  return path.split("/").some((name) => HIDDEN.test(name));
+}
+
 /** Files alone may come from several folders: those of one name get numbers, as ``mug (2).jpg``. */
 export function distinct(files: readonly LocalFile[]): LocalFile[] {
   const taken = new Set<string>();

@@ -10,6 +10,7 @@ import type { State } from "./types";
 
 export class ServerBackend implements Backend {
   readonly api = rest;
+  readonly privacy = "The pictures stay on the machine this page comes from.";
   readonly views = ["live", "examples", "evaluate", "export", "how"] as const;
   readonly exports = serverExports;
   /** Of the server: after it, the same id may mean another picture, so addresses name it. */

@@ -58,6 +58,8 @@ export class Brain {
   /** Learn examples, or give those that are known another class. */
   async learn(lessons: readonly Lesson[]): Promise<void> {
     await this.#head.ready;
+    const unknown = lessons.find(({ id, vector }) => !vector && this.#rows.slotOf(id) === undefined);
+    if (unknown) throw new Error(`Nothing is known of example ${unknown.id}.`);
     for (const { id, classId, vector } of lessons) {
       this.#take(id);
       this.#head.learn(this.#rows.put(id, classId, vector));

@@ -12,8 +12,14 @@ interface Waiting {
 export function startEngine(begin: Promise<void>): Engine {
   const waiting = new Map<number, Waiting>();
   let count = 0;
+  let broken: Error | null = null;
   const started = begin.then(() => {
     const worker = new EngineWorker();
+    worker.onerror = ({ message }) => {
+      broken = new Error(`The part that looks at pictures has stopped (${message || "no reason given"}). Load the page again.`);
+      for (const { reject } of waiting.values()) reject(broken);
+      waiting.clear();
+    };
     worker.onmessage = ({ data }: MessageEvent<Delivery>) => {
       const order = waiting.get(data.id);
       waiting.delete(data.id);
@@ -24,6 +30,7 @@ export function startEngine(begin: Promise<void>): Engine {
   });
   const call = (name: keyof Engine, given: unknown[]) =>
     new Promise((resolve, reject) => {
+      if (broken) return reject(broken);
       const id = count++;
       waiting.set(id, { resolve, reject });
       void started.then((worker) => worker.postMessage({ id, name, given } satisfies Order));

@@ -1,4 +1,4 @@
-/** What a project knows, as one file: written by ``formats/knowledge.py``, read here. */
+/** What a project knows, as one file: written by ``formats/knowledge_file.py``, read here. */
 
 export type HeadName = "knn" | "means" | "ridge";
 
@@ -14,12 +14,16 @@ export interface KnownExamples {
   class_ids: number[];
   recording_ids: number[];
   sources: string[];
+  /** Microseconds since 1970. */
   created_at: number[];
+  sha256: string[];
 }
 
 export interface Knowledge {
-  version: 1;
+  version: 2;
   project: string;
+  /** What no other project has. */
+  uid: string;
   revision: number;
   created_at: string;
   package: string;
@@ -50,12 +54,17 @@ export interface Knowledge {
 
 type Arrays = "vectors" | "familiar" | "linear" | "offsets" | "probe";
 
+interface Span {
+  start: number;
+  length: number;
+}
+
 type Header = Omit<Knowledge, Arrays> & {
-  arrays: Record<Arrays, { start: number; length: number }>;
+  arrays: Record<Arrays | "levels", Span>;
 };
 
 const MAGIC = "CAKN";
-const VERSION = 1;
+const VERSION = 2;
 
 /** Throws an Error with one line that a person understands. */
 export function parseKnowledge(file: ArrayBuffer): Knowledge {
@@ -68,17 +77,30 @@ export function parseKnowledge(file: ArrayBuffer): Knowledge {
     throw new Error(`knowledge.bin has version ${header.version}; this page reads ${VERSION}. Export it again.`);
   }
   const data = 8 + Math.ceil(length / 4) * 4;
-  const numbers = ({ start, length }: { start: number; length: number }) => {
+  const numbers = ({ start, length }: Span) => {
     if (data + 4 * (start + length) > file.byteLength) throw new Error("knowledge.bin is cut short.");
     return new Float32Array(file, data + 4 * start, length);
   };
   const { arrays, ...rest } = header;
+  const levels = new Int8Array(file, data + 4 * arrays.levels.start, arrays.levels.length);
   return {
     ...rest,
-    vectors: numbers(arrays.vectors),
+    vectors: arrays.levels.length > 0 ? units(levels, rest.backbone.dimension) : numbers(arrays.vectors),
     familiar: numbers(arrays.familiar),
     linear: numbers(arrays.linear),
     offsets: numbers(arrays.offsets),
     probe: numbers(arrays.probe),
   };
+}
+
+/** Vectors in 8 bits, [n, dimension], as unit vectors. */
+function units(levels: Int8Array, dimension: number): Float32Array {
+  const vectors = new Float32Array(levels.length);
+  for (let start = 0; start < levels.length; start += dimension) {
+    let squares = 0;
+    for (let i = start; i < start + dimension; i++) squares += levels[i]! ** 2;
+    const length = Math.sqrt(squares) || 1;
+    for (let i = start; i < start + dimension; i++) vectors[i] = levels[i]! / length;
+  }
+  return vectors;
 }

@@ -2,28 +2,30 @@
 
 import type { LocalFile } from "../files";
 import type { ImportInfo } from "../types";
+import { messageOf } from "../words";
+import { readLists, type Facts } from "./lists";
+import type { NewClass } from "./local-project";
 import { unpacked } from "./zips";
 
 const ZIP = /\.zip$/i;
-const LIST = "metadata.csv";
-const OWN_LISTS = [LIST, "classes.csv"];
 const MOST_PROBLEMS = 100;
+const NOTHING: Facts = { label: undefined, recording: undefined, source: undefined, createdAt: undefined };
+
+/** What an import tells of a picture; ``classes`` are all that come with it. */
+export interface Place extends Facts {
+  label: string;
+  recording: string;
+  classes: readonly NewClass[];
+}
 
 /** Adds one picture; says whether it was there already, and the change it is part of. */
-export type AddPicture = (
-  picture: Blob,
-  place: { label: string; recording: string },
-) => Promise<{ known: boolean; change: number | null }>;
-
-interface Facts {
-  label: string | undefined;
-  recording: string | undefined;
-}
+export type AddPicture = (picture: Blob, place: Place) => Promise<{ known: boolean; change: number | null }>;
 
 export class LocalImport {
   readonly info: ImportInfo;
   #cancelled = false;
   #files: LocalFile[] = [];
+  #running: Promise<void> = Promise.resolve();
 
   constructor(id: string) {
     this.info = {
@@ -44,33 +46,46 @@ export class LocalImport {
     this.#files.push({ path, file: new File([file], path.split("/").at(-1) ?? path, { type: file.type }) });
   }
 
-  cancel(): void {
+  /** Settles when nothing more of it comes. */
+  async cancel(): Promise<void> {
     this.#cancelled = true;
     if (this.info.status === "uploading") this.info.status = "cancelled";
+    await this.#running;
   }
 
   /** ``label`` is the class of all; without it that of a picture is the folder, or the zip, that it lies in. */
-  async run(label: string | null, add: AddPicture): Promise<void> {
+  start(label: string | null, add: AddPicture): void {
     this.info.status = "running";
-    const files = await this.#all();
-    const facts = await factsOf(files);
-    const pictures = files.filter(({ path }) => !OWN_LISTS.includes(path.split("/").at(-1) ?? ""));
+    this.#running = this.#run(label, add).catch((error: unknown) => {
+      this.info.status = "failed";
+      this.info.error = { code: "failed", message: messageOf(error) };
+    });
+  }
+
+  async #run(label: string | null, add: AddPicture): Promise<void> {
+    const { pictures, facts, classes } = await readLists(await this.#all());
     this.info.total = pictures.length;
     for (const { path, file } of pictures) {
       if (this.#cancelled) {
         this.info.status = "cancelled";
         return;
       }
-      await this.#one(path, file, label ?? facts.get(path)?.label ?? path.split("/").at(-2) ?? "Pictures", facts.get(path), add);
+      const told = facts.get(path) ?? NOTHING;
+      const place = {
+        ...told,
+        label: label ?? told.label ?? path.split("/").at(-2) ?? "Pictures",
+        recording: `${this.info.id}:${told.recording ?? path}`,
+        classes: label === null ? classes : [],
+      };
+      await this.#one(path, file, place, add);
       this.info.done += 1;
     }
     this.info.status = "done";
   }
 
-  async #one(path: string, file: Blob, label: string, facts: Facts | undefined, add: AddPicture): Promise<void> {
+  async #one(path: string, file: Blob, place: Place, add: AddPicture): Promise<void> {
     try {
-      const recording = `${this.info.id}:${facts?.recording ?? path}`;
-      const { known, change } = await add(file, { label, recording });
+      const { known, change } = await add(file, place);
       if (known) this.info.known += 1;
       else this.info.added += 1;
       this.info.change = change ?? this.info.change;
@@ -85,7 +100,8 @@ export class LocalImport {
       if (!ZIP.test(local.path)) found.push(local);
       else {
         try {
-          const stem = local.path.replace(ZIP, "");
+          // Teachable Machine calls the zip of a class so.
+          const stem = local.path.replace(ZIP, "").replace(/-samples( ?\(\d+\))?$/, "");
           for (const { path, file } of await unpacked(local.file)) found.push({ path: `${stem}/${path}`, file });
         } catch (error) {
           this.#problem(local.path, error);
@@ -96,36 +112,8 @@ export class LocalImport {
   }
 
   #problem(name: string, error: unknown): void {
-    const message = `${name}: ${error instanceof Error ? error.message : String(error)}`;
+    const message = `${name}: ${messageOf(error)}`;
     this.info.problem_count += 1;
     if (this.info.problems.length < MOST_PROBLEMS) this.info.problems.push({ name, message, code: "bad_image" });
   }
-}
-
-/** What the lists among the files tell, by path. */
-async function factsOf(files: readonly LocalFile[]): Promise<Map<string, Facts>> {
-  const found = new Map<string, Facts>();
-  for (const { path, file } of files.filter(({ path }) => path.endsWith(LIST))) {
-    const folder = path.slice(0, -LIST.length);
-    const [names = [], ...rows] = parseCsv(await file.text());
-    for (const row of rows) {
-      const cell = (name: string) => row[names.indexOf(name)] || undefined;
-      found.set(folder + (cell("file_name") ?? ""), { label: cell("label"), recording: cell("recording") });
-    }
-  }
-  return found;
-}
-
-/** RFC 4180. */
-export function parseCsv(text: string): string[][] {
-  const rows: string[][] = [];
-  let row: string[] = [];
-  for (const [, quoted, plain, end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|$)/g)) {
-    if (end === "" && row.length === 0 && !quoted && !plain) break;
-    row.push(quoted?.replaceAll('""', '"') ?? plain ?? "");
-    if (end === ",") continue;
-    rows.push(row);
-    row = [];
-  }
-  return rows;
 }

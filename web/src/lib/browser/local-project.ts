@@ -3,7 +3,7 @@
 import { ApiError } from "../errors";
 import type { ChangeInfo, ClassEdit, ClassInfo } from "../types";
 import { examples as counted } from "../words";
-import type { KnownClass, Knowledge } from "./knowledge";
+import type { KnownClass } from "./knowledge";
 
 /** Classes, examples and recordings that are made here have ids from here on. */
 export const FIRST_LOCAL_ID = 1_000_000_000;
@@ -16,8 +16,24 @@ export interface Example {
   classId: number;
   recordingId: number;
   source: string;
-  /** Seconds since 1970. */
+  /** Microseconds since 1970. */
   createdAt: number;
+  /** Of its picture; with the time it tells the example from all others. */
+  sha256: string;
+}
+
+/** What is told of a new example; without a time it is of now. */
+export interface NewExample {
+  recording: string;
+  source: string;
+  sha256: string;
+  createdAt?: number | undefined;
+}
+
+/** A class as it comes with an import. */
+export interface NewClass {
+  name: string;
+  color: number;
 }
 
 /** What there is at one moment. */
@@ -25,6 +41,8 @@ export interface Snapshot {
   classes: readonly KnownClass[];
   /** Oldest first. */
   examples: readonly Example[];
+  /** Ids from here on are free; those before may stand for something that was undone. */
+  nextId: number;
 }
 
 interface Change extends ChangeInfo {
@@ -37,19 +55,28 @@ interface Change extends ChangeInfo {
 export class LocalProject {
   revision = 0;
   #now: Snapshot;
-  #nextId = FIRST_LOCAL_ID;
+  #nextId: number;
   #undo: Change[] = [];
   #redo: Change[] = [];
+  /** When the newest example was made here, in microseconds. */
+  #latest = 0;
   readonly #recordings = new Map<string, number>();
 
   constructor(snapshot: Snapshot) {
     this.#now = snapshot;
-    const used = [...snapshot.classes.map(({ id }) => id), ...snapshot.examples.flatMap((one) => [one.id, one.recordingId])];
-    this.#nextId = used.reduce((next, id) => Math.max(next, id + 1), FIRST_LOCAL_ID);
+    this.#nextId = snapshot.nextId;
   }
 
   get now(): Snapshot {
-    return this.#now;
+    return { ...this.#now, nextId: this.#nextId };
+  }
+
+  /** Be as another page of this address has made it; what was done before can then not be undone. */
+  adopt(snapshot: Snapshot): void {
+    this.#now = snapshot;
+    this.#nextId = Math.max(this.#nextId, snapshot.nextId);
+    this.#undo = this.#redo = [];
+    this.revision += 1;
   }
 
   get undoable(): ChangeInfo | null {
@@ -98,11 +125,12 @@ export class LocalProject {
   }
 
   /** ``group`` names the press or the import that it is part of. Gives the example and its change. */
-  add(classId: number, group: string, recording: string, source: string): { example: Example; change: number } {
+  add(classId: number, group: string, told: NewExample): { example: Example; change: number } {
     const { name } = this.classOf(classId);
-    let recordingId = this.#recordings.get(recording);
-    if (recordingId === undefined) this.#recordings.set(recording, (recordingId = this.#nextId++));
-    const example = { id: this.#nextId++, classId, recordingId, source, createdAt: Math.floor(Date.now() / 1000) };
+    let recordingId = this.#recordings.get(told.recording);
+    if (recordingId === undefined) this.#recordings.set(told.recording, (recordingId = this.#nextId++));
+    const { source, sha256, createdAt = this.#moment() } = told;
+    const example = { id: this.#nextId++, classId, recordingId, source, createdAt, sha256 };
     const last = this.#undo.at(-1);
     const before = last?.group === group ? last.before : this.#now;
     const added = this.#now.examples.length + 1 - before.examples.length;
@@ -110,20 +138,25 @@ export class LocalProject {
     return { example, change };
   }
 
-  /** As ``add``, to the class of this name, which is added if it is new. */
-  take(label: string, group: string, recording: string, source: string): { example: Example; change: number } {
-    const known = this.#named(label);
-    if (!known) {
-      const name = this.#checked(label);
-      this.#change(`${name} added`, { classes: [...this.#now.classes, this.#newClass(name)] }, group);
+  /** As ``add``, to the class of this name; ``classes`` are those that come with it, if they are new. */
+  take(label: string, classes: readonly NewClass[], group: string, told: NewExample): { example: Example; change: number } {
+    for (const { name, color } of [...classes, { name: label, color: undefined }]) {
+      if (this.#named(name)) continue;
+      const info = this.#newClass(this.#checked(name), color);
+      this.#change(`${info.name} added`, { classes: [...this.#now.classes, info] }, group);
     }
-    return this.add((known ?? this.#now.classes.at(-1))?.id ?? -1, group, recording, source);
+    return this.add(this.#named(label)?.id ?? -1, group, told);
   }
 
-  /** Whether there is an example of this class among these. */
-  has(label: string, ids: readonly number[]): boolean {
+  /** Whether it is in this class already: the same picture and, where it is told, of the same time. */
+  has(label: string, sha256: string, createdAt?: number): boolean {
     const classId = this.#named(label)?.id;
-    return this.#now.examples.some((one) => one.classId === classId && ids.includes(one.id));
+    return this.#now.examples.some(
+      (one) =>
+        one.classId === classId &&
+        one.sha256 === sha256 &&
+        (createdAt === undefined || one.createdAt === createdAt),
+    );
   }
 
   /** Gives a function that makes everything as it is now. */
@@ -168,10 +201,16 @@ export class LocalProject {
     return info;
   }
 
-  #newClass(name: string): KnownClass {
+  #newClass(name: string, color?: number): KnownClass {
     const used = this.#now.classes.map(({ color }) => color);
-    const color = [...Array(COLORS).keys()].sort((a, b) => count(used, a) - count(used, b))[0] ?? 0;
-    return { id: this.#nextId++, name, color };
+    const rarest = [...Array(COLORS).keys()].sort((a, b) => count(used, a) - count(used, b))[0] ?? 0;
+    return { id: this.#nextId++, name, color: color === undefined ? rarest : color % COLORS };
+  }
+
+  /** Now, but later than all that was made here: an example is known again by its time. */
+  #moment(): number {
+    const latest = this.#now.examples.findLast(({ id }) => id >= FIRST_LOCAL_ID)?.createdAt ?? 0;
+    return (this.#latest = Math.max(Date.now() * 1000, latest + 1, this.#latest + 1));
   }
 
   #named(label: string): KnownClass | undefined {
@@ -230,32 +269,6 @@ export class LocalProject {
     while (names.has(`class ${number}`)) number++;
     return `Class ${number}`;
   }
-}
-
-/** What the export brought, with what was taught here before. */
-export function merged({ classes, examples }: Knowledge, kept: Snapshot | null): Snapshot {
-  const shipped = examples.ids.map((id, place) => ({
-    id,
-    classId: examples.class_ids[place] ?? -1,
-    recordingId: examples.recording_ids[place] ?? -1,
-    source: examples.sources[place] ?? "",
-    createdAt: examples.created_at[place] ?? 0,
-  }));
-  if (!kept) return { classes, examples: shipped };
-  const taught = kept.examples.filter(({ id }) => id >= FIRST_LOCAL_ID);
-  const named = new Map(classes.map(({ id, name }) => [name.toLowerCase(), id]));
-  const all = [...classes];
-  // A class is found again by its id, then by its name; else it comes along.
-  const ids = new Map(
-    kept.classes.map((info) => {
-      const found = classes.find(({ id }) => id === info.id)?.id ?? named.get(info.name.toLowerCase());
-      if (found === undefined && (info.id >= FIRST_LOCAL_ID || taught.some(({ classId }) => classId === info.id))) {
-        all.push(info);
-      }
-      return [info.id, found ?? info.id];
-    }),
-  );
-  return { classes: all, examples: [...shipped, ...taught.map((one) => ({ ...one, classId: ids.get(one.classId) ?? one.classId }))] };
 }
 
 function told(change: Change | undefined): ChangeInfo | null {

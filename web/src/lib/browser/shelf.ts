@@ -1,24 +1,29 @@
-/** What a page without a server keeps in this browser: IndexedDB, a database for each address. */
+/** What a page without a server keeps in this browser: IndexedDB, a database for each project at an address. */
 
 import type { Snapshot } from "./local-project";
 
 const VERSION = 1;
 const STATE = "state";
 const PICTURES = "pictures";
+/** Keys in the store of the state. */
+const NOW = "now";
+const STAMP = "stamp";
 
-/** What is kept beside the pictures. ``made`` tells of which export. */
+/** What is kept beside the pictures. ``made`` and ``exportedAt`` tell of which export. */
 export interface Kept extends Snapshot {
   made: string;
-  head: string;
-  strictness: number;
+  exportedAt: string;
 }
 
-/** A picture that was taught here. */
+/** The picture of an example that was taught here, and its embedding. */
 export interface KeptPicture {
   picture: Blob;
   vector: Float32Array;
-  sha256: string;
+  /** The fingerprint of the backbone that made the embedding. */
+  seenBy: string;
 }
+
+export type Pictures = ReadonlyMap<number, KeptPicture>;
 
 export class Shelf {
   readonly #database: IDBDatabase;
@@ -41,28 +46,47 @@ export class Shelf {
     return new Shelf(database);
   }
 
-  async load(): Promise<{ kept: Kept | null; pictures: Map<number, KeptPicture> }> {
-    const transaction = this.#database.transaction([STATE, PICTURES]);
-    const [kept, ids, pictures] = await Promise.all([
-      settled<Kept | undefined>(transaction.objectStore(STATE).get(STATE)),
-      settled(transaction.objectStore(PICTURES).getAllKeys()),
-      settled<KeptPicture[]>(transaction.objectStore(PICTURES).getAll()),
-    ]);
-    return { kept: kept ?? null, pictures: new Map(ids.map((id, place) => [Number(id), pictures[place]!])) };
+  /** Changes with every ``save``, by whichever page. */
+  stamp(): Promise<string | undefined> {
+    return settled<string | undefined>(this.#database.transaction(STATE).objectStore(STATE).get(STAMP));
   }
 
-  /** Write the state, and new pictures, all or nothing. Rejects with one line that a person understands. */
-  async save(kept: Kept, pictures: ReadonlyMap<number, KeptPicture> = new Map()): Promise<void> {
+  state(): Promise<Kept | undefined> {
+    return settled<Kept | undefined>(this.#database.transaction(STATE).objectStore(STATE).get(NOW));
+  }
+
+  async pictures(ids: readonly number[]): Promise<Pictures> {
+    const store = this.#database.transaction(PICTURES).objectStore(PICTURES);
+    const found = await Promise.all(
+      ids.map(async (id) => [id, await settled<KeptPicture | undefined>(store.get(id))] as const),
+    );
+    return new Map(found.flatMap(([id, picture]) => (picture ? [[id, picture]] : [])));
+  }
+
+  /** Write the state and new pictures, all or nothing; gives its stamp. Rejects with one line that a person understands. */
+  async save(kept: Kept, pictures: Pictures): Promise<string> {
     const transaction = this.#database.transaction([STATE, PICTURES], "readwrite");
-    transaction.objectStore(STATE).put(kept, STATE);
+    const stamp = crypto.randomUUID();
+    transaction.objectStore(STATE).put(kept, NOW);
+    transaction.objectStore(STATE).put(stamp, STAMP);
+    for (const [id, picture] of pictures) transaction.objectStore(PICTURES).put(picture, id);
+    await done(transaction);
+    return stamp;
+  }
+
+  /** As ``save``, of pictures that were there before. */
+  async put(pictures: Pictures): Promise<void> {
+    const transaction = this.#database.transaction(PICTURES, "readwrite");
     for (const [id, picture] of pictures) transaction.objectStore(PICTURES).put(picture, id);
     await done(transaction);
   }
 
-  /** Drop pictures that nothing refers to any more. */
-  async forget(ids: readonly number[]): Promise<void> {
+  /** Drop the pictures that nothing refers to any more. */
+  async tidy(): Promise<void> {
+    const wanted = new Set((await this.state())?.examples.map(({ id }) => id));
     const transaction = this.#database.transaction(PICTURES, "readwrite");
-    for (const id of ids) transaction.objectStore(PICTURES).delete(id);
+    const store = transaction.objectStore(PICTURES);
+    for (const id of await settled(store.getAllKeys())) if (!wanted.has(Number(id))) store.delete(id);
     await done(transaction);
   }
 }

@@ -1,7 +1,7 @@
 /** Small pictures of the examples that an export brought: ``thumbnails.bin``. */
 
 /**
- * The number of pictures (uint32, little-endian), the length of each (the same), then the JPEGs.
+ * The number of pictures (uint32, little-endian), the length of each (the same), then the pictures (WebP).
  * Gives addresses for ``<img>``, by the examples' ids.
  */
 export function parseThumbnails(file: ArrayBuffer, ids: readonly number[]): Map<number, string> {
@@ -12,7 +12,7 @@ export function parseThumbnails(file: ArrayBuffer, ids: readonly number[]): Map<
   return new Map(
     ids.map((id, place) => {
       const length = view.getUint32(4 + 4 * place, true);
-      const picture = new Blob([new Uint8Array(file, start, length)], { type: "image/jpeg" });
+      const picture = new Blob([new Uint8Array(file, start, length)], { type: "image/webp" });
       start += length;
       return [id, URL.createObjectURL(picture)];
     }),

@@ -1,22 +1,16 @@
 /** Examples on their way home: the zip that ``classify-anything import`` reads, and such zips read here. */
 
 import { strToU8, unzip, zip, type Zippable } from "fflate";
-import type { LocalFile } from "../files";
+import { isHidden, type LocalFile } from "../files";
 import type { Example } from "./local-project";
 import type { KnownClass } from "./knowledge";
+import { toIso } from "./moments";
+import { endingOf } from "./pictures";
 
 export interface Packed extends Example {
   picture: Blob;
-  sha256: string;
 }
 
-const ENDINGS: Record<string, string> = {
-  "image/jpeg": "jpg",
-  "image/png": "png",
-  "image/webp": "webp",
-  "image/bmp": "bmp",
-  "image/gif": "gif",
-};
 const NOT_IN_NAMES = /[<>:"/\\|?*\x00-\x1f]/g;
 
 /** A folder for each class, with the lists ``metadata.csv`` and ``classes.csv`` of ``formats/metadata.py``. */
@@ -26,9 +20,9 @@ export async function packed(classes: readonly KnownClass[], examples: readonly 
   const names = new Map(classes.map(({ id, name }, place) => [id, { name, folder: folderOf(name, place) }]));
   for (const { id, classId, recordingId, createdAt, source, picture, sha256 } of examples) {
     const { name, folder } = names.get(classId) ?? { name: "?", folder: "_" };
-    const path = `${folder}/${id}.${ENDINGS[picture.type] ?? "img"}`;
+    const path = `${folder}/${id}.${endingOf(picture.type)}`;
     files[path] = [new Uint8Array(await picture.arrayBuffer()), { level: 0 }];
-    rows.push([path, name, String(recordingId), new Date(createdAt * 1000).toISOString(), source, sha256]);
+    rows.push([path, name, String(recordingId), toIso(createdAt), source, sha256]);
   }
   files["metadata.csv"] = strToU8(csv(rows));
   files["classes.csv"] = strToU8(csv([["name", "color"], ...classes.map(({ name, color }) => [name, String(color)])]));
@@ -46,7 +40,7 @@ export async function unpacked(file: File): Promise<LocalFile[]> {
       else {
         resolve(
           Object.entries(found).flatMap(([path, bytes]) =>
-            path.endsWith("/") ? [] : [{ path, file: new File([bytes as Uint8Array<ArrayBuffer>], path.split("/").at(-1) ?? path) }],
+            path.endsWith("/") || isHidden(path) ? [] : [{ path, file: new File([bytes as Uint8Array<ArrayBuffer>], path.split("/").at(-1) ?? path) }],
           ),
         );
       }

@@ -1,0 +1,111 @@
+"""Exported pages, and what their engine says."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page
+
+from classify_anything import Classifier
+from classify_anything.types import Prediction
+from tests.photos import encoded, photo
+
+SCENES = ("cat", "coffee", "rocket", "astronaut", "retina")
+"""What the camera of these tests sees, one after the other."""
+
+CLOSE = 1e-4
+
+ASK = """async ([size, pictures, orders]) => {
+  const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
+  const code = loaded.find((name) => name.includes("engine.worker"));
+  const worker = new Worker(code, { type: "module" });
+  const call = (id, name, ...given) => new Promise((resolve, reject) => {
+    worker.addEventListener("message", ({ data }) => {
+      if (data.id !== id) return;
+      if ("error" in data) reject(new Error(data.error));
+      else resolve(data.result);
+    });
+    worker.postMessage({ id, name, given });
+  });
+  const { body } = await fetch("knowledge.bin.gz");
+  const plain = body.pipeThrough(new DecompressionStream("gzip"));
+  const knowledge = await new Response(plain).arrayBuffer();
+  const { threads } = await call(0, "open", new URL("backbone.onnx", location).href, size, true);
+  await call(1, "know", knowledge);
+  const pictureOf = (coded) => {
+    const bytes = Uint8Array.from(atob(coded), (letter) => letter.charCodeAt(0));
+    return new Blob([bytes], { type: "image/png" });
+  };
+  let calls = 2;
+  for (const [name, given] of orders) {
+    for (const lesson of name === "learn" ? given : []) {
+      if (lesson.picture) {
+        lesson.vector = (await call(calls++, "predict", pictureOf(lesson.picture))).vector;
+      }
+    }
+    await call(calls++, name, given);
+  }
+  const answers = [];
+  for (const picture of pictures) {
+    const answer = await call(calls++, "predict", pictureOf(picture));
+    answers.push({ ...answer.prediction, vector: [...answer.vector] });
+  }
+  worker.terminate();
+  return { threads, answers };
+}"""
+"""Puts pictures to the page's own engine, in a worker of its own."""
+
+
+def teach(clf: Classifier, shifts: int = 12) -> None:
+    """Five classes, two recordings of each, of photographs seen from a little elsewhere."""
+    for name in SCENES:
+        for shift in range(shifts):
+            picture = photo(name)[shift * 6 :, shift * 9 :]
+            clf.add(name, picture, recording=f"{name} {shift % 2}")
+
+
+def ask(
+    page: Page, pictures: list[np.ndarray], orders: Sequence[tuple[str, Any]] = ()
+) -> dict[str, Any]:
+    """What the engine says of square pictures, after it was given these orders."""
+    size = pictures[0].shape[0]
+    given = [size, [coded(one) for one in pictures], [list(order) for order in orders]]
+    answer: dict[str, Any] = page.evaluate(ASK, given)
+    return answer
+
+
+def coded(picture: np.ndarray) -> str:
+    """A picture as the engine takes it from a test."""
+    return base64.b64encode(encoded(Image.fromarray(picture), "PNG")).decode()
+
+
+def compare(
+    answer: dict[str, Any], expected: Prediction, labels: dict[int, str], close: float = CLOSE
+) -> None:
+    """Raises AssertionError where the engine says another thing than the program."""
+    assert answer["label"] == expected.label
+    own = {labels[int(key)]: value for key, value in answer["probabilities"].items()}
+    assert own == pytest.approx(expected.probabilities, abs=close)
+    assert answer["familiarity"] == pytest.approx(expected.familiarity, abs=0.02)
+    ids = [one["example_id"] for one in answer["neighbors"]]
+    assert ids == [one.example_id for one in expected.neighbors]
+
+
+def queries(clf: Classifier) -> list[np.ndarray]:
+    """Squares as the backbone takes them: some known, some new, some of nothing known."""
+    size = clf.backbone.size
+    made = [
+        np.asarray(Image.fromarray(photo(name)[30:, 80:]).resize((size, size))) for name in SCENES
+    ]
+    rng = np.random.default_rng(3)
+    noise = [rng.integers(0, 256, (size, size, 3), dtype=np.uint8) for _ in range(4)]
+    mixed = [
+        ((one.astype(int) + other) // 2).astype(np.uint8) for one, other in itertools.pairwise(made)
+    ]
+    return [*made, *mixed, *noise]

@@ -1,0 +1,126 @@
+"""The exported page's engine says what the program says, and goes on learning as it does."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from classify_anything import Classifier
+from tests.browser.exported import ask, coded, compare, queries, teach
+from tests.browser.pages import ProjectPage
+from tests.static_host import ISOLATING, hosted
+
+
+@pytest.mark.parametrize("head", ["knn", "means", "ridge"])
+@pytest.mark.parametrize("strictness", [0.0, 0.3])
+def test_the_page_says_what_the_program_says(
+    taught: Classifier,
+    tmp_path: Path,
+    visit: Callable[..., ProjectPage],
+    head: str,
+    strictness: float,
+) -> None:
+    taught.configure(head=head, strictness=strictness)
+    with hosted(taught.export(tmp_path / "page", "web"), ISOLATING) as host:
+        page = visit(host.url).page
+        pictures = queries(taught)
+        said = ask(page, pictures)
+    assert said["threads"] > 1
+    for picture, answer in zip(pictures, said["answers"], strict=True):
+        expected = taught.predict(picture)
+        np.testing.assert_allclose(answer["vector"], taught.embed(picture), atol=1e-6)
+        compare(answer, expected, taught.labels)
+    if strictness:
+        assert None in [answer["label"] for answer in said["answers"]]
+
+
+@pytest.mark.parametrize("head", ["knn", "means", "ridge"])
+def test_the_page_learns_and_forgets_as_the_program_does(
+    taught: Classifier, tmp_path: Path, visit: Callable[..., ProjectPage], head: str
+) -> None:
+    taught.configure(head=head)
+    with hosted(taught.export(tmp_path / "page", "web")) as host:
+        page = visit(host.url).page
+        before = temperature(taught)
+        pictures = queries(taught)
+        added = [("cat", pictures[6]), ("noise", pictures[9]), ("noise", pictures[10])]
+        lessons = []
+        for label, picture in added:
+            example = taught.add(label, picture, source="picture")
+            lessons.append(
+                {"id": example.id, "classId": example.class_id, "picture": coded(picture)}
+            )
+        ids = [example.id for example in taught.examples("coffee")]
+        moved, gone = ids[0], ids[1:9]
+        taught.move(moved, "rocket")
+        taught.remove(gone)
+        classes = [
+            {"id": item.id, "name": item.name, "color": item.color} for item in taught.classes()
+        ]
+        rocket = taught.find_class("rocket").id
+        orders = [
+            ("arrange", classes),
+            ("learn", lessons),
+            ("learn", [{"id": moved, "classId": rocket}]),
+            ("forget", gone),
+        ]
+        said = ask(page, pictures, orders)
+    grown = temperature(taught) / before
+    for picture, answer in zip(pictures, said["answers"], strict=True):
+        expected = taught.predict(picture)
+        shares = {label: share**grown for label, share in expected.probabilities.items()}
+        total = sum(shares.values())
+        probabilities = {label: share / total for label, share in shares.items()}
+        compare(answer, replace(expected, probabilities=probabilities), taught.labels)
+
+
+def temperature(clf: Classifier) -> float:
+    """The page keeps that of its export; the program's follows what it learns."""
+    return float(clf.freeze().parameters.get("temperature", 1))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_the_default_network_says_the_same_in_the_browser(
+    tmp_path: Path, visit: Callable[..., ProjectPage], precision: str
+) -> None:
+    """EfficientNet-Lite0 itself; in int8 the head is taught anew, so only labels are compared."""
+    with Classifier(tmp_path / "project.db") as clf:
+        teach(clf, shifts=3)
+        pictures = queries(clf)[:7]
+        expected = [clf.predict(picture) for picture in pictures]
+        labels = clf.labels
+        folder = clf.export(tmp_path / "page", "web", precision=precision)
+    with hosted(folder, ISOLATING) as host:
+        page = visit(host.url).page
+        sent = [(path, size) for path, size in host.sent if path != "/sw.js"]
+        said = ask(page, pictures)
+    assert first_visit(folder, sent, precision) < {"fp32": 25e6, "int8": 9e6}[precision]
+    for answer, wanted in zip(said["answers"], expected, strict=True):
+        if precision == "fp32":
+            compare(answer, wanted, labels)
+        elif wanted.probability == 1:
+            assert answer["label"] == wanted.label
+    assert [wanted.probability for wanted in expected].count(1) >= 5
+
+
+PER_EXAMPLE = {"fp32": 6600, "int8": 1850}
+"""Bytes of an embedding and a small picture, measured on a project with 1,000 examples."""
+
+
+def first_visit(folder: Path, sent: Sequence[tuple[str, int]], precision: str) -> float:
+    """The bytes of a visit, were there 1,000 examples, and text sent as hosts do: gzipped."""
+    total = 1000 * PER_EXAMPLE[precision]
+    of_examples = 0
+    for name, size in sent:
+        path = folder / (name.lstrip("/") or "index.html")
+        if path.name in ("knowledge.bin.gz", "thumbnails.bin"):
+            of_examples += size
+        else:
+            total += size if path.suffix == ".gz" else len(gzip.compress(path.read_bytes()))
+    assert of_examples < 15 * PER_EXAMPLE[precision] + 15_000
+    return total

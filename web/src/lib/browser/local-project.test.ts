@@ -1,0 +1,70 @@
+import { expect, test } from "vitest";
+import type { Knowledge } from "./knowledge";
+import { FIRST_LOCAL_ID, LocalProject } from "./local-project";
+import { merged, shipped } from "./merging";
+
+function knowledge(examples: { id: number; classId: number; createdAt: number }[]): Knowledge {
+  return {
+    classes: [
+      { id: 1, name: "mug", color: 0 },
+      { id: 2, name: "cup", color: 1 },
+    ],
+    examples: {
+      ids: examples.map(({ id }) => id),
+      class_ids: examples.map(({ classId }) => classId),
+      recording_ids: examples.map(({ id }) => id),
+      sources: examples.map(() => "camera"),
+      created_at: examples.map(({ createdAt }) => createdAt),
+      sha256: examples.map(() => "same"),
+    },
+  } as unknown as Knowledge;
+}
+
+const told = { recording: "press", source: "camera", sha256: "same" };
+
+test("equal pictures of one moment are told apart by their time", () => {
+  const project = new LocalProject(shipped(knowledge([])));
+  for (let i = 0; i < 5; i++) project.add(1, "press", told);
+  const times = project.now.examples.map(({ createdAt }) => createdAt);
+  expect(new Set(times).size).toBe(5);
+  expect(times).toEqual(times.toSorted((a, b) => a - b));
+  expect(times.every(Number.isInteger)).toBe(true);
+});
+
+test("what was undone leaves its id unused, also for another page", () => {
+  const project = new LocalProject(shipped(knowledge([])));
+  const { example } = project.add(1, "press", told);
+  project.undo();
+  const other = new LocalProject(shipped(knowledge([])));
+  other.adopt(project.now);
+  expect(other.add(1, "press", told).example.id).toBeGreaterThan(example.id);
+});
+
+test("what another page has done cannot be undone here", () => {
+  const project = new LocalProject(shipped(knowledge([])));
+  project.add(1, "press", told);
+  project.adopt({ ...project.now, examples: [] });
+  expect(project.undoable).toBeNull();
+});
+
+test("what came home is there once, in the class that it has there", () => {
+  const project = new LocalProject(shipped(knowledge([])));
+  const [first, second] = [project.add(1, "press", told), project.add(1, "press", told)].map(({ example }) => example);
+  const newer = knowledge([{ id: 7, classId: 2, createdAt: first!.createdAt }]);
+  const both = merged(newer, project.now);
+  expect(both.examples.map(({ id, classId }) => [id, classId])).toEqual([
+    [7, 2],
+    [second!.id, 1],
+  ]);
+  expect(both.nextId).toBeGreaterThan(FIRST_LOCAL_ID);
+});
+
+test("a class that the newer export has under the same name is that class", () => {
+  const project = new LocalProject(shipped(knowledge([])));
+  const { example } = project.take("Plate", [], "press", told);
+  const newer = knowledge([]);
+  newer.classes.push({ id: 3, name: "plate", color: 2 });
+  const both = merged(newer, project.now);
+  expect(both.classes.map(({ name }) => name)).toEqual(["mug", "cup", "plate"]);
+  expect(both.examples).toEqual([{ ...example, classId: 3 }]);
+});
