@@ -105,7 +105,7 @@ LABEL_VARIABLE = "CLASSIFY_ANYTHING_LABEL"
 PROBABILITY_VARIABLE = "CLASSIFY_ANYTHING_PROBABILITY"
 """What the command of ``--on-change`` is told, besides the label at its end."""
 
-USUAL_SMOOTHING_MS = 80
+USUAL_SMOOTHING_MS = 100
 """In which the page settles an answer, unless it is told otherwise."""
 MOST_SMOOTHING_MS = 500
 

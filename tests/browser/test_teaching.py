@@ -124,7 +124,7 @@ def test_the_reason_is_shown_with_pictures(page: ProjectPage) -> None:
     neighbors = page.page.get_by_test_id("neighbor")
     expect(neighbors).to_have_count(3)
     expect(neighbors.first).to_contain_text("1.00")
-    assert neighbors.first.locator("img").evaluate("image => image.naturalWidth") == 224
+    expect(neighbors.first.locator("img")).to_have_js_property("naturalWidth", 160)
 
 
 def test_the_answer_is_announced_politely(page: ProjectPage) -> None:

@@ -194,4 +194,6 @@ def test_the_page_fits_every_size(
     page.click("Class 1")
     before = page.hold_button("Class 1").bounding_box()
     page.hold("Class 1", 0.6)
-    assert page.hold_button("Class 1").bounding_box() == before
+    button = page.hold_button("Class 1")
+    button.evaluate("button => Promise.all(button.getAnimations().map(({ finished }) => finished))")
+    assert button.bounding_box() == before

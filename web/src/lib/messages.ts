@@ -1133,7 +1133,7 @@ export interface components {
             /**
              * Smoothing
              * @description Of onnx: milliseconds in which an answer settles where the file is served.
-             * @default 80
+             * @default 100
              */
             smoothing: number;
             /**
