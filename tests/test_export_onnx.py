@@ -258,7 +258,7 @@ def test_it_says_what_it_is(clf: Classifier, tmp_path: Path) -> None:
     assert (familiar <= threshold).mean() >= 0.25 > (familiar < threshold).mean()
     facts = load_export(path).facts
     assert facts.classes == tuple(clf.classes())
-    assert (facts.strictness, facts.smoothing, facts.accuracy) == (0.25, 80, None)
+    assert (facts.strictness, facts.smoothing, facts.accuracy) == (0.25, 100, None)
     made = datetime.fromisoformat(facts.created_at)
     assert before <= made <= datetime.now(UTC)
     calm = clf.export(tmp_path / "calm.onnx", "onnx", smoothing=250)
