@@ -14,6 +14,7 @@ from classify_anything import Classifier
 from classify_anything.errors import ImageError
 from classify_anything.server.messages import AddFrame, Answer, PredictFrame
 from classify_anything.server.project import LiveProject
+from tests import loops
 from tests.card import OnCard
 from tests.photos import encoded, photo
 
@@ -75,7 +76,7 @@ def test_frames_that_wait_are_embedded_together_and_answered_each(
             clf.add(name, photo(name))
     live = LiveProject(lambda: Classifier(path, backbone=card))
     try:
-        found = asyncio.run(asked(live, card, damaged))
+        found = loops.run(asked(live, card, damaged))
     finally:
         live.close()
     assert card.batches == batches

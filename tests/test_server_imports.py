@@ -16,6 +16,7 @@ from classify_anything import Classifier, Frames
 from classify_anything.errors import ConflictError
 from classify_anything.server.imports import ImportJob, Imports
 from classify_anything.server.project import LiveProject
+from tests import loops
 from tests.files import colored, write_video
 from tests.photos import plain
 from tests.server import RunningServer
@@ -93,7 +94,7 @@ def test_a_file_that_is_still_coming_is_not_waited_for(live: LiveProject, tmp_pa
         with pytest.raises(ConflictError, match="cancelled"):
             await job.receive("Mug/2.png", whole(plain("red")))
 
-    asyncio.run(story())
+    loops.run(story())
     assert list(tmp_path.glob("sent/*")) == []
 
 
@@ -109,7 +110,7 @@ def test_an_import_that_nobody_goes_on_with_is_given_up(live: LiveProject, tmp_p
         await imports.close()
         return left
 
-    info = asyncio.run(story()).info
+    info = loops.run(story()).info
     assert info.error is not None
     assert info.error.message.startswith("Nothing was sent for ")
     assert list(tmp_path.glob("sent/*")) == []
