@@ -222,6 +222,7 @@ def main() -> None:
             Contender(OURS, f"{server.url}?measure"),
             Contender(f"{THEIRS}, its own threads", f"{asked}wasm"),
             Contender(f"{THEIRS}, {cores} threads", f"{asked}wasm&threads={cores}"),
+            Contender(f"{THEIRS}, one thread", f"{asked}wasm&threads=1"),
             Contender("TF.js WebGL", f"{asked}webgl"),
         ]
         for precision, page in pages.items():

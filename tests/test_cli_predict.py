@@ -195,8 +195,10 @@ def test_results_come_while_the_input_is_still_growing(desk: Path) -> None:
     os.mkfifo(pipe)
     process = start("predict", *["photos/mug/0.png"] * 100, "slow.png", "--json", cwd=desk)
     assert process.stdout is not None
+    assert process.stderr is not None
     assert '"mug"' in process.stdout.readline()
     pipe.write_bytes(plain("blue"))
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (0, "")
+    # Not ``communicate``: it would miss what was read ahead with that line.
+    out, err = process.stdout.read(), process.stderr.read()
+    assert (process.wait(60), err) == (0, "")
     assert labels(out)[-1] == ("slow.png", "cup")

@@ -75,8 +75,8 @@ FORMAT = Option(
 )
 PRECISION = Option(
     "--precision",
-    "Of the network in an ONNX file or a web page: fp32, fp16 (half the size) or int8 (a quarter, "
-    "and quicker). What accuracy it costs is told.",
+    "Of the network in an ONNX file or a web page: fp32, fp16 (half the size) or int8 (a quarter; "
+    "quicker on a processor, slower in a browser). What accuracy it costs is told.",
 )
 ANY_SIZE = Option(
     "--any-size", "The ONNX file takes pictures of any size, and cuts and scales them itself."

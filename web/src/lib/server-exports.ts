@@ -17,7 +17,7 @@ const PRECISION = {
   values: [
     { value: "fp32", text: "32 bit: exactly as here" },
     { value: "fp16", text: "16 bit: half the size" },
-    { value: "int8", text: "8 bit: a quarter of the size, and quicker" },
+    { value: "int8", text: "8 bit: a quarter of the size" },
   ],
 } as const;
 
