@@ -193,12 +193,12 @@ def test_results_come_while_the_input_is_still_growing(desk: Path) -> None:
     """The second image is read from a pipe, which is filled after the first is answered."""
     pipe = desk / "slow.png"
     os.mkfifo(pipe)
-    process = start("predict", *["photos/mug/0.png"] * 100, "slow.png", "--json", cwd=desk)
-    assert process.stdout is not None
-    assert process.stderr is not None
-    assert '"mug"' in process.stdout.readline()
-    pipe.write_bytes(plain("blue"))
-    # Not ``communicate``: it would miss what was read ahead with that line.
-    out, err = process.stdout.read(), process.stderr.read()
-    assert (process.wait(60), err) == (0, "")
+    with start("predict", *["photos/mug/0.png"] * 100, "slow.png", "--json", cwd=desk) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert '"mug"' in process.stdout.readline()
+        pipe.write_bytes(plain("blue"))
+        # Not ``communicate``: it would miss what was read ahead with that line.
+        out, err = process.stdout.read(), process.stderr.read()
+    assert (process.returncode, err) == (0, "")
     assert labels(out)[-1] == ("slow.png", "cup")
