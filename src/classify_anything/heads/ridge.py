@@ -197,7 +197,7 @@ class RidgeHead(Memory):
         places = np.full(len(self._chosen), -1)
         places[sample] = np.arange(len(sample))
         able = self._has_others(self._chosen)
-        parts = [places[part] for part in self._parts() if able[part].all()]
+        parts = [places[part] for part in self._parts()[0] if able[part].all()]
         parts = [there for part in parts if len(there := part[part >= 0])]
         targets, _, _ = self._targets()
         return best_penalty(self._rows.vectors[self._chosen[sample]], targets[sample], parts)
@@ -220,8 +220,7 @@ class RidgeHead(Memory):
         self, solution: KernelRidge
     ) -> tuple[Float64Array, Float32Array, npt.NDArray[np.bool_]]:
         """Scores and familiarity of each example without its group; which are left out alone."""
-        _, alone = self._left_out(self._chosen)
-        parts = self._parts()
+        parts, alone = self._parts()
         targets, offsets, heights = self._targets()
         scores, variances = solution.without(parts, targets)
         scores += offsets
@@ -235,11 +234,11 @@ class RidgeHead(Memory):
             scores[part] *= np.sqrt(1 - len(part) / len(codes))
         return scores, familiarities, alone
 
-    def _parts(self) -> list[Int64Array]:
-        """The places in the solution that are left out together."""
-        groups, _ = self._left_out(self._chosen)
+    def _parts(self) -> tuple[list[Int64Array], npt.NDArray[np.bool_]]:
+        """The places in the solution that are left out together, and which are left out alone."""
+        groups, alone = self._left_out(self._chosen)
         order = np.argsort(groups, kind="stable")
-        return np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
+        return np.split(order, np.flatnonzero(np.diff(groups[order])) + 1), alone
 
     def _targets(self) -> tuple[Float64Array, Float64Array, Float64Array]:
         """Class indicators [n, classes] less their means over the classes, these means [classes],
