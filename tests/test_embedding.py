@@ -27,7 +27,7 @@ def test_off_the_processor_whole_batches_are_embedded_in_order(tiny_backbone: Pa
     card = OnCard(tiny_backbone, batch=8)
     found = list(embedded(card, range(COUNT), prepared))
     assert [number for number, _ in found] == list(range(COUNT))
-    assert card.batches == [7, 6, 3], "of 8, 8 and 4, without those that have no picture"
+    assert card.batches == [1, 7, 6, 2], "of 1, 8, 8 and 3, without those that have no picture"
     expected = load_backbone(tiny_backbone).embed(pictures(COUNT))
     for number, vector in found:
         if number % 5 == 4:
@@ -54,13 +54,13 @@ def test_imports_predictions_and_stored_images_all_go_in_batches(
     with Classifier(tmp_path / "desk.db", backbone=card) as clf:
         report = clf.add_many([("cat", image) for image in images])
         assert len(report.examples) == COUNT
-        assert card.batches == [8, 8, 4]
+        assert card.batches == [1, 8, 8, 3], "the first does not wait for others"
         card.batches.clear()
         assert [one.label for one in clf.predict_many(images) if one] == ["cat"] * COUNT
-        assert card.batches == [1, 8, 8, 3], "the first answer does not wait for others"
+        assert card.batches == [1, 8, 8, 3]
         other = OnCard(tiny_backbone, batch=16)
         other.fingerprint = "other"
         assert reembed(lambda ask: ask(clf), other) == COUNT
-        assert other.batches == [16, 4]
+        assert other.batches == [1, 16, 3]
         clf.use_backbone(other)
         assert clf.predict(images[0]).label == "cat"

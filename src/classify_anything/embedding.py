@@ -13,7 +13,7 @@ import numpy as np
 from classify_anything.backbones import Backbone
 from classify_anything.backbones.providers import CPU
 from classify_anything.images import to_square
-from classify_anything.parallel import in_blocks, in_parallel
+from classify_anything.parallel import each, in_blocks
 from classify_anything.types import Float32Array, Progress, UInt8Array
 
 _READ = 64
@@ -50,13 +50,10 @@ def embedded(
     Raises:
         BackboneError: it cannot be run, or its numbers are not finite.
     """
-    workers = workers or os.cpu_count() or 1
-    if backbone.provider == CPU:
-        yield from in_parallel(_seeing(backbone, prepare), items, workers)
-        return
-    with contextlib.closing(in_parallel(prepare, items, workers)) as prepared:
-        while batch := list(itertools.islice(prepared, backbone.batch)):
-            yield from _seen_together(backbone, batch)
+    blocks = embedded_blocks(backbone, items, prepare, 1, workers)
+    with contextlib.closing(blocks):
+        for block in blocks:
+            yield from block
 
 
 def embedded_blocks(
@@ -64,25 +61,31 @@ def embedded_blocks(
     items: Iterable[T],
     prepare: Callable[[T], tuple[R, UInt8Array | None]],
     size: int,
+    workers: int | None = None,
 ) -> Generator[list[tuple[R, Float32Array | None]]]:
     """The same as ``embedded``, ``size`` at once of a quick source; see ``in_blocks``."""
-    workers = os.cpu_count() or 1
+    workers = workers or os.cpu_count() or 1
     if backbone.provider == CPU:
         yield from in_blocks(_seeing(backbone, prepare), items, workers, size)
         return
-    for batch in in_blocks(prepare, items, workers, max(size, backbone.batch)):
-        yield _seen_together(backbone, batch)
+    blocks = in_blocks(each(prepare), items, workers, max(size, backbone.batch))
+    with contextlib.closing(blocks):
+        for batch in blocks:
+            yield _seen_together(backbone, batch)
 
 
 def _seeing(
     backbone: Backbone, prepare: Callable[[T], tuple[R, UInt8Array | None]]
-) -> Callable[[T], tuple[R, Float32Array | None]]:
-    """Prepares and embeds one item."""
+) -> Callable[[list[T]], list[tuple[R, Float32Array | None]]]:
+    """Prepares some items, and then embeds one after another."""
     network = backbone.for_workers()
 
-    def see(item: T) -> tuple[R, Float32Array | None]:
-        rest, square = prepare(item)
-        return rest, None if square is None else network.embed(square[None])[0]
+    def see(items: list[T]) -> list[tuple[R, Float32Array | None]]:
+        prepared = [prepare(item) for item in items]
+        return [
+            (rest, None if square is None else network.embed(square[None])[0])
+            for rest, square in prepared
+        ]
 
     return see
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from time import perf_counter
@@ -15,9 +16,17 @@ from threadpoolctl import ThreadpoolController
 T = TypeVar("T")
 R = TypeVar("R")
 
-_AHEAD = 8
+_TOGETHER = 8
+"""Items of a quick source that one thread takes at a time: what a job needs is then still in the
+core's cache for the next, and there is less to hand over."""
+
+_AHEAD = 2
+"""So many times that are taken ahead for each thread."""
+
 _PATIENCE = 0.2
 """Seconds that a result, or its reader, waits at most for the source to give more."""
+
+_END = StopIteration()
 
 
 @functools.cache
@@ -32,66 +41,62 @@ def one_blas_thread() -> AbstractContextManager[object]:
 
 
 def in_parallel(job: Callable[[T], R], items: Iterable[T], workers: int) -> Generator[R]:
-    """The results of a job on each item, in the order of the items.
+    """The results of a job on each item, in the order of the items; see ``in_blocks``."""
+    with contextlib.closing(in_blocks(each(job), items, workers, _TOGETHER)) as blocks:
+        for block in blocks:
+            yield from block
 
-    Items are taken from their source only a few ahead of the result that is asked for.
-    """
-    with ThreadPoolExecutor(workers, thread_name_prefix="worker") as pool:
-        waiting: deque[Future[R]] = deque()
-        try:
-            for item in items:
-                waiting.append(pool.submit(job, item))
-                if len(waiting) > workers * _AHEAD:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+
+def each(job: Callable[[T], R]) -> Callable[[list[T]], list[R]]:
+    """A job on one item as a job on several."""
+    return lambda items: [job(item) for item in items]
 
 
 def in_blocks(
-    job: Callable[[T], R], items: Iterable[T], workers: int, size: int
+    job: Callable[[list[T]], list[R]], items: Iterable[T], workers: int, size: int
 ) -> Generator[list[R]]:
-    """The same as ``in_parallel``, several results at once: of a quick source ``size`` of them.
+    """The results of a job on some items at a time, in their order, at most ``size`` at once.
 
-    Of a slow one each comes before the next item is taken. If the source fails, the results of what
-    it gave come first.
+    Items are taken from their source only a few ahead of the result that is asked for. Of a quick
+    source the results come ``size`` together, of a slow one each before the next item is taken. If
+    the source fails, the results of what it gave come first.
     """
-    source, failed = iter(items), None
-    waiting: deque[Future[R]] = deque()
+    source, end, started = iter(items), None, False
+    waiting: deque[Future[list[R]]] = deque()
     block: list[R] = []
-    since, hurry = perf_counter(), True
+    since = perf_counter()
     with ThreadPoolExecutor(workers, thread_name_prefix="worker") as pool:
         try:
-            while True:
+            while end is None:
                 asked = perf_counter()
-                try:
-                    waiting.append(pool.submit(job, next(source)))
-                except StopIteration:
-                    break
-                except Exception as error:  # noqa: BLE001 - raised below
-                    failed = error
-                    break
-                hurry = hurry or perf_counter() - asked > _PATIENCE
+                some, end = _take(source, _TOGETHER if started else 1)
+                hurry = not started or end is not None or perf_counter() - asked > _PATIENCE
+                started = True
+                waiting.append(pool.submit(job, some))
                 while waiting and (hurry or waiting[0].done() or len(waiting) > workers * _AHEAD):
                     since = since if block else perf_counter()
-                    block.append(waiting.popleft().result())
-                    if len(block) == size:
-                        yield block
-                        block = []
+                    block += waiting.popleft().result()
+                    while len(block) >= size:
+                        yield block[:size]
+                        block = block[size:]
                 if block and (hurry or perf_counter() - since > _PATIENCE):
                     yield block
                     block = []
-                hurry = False
-            while waiting or block:
-                block += [
-                    waiting.popleft().result() for _ in range(min(len(waiting), size - len(block)))
-                ]
-                yield block
-                block = []
         finally:
             for future in waiting:
                 future.cancel()
-    if failed:
-        raise failed
+    if end is not _END:
+        raise end
+
+
+def _take(source: Iterator[T], most: int) -> tuple[list[T], Exception | None]:
+    """At most so many items, as many as come in time, and what ended the source, if it did."""
+    asked, items = perf_counter(), list[T]()
+    try:
+        while len(items) < most and (not items or perf_counter() - asked < _PATIENCE):
+            items.append(next(source))
+    except StopIteration:
+        return items, _END
+    except Exception as error:  # noqa: BLE001 - raised once the results before it were given
+        return items, error
+    return items, None

@@ -138,6 +138,8 @@ class ImportJob:
         elif self.status == "uploading":
             self._waiting.cancel()
             await self._end("cancelled")
+        else:  # given up a moment ago: what was sent is being deleted
+            await asyncio.wait({self._waiting})
 
     async def _give_up(self, patience: float) -> None:
         """Cancel it when nothing has come for so many seconds: its sender is gone."""
