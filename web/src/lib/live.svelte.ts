@@ -7,6 +7,7 @@ import { leaveMeasure, Meter, type Summary } from "./meter";
 import type { Connection, Listener, Place, Predictor, Reply } from "./predictor";
 import type { Project } from "./project.svelte";
 import { keepSmoothing, keptSmoothing } from "./calm";
+import { Rhythm } from "./rhythm";
 import { Smoother, USUAL_SMOOTHING_MS } from "./smoothing";
 import { eachFrame, present, type Sight } from "./sight";
 import type { Toasts } from "./toasts.svelte";
@@ -58,8 +59,11 @@ export class Live {
   #video: HTMLVideoElement | null = null;
   #recording: Recording | null = null;
   #tally: Tally | null = null;
-  /** The newest frame, not yet looked at. */
+  /** The newest frame, not yet taken. */
   #fresh: Sight | null = null;
+  /** The newest picture, not yet looked at: it is made while the one before is looked at. */
+  #ready: Picture | null = null;
+  readonly #rhythm = new Rhythm();
   #smoothing = $state(this.#smoother.constant);
   #grabbing = false;
 
@@ -106,13 +110,14 @@ export class Live {
     const stop = eachFrame(video, stream, (sight) => {
       this.#drop();
       this.#fresh = sight;
+      this.#rhythm.frame(performance.now());
       this.#look();
     });
     return () => {
       stop();
       this.release();
       this.#drop();
-      this.#video = this.#seen = null;
+      this.#video = this.#seen = this.#ready = null;
     };
   }
 
@@ -146,17 +151,20 @@ export class Live {
     if (this.summary && this.moving === null) this.speeds = { ...this.speeds, [this.place]: this.summary };
   }
 
-  /** Do with the newest frame what is to be done now, if there is one and the way is free. */
+  /** Do with what is newest what is to be done now, if there is anything and the way is free. */
   #look(): void {
+    if (this.#asking.question || this.#recording) this.#ready = null;
+    if (this.#asking.question) return;
+    if (this.#ready && this.#predictor.free) void this.#ask(this.#ready);
     const sight = this.#fresh;
-    if (!sight || this.#grabbing || this.#asking.question) return;
+    if (!sight || this.#grabbing) return;
     if (this.#recording && this.#tally) {
       const ready = this.#predictor.free || !this.#predictor.online;
       if (ready && this.#recording.due(performance.now())) {
         void this.#add(sight, this.#recording, this.#tally);
       }
-    } else if (this.#predictor.free) {
-      void this.#ask(sight);
+    } else if (this.#predictor.free || (this.#predictor.online && this.#rhythm.isTime(performance.now()))) {
+      void this.#prepare(sight);
     }
   }
 
@@ -165,11 +173,26 @@ export class Live {
     this.#fresh = null;
   }
 
-  async #ask(sight: Sight): Promise<void> {
+  async #prepare(sight: Sight): Promise<void> {
     try {
-      const picture = await this.#grab(sight);
-      if (this.#recording || !this.#predictor.free) return; // A press came first.
-      await this.#show(await this.#predictor.predict(picture), picture);
+      this.#ready = await this.#grab(sight);
+      this.#rhythm.making = this.#ready.encode;
+    } catch {
+      return; // One frame less; the next one is on its way.
+    }
+    this.#look();
+  }
+
+  async #ask(picture: Picture): Promise<void> {
+    this.#ready = null;
+    const { capturedAt, wait, encode } = picture;
+    const askedAt = performance.now();
+    const waited = askedAt - capturedAt - wait - encode;
+    this.#rhythm.asked(askedAt);
+    try {
+      const reply = await this.#predictor.predict(picture);
+      this.#rhythm.answered(performance.now());
+      await this.#show(reply, { ...picture, wait: wait + waited });
     } catch {
       return; // One frame less; the next one is on its way.
     }
