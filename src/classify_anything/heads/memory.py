@@ -186,14 +186,23 @@ class Memory(ClassifierEstimator, ABC):
         """The places with the highest similarities, ties by class order, then by age."""
         if count <= 0:
             return np.empty(0, np.int64)
-        similarities = nearby.similarities
-        last = np.partition(similarities, len(similarities) - count)[-count]
-        near = np.flatnonzero(similarities >= last - _TIE)
-        near = near[np.argsort(-similarities[near])]
-        rank = np.cumsum(np.diff(similarities[near], prepend=np.float32(np.inf)) < -_TIE)
-        rows = nearby.rows[near]
-        order = np.lexsort((self._rows.keys[rows], self._rows.codes[rows], rank))
-        return near[order[:count]]
+        last = np.partition(nearby.similarities, len(nearby.similarities) - count)[-count]
+        places = np.flatnonzero(nearby.similarities >= last - _TIE)
+        rows = nearby.rows[places]
+        found = zip(  # few, so that plain numbers are quicker than arrays
+            nearby.similarities[places].tolist(),
+            self._rows.codes[rows].tolist(),
+            self._rows.keys[rows].tolist(),
+            places.tolist(),
+            strict=True,
+        )
+        step, before = 0, np.inf
+        ordered = []
+        for similarity, code, key, place in sorted(found, key=lambda one: -one[0]):
+            step += before - similarity > _TIE
+            before = similarity
+            ordered.append((step, code, key, place))
+        return np.array([place for *_, place in sorted(ordered)[:count]], np.int64)
 
     def _most_like(
         self, near: Nearby, unit: Float32Array, code: int

@@ -149,7 +149,7 @@ class KNeighborsHead(Memory):
         if len(mine) > _FAMILIAR:
             mine = mine[np.argpartition(own.similarities, -_FAMILIAR)[-_FAMILIAR:]]
         seen, this = self._rows.vectors[mine] - mean, unit - mean
-        lengths = np.linalg.norm(seen, axis=1) * np.linalg.norm(this)
+        lengths = np.sqrt(np.einsum("nd,nd->n", seen, seen) * (this @ this))
         return float((seen @ this / np.maximum(lengths, _SMALLEST_DISTANCE)).mean())
 
     def _check_parameters(self) -> None:

@@ -61,6 +61,7 @@ class Rows:
         self._codes = np.empty(0, dtype=np.int64)
         self._groups = np.empty(0, dtype=np.int64)
         self._sum = np.zeros(0)
+        self._mean: Float32Array | None = None
         self._row_of_key: dict[int, int] = {}
         self._sketch: Sketch | None = None
 
@@ -83,7 +84,9 @@ class Rows:
     @property
     def mean(self) -> Float32Array:
         """float32 [d], of the vectors; kept up to date, not added up anew."""
-        return (self._sum / max(len(self), 1)).astype(np.float32)
+        if self._mean is None:
+            self._mean = (self._sum / max(len(self), 1)).astype(np.float32)
+        return self._mean
 
     @property
     def keys(self) -> npt.NDArray[np.int64]:
@@ -130,6 +133,7 @@ class Rows:
             self._sum = np.zeros(units.shape[1])
             self._sketch = None
         self._sum += units.sum(axis=0, dtype=np.float64)
+        self._mean = None
         if stop > len(self._vectors):
             self._grow(max(stop, 2 * len(self._vectors), _FIRST_CAPACITY))
         self._vectors[start:stop] = units
@@ -153,6 +157,7 @@ class Rows:
         for key in keys:
             gap = self._row_of_key.pop(key)
             self._sum -= self._vectors[gap]
+            self._mean = None
             last = len(self)
             moves.append((gap, last))
             if self._sketch is not None:
