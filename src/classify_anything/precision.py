@@ -32,8 +32,8 @@ def quantized(source: Path, pictures: UInt8Array, target: Path) -> None:
     """Write a network in int8: 8-bit weights, a scale for each channel, and 8-bit activations.
 
     What comes after the last layer, such as the pooling and the L2 norm, stays in float32, and so
-    do the first convolution and products without weights, as in attention: they take little time,
-    and precision is worth having there.
+    do products without weights, as in attention, and the first convolution, unless it takes the
+    pixels as they are: they take little time, and precision is worth having there.
 
     Args:
         source: an ONNX file with one input ``image``, uint8 [n, size, size, 3].
@@ -50,7 +50,7 @@ def quantized(source: Path, pictures: UInt8Array, target: Path) -> None:
         model = _of_new_opset(onnx.load(source))
     chosen = pictures[:: max(len(pictures) // CALIBRATION_PICTURES, 1)][:CALIBRATION_PICTURES]
     kept = _after_last_layer(model)
-    kept += [node.name for node in model.graph.node if node.op_type == "Conv"][:1]
+    kept += _scaled_first(model)
     weights = _weights(model)
     kept += [
         node.name
@@ -107,7 +107,10 @@ def halved(source: Path, target: Path) -> None:
         half = convert_float_to_float16(
             model,
             keep_io_types=True,
-            node_block_list=_after_last_layer(model),
+            node_block_list=[
+                *_after_last_layer(model),
+                *(node.name for node in model.graph.node if node.op_type == "DequantizeLinear"),
+            ],
         )
         onnx.save(half, target)
 
@@ -142,6 +145,13 @@ def _after_last_layer(model: onnx.ModelProto) -> list[str]:
         if node.op_type in ("Clip", "Relu") and last.intersection(node.input)
     }
     return [name for name in kept if name not in fused]
+
+
+def _scaled_first(model: onnx.ModelProto) -> list[str]:
+    """The first convolution, if the pixels come to it as other numbers than they are."""
+    pixels = {node.output[0] for node in model.graph.node if node.op_type == "DequantizeLinear"}
+    first = next((node for node in model.graph.node if node.op_type == "Conv"), None)
+    return [] if first is None or first.input[0] in pixels else [first.name]
 
 
 def _weights(model: onnx.ModelProto) -> dict[str, int]:

@@ -19,7 +19,7 @@ from classify_anything.errors import BackboneError
 
 PRECISIONS = ("int8", "fp16")
 
-REVISION = 1
+REVISION = 2
 """Raise it when the same network would become another file."""
 
 _MARK = "@"

@@ -42,7 +42,7 @@ _STAGES = ((1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1))
 _HAAR = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]) / 2
 """From the cells (top left, top right, bottom left, bottom right) to their sum and differences."""
 
-_PIXEL_MEAN, _PIXEL_SCALE = 127.0, 128.0
+_PIXEL_MEAN, _PIXEL_SCALE = 127, 128
 _BATCH_NORM_EPSILON = 1e-3
 _OPSET, _IR_VERSION = 17, 8
 
@@ -187,11 +187,15 @@ class _Graph:
         return self._node("Reshape", [x, self._constant(name, shape, np.int64)])
 
     def _pixels(self, image: str) -> str:
-        """uint8 NHWC → float NCHW, (x - 127) / 128."""
+        """uint8 NHWC → float NCHW, (x - 127) / 128.
+
+        Said as a dequantisation this is one node, and in int8 none: the pixels are then the first
+        layer's input as they are.
+        """
         planes = self._node("Transpose", [image], perm=[0, 3, 1, 2])
-        x = self._node("Cast", [planes], to=TensorProto.FLOAT)
-        x = self._node("Sub", [x, self._constant("pixel_mean", np.float32(_PIXEL_MEAN))])
-        return self._node("Div", [x, self._constant("pixel_scale", np.float32(_PIXEL_SCALE))])
+        scale = self._constant("pixel_scale", np.float32(1 / _PIXEL_SCALE))
+        mean = self._constant("pixel_mean", _PIXEL_MEAN, np.uint8)
+        return self._node("DequantizeLinear", [planes, scale, mean])
 
     def _inverted_residual(self, x: str, name: str, stride: int) -> str:
         """Expand, depthwise, project; the first block has nothing to expand."""
