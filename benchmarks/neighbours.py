@@ -133,7 +133,7 @@ def compare(count: int, number: int) -> dict[str, dict[str, float]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--counts", type=int, nargs="+", default=[1000, 10_000, 100_000, 1_000_000])
-    parser.add_argument("--queries", type=int, default=50)
+    parser.add_argument("--queries", type=int, default=200)
     options = parser.parse_args()
     with threadpool_limits(1):
         found = {count: compare(count, options.queries) for count in options.counts}

@@ -192,11 +192,11 @@ export class Live {
     try {
       const reply = await this.#predictor.predict(picture);
       this.#rhythm.answered(performance.now());
+      this.#look(); // The next picture is looked at while this answer is drawn.
       await this.#show(reply, { ...picture, wait: wait + waited });
     } catch {
-      return; // One frame less; the next one is on its way.
+      // One frame less; the next one is on its way.
     }
-    this.#look();
   }
 
   async #add(sight: Sight, { id, classId }: Recording, tally: Tally): Promise<void> {
