@@ -144,7 +144,7 @@ def test_only_a_few_images_are_taken_ahead_of_what_is_written(clf: Classifier) -
     with pytest.raises(KeyboardInterrupt):
         clf.add_many(endless(), progress=stop)
     assert len(clf) == 320
-    assert max(ahead) <= 24 * (os.cpu_count() or 1)
+    assert max(ahead) <= 16 * (os.cpu_count() or 1)
     assert threading.active_count() == threads
 
 
@@ -168,7 +168,7 @@ def test_only_a_few_images_are_taken_ahead(clf: Classifier) -> None:
     clf.add("Mug", plain("red"))
     answers = list(itertools.islice(clf.predict_many(endless()), 10))
     assert [answer.label for answer in answers if answer] == ["Mug"] * 10
-    assert taken < 10 + 32 + 24 * (os.cpu_count() or 1)
+    assert taken < 10 + 16 * (os.cpu_count() or 1)
 
 
 def test_a_slow_source_has_each_answer_before_it_is_asked_again(clf: Classifier) -> None:

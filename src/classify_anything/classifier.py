@@ -47,7 +47,7 @@ from classify_anything.types import (
     UInt8Array,
 )
 
-_BLOCK = 32
+_BLOCK = 16
 """Images that are compared with the examples at once, which reads those only once."""
 
 

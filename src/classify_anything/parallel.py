@@ -20,7 +20,7 @@ _TOGETHER = 8
 """Items of a quick source that one thread takes at a time: what a job needs is then still in the
 core's cache for the next, and there is less to hand over."""
 
-_AHEAD = 2
+_AHEAD = 1
 """So many times that are taken ahead for each thread."""
 
 _PATIENCE = 0.2
