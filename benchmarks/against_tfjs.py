@@ -9,8 +9,9 @@ threads, and on WebGL. Ours is the page before its real server. They take turns 
 ``--rate 60`` gives all of them a camera of 60 frames a second, which the pages then ask for: that
 shows what is beyond the ceiling of the usual 30.
 
-The page that needs no server takes part as well, exported of the same project in fp32 and int8, on
-a host that isolates it, so that it may use several threads, and on one that does not.
+The page that needs no server takes part as well, exported of the same project in fp32, in int8, and
+with a network for smaller pictures, on a host that isolates it, so that it may use several threads,
+and on one that does not.
 
 A frame's latency begins when the camera took it, by the frame's own time stamp, and ends when the
 answer stands in the page's document. "Work" is what TF.js has of it: from taking the frame from the
@@ -56,6 +57,7 @@ SOFTWARE_WEBGL = "--enable-unsafe-swiftshader"
 
 OURS = "ours"
 PRECISIONS = ("fp32", "int8")
+LIGHT = "efficientnet-lite0-160"
 HOSTS = {"isolated": ISOLATING, "one thread": {}}
 WEB, THEIRS = "web export", "TF.js wasm"
 
@@ -140,12 +142,16 @@ def install() -> Path:
 
 
 def write_pages(project: Path, folder: Path) -> dict[str, Path]:
-    """The page that needs no server, by the precision of its network."""
+    """The page that needs no server, in each precision, and for smaller pictures."""
     with Classifier(project) as clf:
-        return {
+        pages = {
             precision: clf.export(folder / f"page-{precision}", "web", precision=precision)
             for precision in PRECISIONS
         }
+    light = folder / "light.db"
+    shutil.copy(project, light)
+    with Classifier(light, backbone=LIGHT) as clf:
+        return {**pages, "160 px": clf.export(folder / "page-160", "web")}
 
 
 def write_quick_clip(path: Path, scenes: list[str], seconds: float, rate: int) -> Path:

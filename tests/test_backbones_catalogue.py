@@ -12,15 +12,18 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import shape_inference
 
 from classify_anything import load_backbone
 from classify_anything.backbones import onnx_adapter, speed
 from classify_anything.backbones.catalogue import BY_NAME, CATALOGUE, MOBILENET_V2
-from classify_anything.backbones.descriptions import Compiled, Description, Hub, Shipped
+from classify_anything.backbones.descriptions import Compiled, Description, Hub, Resized, Shipped
 from classify_anything.backbones.fetch import pull
 from classify_anything.backbones.form import Form, parse_form
+from classify_anything.compiler.efficientnet_lite import Variant, compile_efficientnet_lite
+from classify_anything.compiler.resized import resize
 from classify_anything.compiler.torch_file import read_state_dict
 from classify_anything.errors import BackboneError, DownloadError, MissingExtraError
 from classify_anything.images import to_square
@@ -30,6 +33,9 @@ from tests.networks import write_network
 from tests.photos import photo
 from tests.proxy import run_proxy
 from tests.test_efficientnet_lite import weights_file
+
+HERE = ["efficientnet-lite0", "efficientnet-lite0-160"]
+"""In every installation."""
 
 COMPILED = [one for one in CATALOGUE if not isinstance(one.origin, Hub)]
 
@@ -88,6 +94,37 @@ def test_a_compiled_network_knows_a_cat_and_a_coffee(one: Description) -> None:
     cat, coffee = (backbone.embed(squares) @ weights["_fc.weight"].T).argmax(axis=1)
     assert cat in range(281, 286), "ImageNet's classes of domestic cats"
     assert coffee in (967, 968), "espresso, cup"
+
+
+def test_for_smaller_pictures_it_is_the_same_as_compiled_for_them(tmp_path: Path) -> None:
+    small = load_backbone("efficientnet-lite0-160")
+    compiled = tmp_path / "compiled.onnx"
+    compile_efficientnet_lite(Variant("compiled", 160, 1.0), weights_file(), compiled)
+    squares = np.stack([to_square(photo(name), 160) for name in ("cat", "coffee")])
+    session = onnxruntime.InferenceSession(compiled)
+    for output, pooling in (("embedding", ""), ("mean", "/mean"), ("grid", "/grid")):
+        (expected,) = session.run([output], {"image": squares})
+        found = load_backbone(f"{small.name}{pooling}").embed(squares)
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert small.fingerprint != load_backbone().fingerprint
+
+
+def test_it_is_made_for_smaller_pictures_once_and_needs_no_fetching(cache: Path) -> None:
+    one = BY_NAME["efficientnet-lite0-160"]
+    assert isinstance(one.origin, Resized)
+    assert one.is_here
+    assert not one.path.exists()
+    assert str(one.path) in run("backbones", "pull", one.name).stdout
+    (made,) = cache.iterdir()
+    before = made.stat().st_mtime_ns
+    load_backbone(one.name)
+    assert [(path, path.stat().st_mtime_ns) for path in cache.iterdir()] == [(made, before)]
+
+
+def test_a_size_that_needs_other_paddings_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="150 pixels"):
+        resize(CATALOGUE[0].path, 150, "small", tmp_path / "small.onnx")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_compiled_network_is_compiled_once(cache: Path) -> None:
@@ -230,12 +267,12 @@ def test_what_is_no_name_is_told() -> None:
 def test_the_list_tells_what_is_here_and_how_fast_it_was(cache: Path) -> None:
     listed = objects(run("backbones", "--json").stdout)
     assert [one["name"] for one in listed] == [one.name for one in CATALOGUE]
-    assert [one["name"] for one in listed if one["here"]] == ["efficientnet-lite0"]
+    assert [one["name"] for one in listed if one["here"]] == HERE
     assert {one["milliseconds"] for one in listed} == {None}
     speed.remember({"efficientnet-lite0": 4.56})
     pull(BY_NAME["efficientnet-lite1"])
     listed = objects(run("backbones", "--json").stdout)
-    assert [one["here"] for one in listed[:3]] == [True, True, False]
+    assert [one["here"] for one in listed[:4]] == [True, True, True, False]
     assert [one["milliseconds"] for one in listed[:2]] == [4.56, None]
     shown = run("backbones").stdout.splitlines()
     assert shown[0].split()[:4] == ["efficientnet-lite0", "yes", "4.6", "75.1"]
@@ -247,7 +284,7 @@ def test_the_list_tells_what_is_here_and_how_fast_it_was(cache: Path) -> None:
 def test_speed_is_measured_when_asked(cache: Path) -> None:
     listed = objects(run("backbones", "--measure", "--json").stdout)
     measured = {one["name"]: one["milliseconds"] for one in listed if one["milliseconds"]}
-    assert set(measured) == {"efficientnet-lite0"}
+    assert set(measured) == set(HERE)
     assert 0.5 < measured["efficientnet-lite0"] < 1000
     assert speed.remembered() == measured
 
@@ -259,7 +296,7 @@ def test_a_damaged_file_does_not_end_the_list(cache: Path) -> None:
     assert done.returncode == 0
     assert "Left out: mobilenet-v2-main.onnx: not an ONNX graph" in done.stderr
     measured = {one["name"] for one in objects(done.stdout) if one["milliseconds"]}
-    assert measured == {"efficientnet-lite0"}
+    assert measured == set(HERE)
 
 
 def test_a_damaged_memory_of_speeds_is_forgotten(cache: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from classify_anything import Classifier
 from classify_anything.errors import InputError, OutputError, SettingError
+from classify_anything.exported_page import ExportedPage
 from classify_anything.formats import probe_picture
 from classify_anything.images import to_square
 from tests.convolutions import write_convolutions
@@ -195,6 +196,29 @@ def test_a_smaller_network_is_taught_anew(tmp_path: Path, precision: str) -> Non
         assert similar.min() > 0.9995
     weight = len(gzip.decompress((plain / "backbone.onnx.gz").read_bytes()))
     assert len(graph) < weight
+
+
+def test_a_page_can_see_smaller_pictures_than_the_project_does(tmp_path: Path) -> None:
+    path, small = tmp_path / "p.db", "efficientnet-lite0-160"
+    with Classifier(path, backbone="efficientnet-lite0") as clf:
+        for name in NAMES:
+            for shift in range(2):
+                clf.add(name, photo(name)[9 * shift :])
+        usual = clf.backbone.fingerprint
+    with Classifier(path, backbone=small) as clf:
+        page = ExportedPage(clf.export(tmp_path / "page", "web"))
+        pictures = np.stack([to_square(photo(name), 160) for name in NAMES])
+        expected = [clf.predict(picture).probabilities for picture in pictures]
+    assert (page.facts.backbone, page.facts.size) == (small, 160)
+    answers = page.run(pictures)
+    assert [page.facts.classes[best].name for best in answers.probabilities.argmax(axis=1)] == [
+        *NAMES
+    ]
+    for found, told in zip(answers.probabilities, expected, strict=True):
+        np.testing.assert_allclose(found, [told[name] for name in NAMES], atol=1e-4)
+    with Classifier(path, backbone="efficientnet-lite0") as clf:
+        assert clf.backbone.fingerprint == usual
+        assert len(clf.examples()) == 6
 
 
 def test_an_option_must_have_a_meaning(taught: Classifier, tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ parameters of those compiled here are counted in a test.
 
 from __future__ import annotations
 
-from classify_anything.backbones.descriptions import Compiled, Description, Hub, Shipped
+from dataclasses import replace
+
+from classify_anything.backbones.descriptions import Compiled, Description, Hub, Resized, Shipped
 from classify_anything.backbones.form import Form, Triple
 
 _ZERO: Triple = (0, 0, 0)
@@ -30,6 +32,14 @@ EFFICIENTNET_LITE0 = Description(
     multiply_adds=0.39,
     top1=75.1,
     poolings=_POOLINGS,
+)
+EFFICIENTNET_LITE0_160 = replace(
+    EFFICIENTNET_LITE0,
+    name="efficientnet-lite0-160",
+    origin=Resized("efficientnet_lite0.onnx"),
+    form=replace(EFFICIENTNET_LITE0.form, size=160),
+    multiply_adds=0.2,
+    top1=None,
 )
 EFFICIENTNET_LITE1 = Description(
     name="efficientnet-lite1",
@@ -174,6 +184,7 @@ MOBILECLIP_S0 = Description(
 
 CATALOGUE = (
     EFFICIENTNET_LITE0,
+    EFFICIENTNET_LITE0_160,
     EFFICIENTNET_LITE1,
     EFFICIENTNET_LITE2,
     EFFICIENTNET_LITE4,

