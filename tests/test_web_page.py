@@ -211,9 +211,8 @@ def test_a_page_can_see_smaller_pictures_than_the_project_does(tmp_path: Path) -
         expected = [clf.predict(picture).probabilities for picture in pictures]
     assert (page.facts.backbone, page.facts.size) == (small, 160)
     answers = page.run(pictures)
-    assert [page.facts.classes[best].name for best in answers.probabilities.argmax(axis=1)] == [
-        *NAMES
-    ]
+    best = answers.probabilities.argmax(axis=1)
+    assert tuple(page.facts.classes[place].name for place in best) == NAMES
     for found, told in zip(answers.probabilities, expected, strict=True):
         np.testing.assert_allclose(found, [told[name] for name in NAMES], atol=1e-4)
     with Classifier(path, backbone="efficientnet-lite0") as clf:

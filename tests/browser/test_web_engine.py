@@ -84,12 +84,19 @@ def temperature(clf: Classifier) -> float:
     return float(clf.freeze().parameters.get("temperature", 1))
 
 
-@pytest.mark.parametrize("precision", ["fp32", "int8"])
-def test_the_default_network_says_the_same_in_the_browser(
-    tmp_path: Path, visit: Callable[..., ProjectPage], precision: str
+@pytest.mark.parametrize(
+    ("backbone", "precision"),
+    [
+        ("efficientnet-lite0", "fp32"),
+        ("efficientnet-lite0", "int8"),
+        ("efficientnet-lite0-160", "fp32"),
+    ],
+)
+def test_the_networks_that_come_with_it_say_the_same_in_the_browser(
+    tmp_path: Path, visit: Callable[..., ProjectPage], backbone: str, precision: str
 ) -> None:
     """EfficientNet-Lite0 itself; in int8 the head is taught anew, so only labels are compared."""
-    with Classifier(tmp_path / "project.db") as clf:
+    with Classifier(tmp_path / "project.db", backbone=backbone) as clf:
         teach(clf, shifts=3)
         pictures = queries(clf)[:7]
         expected = [clf.predict(picture) for picture in pictures]

@@ -78,13 +78,11 @@ def pull_(
     if name not in BY_NAME:
         raise BackboneError(f"No backbone named '{name}'. There is {', '.join(BY_NAME)}.")
     description = BY_NAME[name]
-    if description.is_here:
-        print_line(f"{name} is on this machine: {pull(description)}")
-        return
-    size = ""
-    if isinstance(description.origin, Hub):
-        size = f", {description.origin.megabytes:g} MB of {description.origin.repository}"
-    typer.echo(f"{name}: {description.source}{size}. Licence: {description.license}", err=True)
+    if not description.is_here:
+        size = ""
+        if isinstance(description.origin, Hub):
+            size = f", {description.origin.megabytes:g} MB of {description.origin.repository}"
+        typer.echo(f"{name}: {description.source}{size}. Licence: {description.license}", err=True)
     with _byte_bar(name) as show:
         path = pull(description, show)
     print_line(f"{name} is on this machine: {path}")

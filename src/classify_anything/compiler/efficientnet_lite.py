@@ -104,7 +104,11 @@ def compile_efficientnet_lite(variant: Variant, weights_file: Path, target: Path
         graph.network()
     except KeyError as error:
         raise BackboneError(f"{weights_file.name}: has no weight {error}.") from error
-    model = graph.model(fingerprint.hexdigest()[:16])
+    save(graph.model(fingerprint.hexdigest()[:16]), target)
+
+
+def save(model: onnx.ModelProto, target: Path) -> None:
+    """Check a graph, and write it completely or not at all. Raises OSError."""
     onnx.checker.check_model(model, full_check=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".partial")

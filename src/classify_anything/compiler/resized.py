@@ -11,9 +11,9 @@ from pathlib import Path
 import onnx
 from onnx import numpy_helper
 
-from classify_anything.compiler.efficientnet_lite import GRID_POOLING, grid_pooling
+from classify_anything.compiler.efficientnet_lite import GRID_POOLING, grid_pooling, save
 
-REDUCTION = 32
+_REDUCTION = 32
 """How many times smaller than the picture the last feature map is, on each side."""
 
 
@@ -30,12 +30,12 @@ def resize(source: Path, size: int, name: str, target: Path) -> None:
         ValueError: it is no multiple of 32.
         OSError: the graph cannot be read or written.
     """
-    if size % REDUCTION:
+    if size % _REDUCTION:
         raise ValueError(f"Pictures of {size} pixels would need other paddings.")
     model = onnx.load(source)
     _, height, width, _ = model.graph.input[0].type.tensor_type.shape.dim
     height.dim_value = width.dim_value = size
-    pooling = grid_pooling(size // REDUCTION)
+    pooling = grid_pooling(size // _REDUCTION)
     for constant in model.graph.initializer:
         if constant.name == GRID_POOLING:
             constant.CopyFrom(numpy_helper.from_array(pooling, GRID_POOLING))
@@ -43,7 +43,4 @@ def resize(source: Path, size: int, name: str, target: Path) -> None:
     before = {entry.key: entry.value for entry in model.metadata_props}["fingerprint"]
     fingerprint = hashlib.sha256(f"{before} {size}".encode()).hexdigest()[:16]
     onnx.helper.set_model_props(model, {"name": name, "fingerprint": fingerprint})
-    onnx.checker.check_model(model, full_check=True)
-    partial = target.with_suffix(".partial")
-    partial.write_bytes(model.SerializeToString(deterministic=True))
-    partial.replace(target)
+    save(model, target)
