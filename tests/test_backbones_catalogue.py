@@ -299,6 +299,19 @@ def test_a_damaged_file_does_not_end_the_list(cache: Path) -> None:
     assert measured == set(HERE)
 
 
+@pytest.mark.parametrize("name", ["efficientnet-lite0-160", "efficientnet-lite0@fp16"])
+def test_what_is_damaged_in_the_cache_folder_can_be_made_anew(cache: Path, name: str) -> None:
+    size = BY_NAME[name.partition("@")[0]].form.size
+    pixels = np.zeros((1, size, size, 3), np.uint8)
+    embedding = load_backbone(name).embed(pixels)
+    (path,) = cache.glob("*.onnx")
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(BackboneError, match=f"Delete {re.escape(str(path))}: it is"):
+        load_backbone(name)
+    path.unlink()
+    np.testing.assert_array_equal(load_backbone(name).embed(pixels), embedding)
+
+
 def test_a_damaged_memory_of_speeds_is_forgotten(cache: Path) -> None:
     cache.mkdir(parents=True)
     (cache / "speeds.json").write_text("{")

@@ -13,6 +13,7 @@
     ├── ConflictError              something else has changed since
     ├── NothingToUndoError         the journal has nothing to undo or redo
     ├── BackboneError              a backbone that is missing, damaged or not a backbone
+    │   ├── DamagedBackboneError   a file that is not a graph that can be run
     │   └── DownloadError          a backbone that could not be fetched, or not be kept
     ├── StoreError                 the project file cannot be read or written
     │   ├── NotAProjectError       a file, but not a project
@@ -89,6 +90,10 @@ class NothingToUndoError(ClassifyAnythingError):
 
 class BackboneError(ClassifyAnythingError):
     code = "bad_backbone"
+
+
+class DamagedBackboneError(BackboneError):
+    pass
 
 
 class DownloadError(BackboneError):

@@ -256,7 +256,8 @@ def _check_same_kind(export: Export, moment: Moment) -> None:
     if facts.precision == "fp32" and facts.fingerprint != backbone.fingerprint:
         raise ExportDiffersError(
             f"{export.path}: sees with {facts.backbone}, and the project with {backbone.name}, "
-            "or with another version of it."
+            "or with another version of it. An export made with another backbone is compared with "
+            "the project opened with that one (--backbone)."
         )
 
 

@@ -17,7 +17,7 @@ from classify_anything.backbones.onnx_backbone import OnnxBackbone
 from classify_anything.backbones.providers import AUTO, CPU, open_checked
 from classify_anything.backbones.tflite_backbone import TFLiteBackbone
 from classify_anything.backbones.variants import in_precision, split_precision
-from classify_anything.errors import BackboneError
+from classify_anything.errors import BackboneError, DamagedBackboneError
 
 _SUFFIXES = (".onnx", ".tflite")
 
@@ -105,7 +105,14 @@ def _open_named(
 def _open_onnx(
     path: Path, output: str, form: Form | None, threads: int | None, provider: str
 ) -> Backbone:
-    return open_checked(provider, lambda on: OnnxBackbone(path, threads, output, form, on))
+    try:
+        return open_checked(provider, lambda on: OnnxBackbone(path, threads, output, form, on))
+    except DamagedBackboneError as error:
+        if not path.is_relative_to(settings.cache_folder()):
+            raise
+        raise DamagedBackboneError(
+            f"{error} Delete {path}: it is then made anew, or can be pulled again."
+        ) from error
 
 
 def _no_such(name: str) -> BackboneError:

@@ -14,7 +14,7 @@ import onnxruntime as ort
 from classify_anything.backbones.backbone import Backbone, one_line
 from classify_anything.backbones.form import Form
 from classify_anything.backbones.providers import CPU, PROVIDERS
-from classify_anything.errors import BackboneError
+from classify_anything.errors import BackboneError, DamagedBackboneError
 from classify_anything.types import Float32Array, UInt8Array
 
 _BATCH = 4
@@ -111,7 +111,8 @@ class OnnxBackbone(Backbone):
                 graph if isinstance(graph, bytes) else str(graph), options, providers=providers
             )
         except Exception as error:  # ONNX Runtime has many exception types with no common base
-            raise BackboneError(f"{self._path.name}: not an ONNX graph that can be run.") from error
+            message = f"{self._path.name}: not an ONNX graph that can be run."
+            raise DamagedBackboneError(message) from error
         if session.get_providers()[0] != wanted:
             raise BackboneError(f"{self.provider} does not start on this machine.")
         return session
