@@ -10,7 +10,7 @@ import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from onnx import helper
+from onnx import TensorProto, helper, numpy_helper
 
 from classify_anything import Backbone, Classifier, load_backbone
 from classify_anything.backbones.form import Form, parse_form
@@ -154,6 +154,42 @@ def test_a_graph_for_one_image_at_a_time_takes_many(tmp_path: Path) -> None:
     many = load_backbone(write_network(tmp_path / "many.onnx"))
     np.testing.assert_allclose(one.embed(pictures(7)), many.embed(pictures(7)), atol=1e-6)
     np.testing.assert_array_equal(one.for_workers().embed(pictures(7)), one.embed(pictures(7)))
+
+
+def test_the_largest_weights_of_8_bits_are_added_up_rightly(tmp_path: Path) -> None:
+    """On x86 processors without VNNI that needs more than the 16 bits of the quickest way."""
+    kernel = np.zeros((16, 4, 1, 1), np.int8)
+    kernel[0, :], kernel[1, ::2] = 127, 127
+    constants = {
+        "scale": np.float32(1),
+        "sum": np.float32(4 * 127),
+        "zero": np.uint8(0),
+        "none": np.int8(0),
+        "kernel": kernel,
+        "more": np.array([0, 1, 0, 0, 0, 0, 0, 0], np.int64),
+    }
+    nodes = [
+        helper.make_node("Pad", ["pixels", "more", "zero"], ["four"], mode="edge"),
+        helper.make_node(
+            "QLinearConv",
+            ["four", "scale", "zero", "kernel", "scale", "none", "sum", "zero"],
+            ["counted"],
+        ),
+        helper.make_node("DequantizeLinear", ["counted", "sum", "zero"], ["features"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "bright",
+        [helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["n", 3, 32, 32])],
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", 16, 32, 32])],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)])
+    onnx.save(model, tmp_path / "bright.onnx")
+    white = np.full((1, 32, 32, 3), 255, np.uint8)
+    (found,) = load_backbone(tmp_path / "bright.onnx").embed(white)
+    # The last channel comes twice, so a pixel is four numbers; the second kernel takes two of them.
+    np.testing.assert_allclose(found[:2], unit(np.array([[2, 1]]))[0], atol=0.01)
 
 
 def test_what_changes_embeddings_changes_the_fingerprint(tmp_path: Path) -> None:

@@ -47,6 +47,24 @@ def test_the_default_in_int8_sees_nearly_the_same_and_is_a_third_of_the_size(cac
     assert made.stat().st_mtime_ns == before, "it is made once"
 
 
+def test_in_int8_no_sum_of_two_products_needs_more_than_16_bits(cache: Path) -> None:
+    """Which is what x86 processors without VNNI have for it, and they cut off what is more."""
+    load_backbone("efficientnet-lite0@int8")
+    (made,) = cache.iterdir()
+    graph = onnx.load(made).graph
+    weights = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
+    kernels = [one for one in weights.values() if one.dtype == np.int8 and one.ndim == 4]
+    assert len(kernels) == 49
+    for kernel in kernels:
+        assert np.abs(kernel.astype(int)).max() == 127 or kernel.shape[1] > 1
+        if kernel.shape[1] > 1:
+            rows = kernel.transpose(0, 2, 3, 1).reshape(len(kernel), -1).astype(int)
+            rows = np.pad(rows, ((0, 0), (0, rows.shape[1] % 2)))
+            for sign in (1, -1):
+                pairs = np.maximum(sign * rows, 0).reshape(len(kernel), -1, 2).sum(axis=2)
+                assert 255 * pairs.max() < 2**15
+
+
 def test_in_fp16_it_sees_the_same(cache: Path) -> None:
     plain, half = (
         load_backbone("efficientnet-lite0/mean"),

@@ -12,7 +12,7 @@
     ├── NotFoundError              no such class, example, recording or page
     ├── ConflictError              something else has changed since
     ├── NothingToUndoError         the journal has nothing to undo or redo
-    ├── BackboneError              a backbone that is missing, damaged or not a backbone
+    ├── BackboneError              a backbone that is missing, or not a backbone
     │   ├── DamagedBackboneError   a file that is not a graph that can be run
     │   └── DownloadError          a backbone that could not be fetched, or not be kept
     ├── StoreError                 the project file cannot be read or written
@@ -93,7 +93,7 @@ class BackboneError(ClassifyAnythingError):
 
 
 class DamagedBackboneError(BackboneError):
-    pass
+    code = "damaged_backbone"
 
 
 class DownloadError(BackboneError):

@@ -1,4 +1,4 @@
-"""Networks in fewer bits: smaller files, and with int8 about twice as quick on a processor."""
+"""Networks in fewer bits: smaller files, and with int8 up to twice as quick on a processor."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
+from onnx import numpy_helper
 
 from classify_anything.errors import BackboneError
-from classify_anything.types import UInt8Array
+from classify_anything.types import Float32Array, UInt8Array
 
 CALIBRATION_PICTURES = 64
 """More tell nothing new of the range of a network's numbers."""
@@ -30,6 +32,10 @@ _OLDEST_OPSET = 13
 
 def quantized(source: Path, pictures: UInt8Array, target: Path) -> None:
     """Write a network in int8: 8-bit weights, a scale for each channel, and 8-bit activations.
+
+    It sees the same on every processor. Those of x86 without VNNI add each two products in 16 bits,
+    and what does not fit is cut off, so no two weights that meet there are too large together, and
+    those of dense layers have 7 bits (ONNX Runtime, "Quantize ONNX models", on U8S8).
 
     What comes after the last layer, such as the pooling and the L2 norm, stays in float32, and so
     do products without weights, as in attention, and the first convolution, unless it takes the
@@ -82,6 +88,8 @@ def quantized(source: Path, pictures: UInt8Array, target: Path) -> None:
             weight_type=ort.QuantType.QInt8,
             op_types_to_quantize=list(_QUANTIZED),
             nodes_to_exclude=kept,
+            reduce_range=True,
+            extra_options={"TensorQuantOverrides": _ranges(model)},
         )
 
 
@@ -152,6 +160,35 @@ def _scaled_first(model: onnx.ModelProto) -> list[str]:
     pixels = {node.output[0] for node in model.graph.node if node.op_type == "DequantizeLinear"}
     first = next((node for node in model.graph.node if node.op_type == "Conv"), None)
     return [] if first is None or first.input[0] in pixels else [first.name]
+
+
+def _ranges(model: onnx.ModelProto) -> dict[str, list[dict[str, Any]]]:
+    """The range of the numbers that 8 bits stand for, of each channel of each convolution."""
+    constants = {item.name: item for item in model.graph.initializer}
+    found = {}
+    for node in model.graph.node:
+        if node.op_type == "Conv" and node.input[1] in constants:
+            groups = next((one.i for one in node.attribute if one.name == "group"), 1)
+            reaches = _reach(numpy_helper.to_array(constants[node.input[1]]), groups)
+            found[node.input[1]] = [
+                {"axis": 0, "reduce_range": False, "rmin": -reach, "rmax": reach}
+                for reach in reaches
+            ]
+    return found
+
+
+def _reach(kernel: Float32Array, groups: int) -> Float32Array:
+    """Of each of n kernels [channels, height, width] the largest sum of two neighbours of one sign.
+
+    Neighbours in the order in which ONNX Runtime multiplies: the channels of a place, then the next
+    place. Depthwise kernels are not multiplied in twos: of them it is the largest number.
+    """
+    rows = np.moveaxis(kernel, 1, -1).reshape(len(kernel), -1)
+    if groups == len(kernel) and kernel.shape[1] == 1:
+        return np.asarray(np.abs(rows).max(axis=1))
+    pairs = np.pad(rows, ((0, 0), (0, rows.shape[1] % 2))).reshape(len(rows), -1, 2)
+    sums = [np.maximum(sign * pairs, 0).sum(axis=2) for sign in (1, -1)]
+    return np.asarray(np.maximum(*sums).max(axis=1))
 
 
 def _weights(model: onnx.ModelProto) -> dict[str, int]:

@@ -104,6 +104,10 @@ class OnnxBackbone(Backbone):
         options.intra_op_num_threads = self._threads or min(os.cpu_count() or 1, _MAX_THREADS)
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 4
+        if isinstance(graph, bytes):
+            # Somebody else's 8-bit weights may need more than the 16 bits that some processors
+            # have for a sum; ours cannot (see ``precision.py``).
+            options.add_session_config_entry("session.x64quantprecision", "1")
         wanted = PROVIDERS[self.provider]
         providers = list(dict.fromkeys([wanted, PROVIDERS[CPU]]))
         try:

@@ -19,7 +19,7 @@ from classify_anything.errors import BackboneError
 
 PRECISIONS = ("int8", "fp16")
 
-REVISION = 2
+REVISION = 3
 """Raise it when the same network would become another file."""
 
 _MARK = "@"
