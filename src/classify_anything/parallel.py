@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from time import perf_counter
+from types import FrameType
 from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
@@ -72,10 +75,15 @@ def in_blocks(
                 some, end = _take(source, _TOGETHER if started else 1)
                 hurry = not started or end is not None or perf_counter() - asked > _PATIENCE
                 started = True
-                waiting.append(pool.submit(job, some))
-                while waiting and (hurry or waiting[0].done() or len(waiting) > workers * _AHEAD):
-                    since = since if block else perf_counter()
-                    block += waiting.popleft().result()
+                with _unbroken():
+                    waiting.append(pool.submit(job, some))
+                while waiting:
+                    with _unbroken():
+                        many = len(waiting) > workers * _AHEAD
+                        if not (hurry or many or waiting[0].done()):
+                            break
+                        since = since if block else perf_counter()
+                        block += waiting.popleft().result()
                     while len(block) >= size:
                         yield block[:size]
                         block = block[size:]
@@ -83,10 +91,38 @@ def in_blocks(
                     yield block
                     block = []
         finally:
-            for future in waiting:
-                future.cancel()
+            with _unbroken():
+                for future in waiting:
+                    future.cancel()
     if end is not _END:
         raise end
+
+
+@contextlib.contextmanager
+def _unbroken() -> Iterator[None]:
+    """Hold a first Ctrl+C back to the end of this.
+
+    Where it comes as a future's lock is let go, that stays locked for ever, and so does whoever
+    waits for it.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+    came = []
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        came.append((number, frame))
+        if len(came) > 1:
+            handler(number, frame)
+
+    signal.signal(signal.SIGINT, hold)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if len(came) == 1:
+            handler(*came[0])
 
 
 def _take(source: Iterator[T], most: int) -> tuple[list[T], Exception | None]:
