@@ -23,7 +23,8 @@ run: .venv/installed
 
 test: check
 	tests/browser/install-chromium
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --ignore tests/browser
+	$(BIN)/python -m pytest tests/browser
 
 check: .venv/developing
 	$(BIN)/ruff format --check .
