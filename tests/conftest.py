@@ -4,10 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from classify_anything import Classifier
 from tests.server import RunningServer, run_server
 from tests.tiny import write_backbone
+
+# How long generating and checking take is the machine's affair; the first time, Hypothesis makes
+# its tables of Unicode as well.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from classify_anything import Classifier, KNeighborsHead
@@ -189,9 +189,7 @@ def test_odd_times_and_sources_survive(
         assert everything(again) == everything(clf)
 
 
-@settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=20)
 @given(labels=st.lists(st.text(min_size=1, max_size=20), min_size=1, max_size=4))
 def test_any_labels_can_be_exported(
     tmp_path_factory: pytest.TempPathFactory, tiny_backbone: Path, labels: list[str]

@@ -417,6 +417,4 @@ def test_any_journey_can_be_undone_and_redone(
         def make(self) -> Store:
             return kind(tmp_path_factory.mktemp("journey") / "project.db")
 
-    run_state_machine_as_test(
-        JourneyOf, settings=settings(max_examples=25, stateful_step_count=30, deadline=None)
-    )
+    run_state_machine_as_test(JourneyOf, settings=settings(max_examples=25, stateful_step_count=30))
