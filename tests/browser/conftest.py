@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -67,15 +68,26 @@ def page(open_page: Callable[..., ProjectPage]) -> ProjectPage:
     return open_page()
 
 
-@pytest.fixture
-def taught(clf: Classifier) -> Classifier:
-    teach(clf)
-    return clf
+@pytest.fixture(scope="session")
+def lesson(tmp_path_factory: pytest.TempPathFactory, tiny_backbone: Path) -> Path:
+    """A folder with a project that was taught, ``project.db``, and its ``page``: to be copied."""
+    folder = tmp_path_factory.mktemp("lesson")
+    with Classifier(folder / "project.db", backbone=tiny_backbone) as clf:
+        teach(clf)
+        clf.export(folder / "page", "web", embed=True)
+    return folder
 
 
 @pytest.fixture
-def host(taught: Classifier, tmp_path: Path) -> Iterator[StaticHost]:
-    with hosted(taught.export(tmp_path / "page", "web", embed=True)) as running:
+def taught(lesson: Path, tmp_path: Path, tiny_backbone: Path) -> Iterator[Classifier]:
+    shutil.copy(lesson / "project.db", tmp_path)
+    with Classifier(tmp_path / "project.db", backbone=tiny_backbone) as classifier:
+        yield classifier
+
+
+@pytest.fixture
+def host(lesson: Path, tmp_path: Path) -> Iterator[StaticHost]:
+    with hosted(shutil.copytree(lesson / "page", tmp_path / "page")) as running:
         yield running
 
 
