@@ -24,6 +24,7 @@ class Hub:
         silent: seconds that pass before an answer.
         breaks_off: after how many bytes each connection ends.
         sends: other bytes than those promised.
+        kind: the media type of what it sends.
         knows_ranges: whether it can begin in the middle.
         tells_size: whether it tells how large files are.
         is_lfs: whether it tells files' sha256, as for large ones.
@@ -35,6 +36,7 @@ class Hub:
     silent: float = 0
     breaks_off: int | None = None
     sends: bytes | None = None
+    kind: str = "application/octet-stream"
     knows_ranges: bool = True
     tells_size: bool = True
     is_lfs: bool = True
@@ -98,7 +100,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _file(self, data: bytes) -> None:
         where = re.fullmatch(r"bytes=(\d+)-", self.headers["Range"] or "")
         start = int(where[1]) if where and self.hub.knows_ranges else 0
+        if start >= len(data):
+            self._plain(416)
+            return
         self.send_response(206 if start else 200)
+        self.send_header("Content-Type", self.hub.kind)
         self.send_header("Content-Length", str(len(data) - start))
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")

@@ -8,6 +8,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,9 @@ from classify_anything.backbones.catalogue import BY_NAME, CATALOGUE, MOBILENET_
 from classify_anything.backbones.descriptions import Compiled, Description, Hub, Resized, Shipped
 from classify_anything.backbones.fetch import pull
 from classify_anything.backbones.form import Form, parse_form
-from classify_anything.compiler.efficientnet_lite import Variant, compile_efficientnet_lite
+from classify_anything.backbones.receipts import keep_receipt, known_sha256
+from classify_anything.backbones.variants import made_variants
+from classify_anything.compiler.efficientnet_lite import Variant, compile_efficientnet_lite, save
 from classify_anything.compiler.resized import resize
 from classify_anything.compiler.torch_file import read_state_dict
 from classify_anything.errors import BackboneError, DownloadError, MissingExtraError
@@ -312,11 +315,52 @@ def test_what_is_damaged_in_the_cache_folder_can_be_made_anew(cache: Path, name:
     np.testing.assert_array_equal(load_backbone(name).embed(pixels), embedding)
 
 
-def test_a_damaged_memory_of_speeds_is_forgotten(cache: Path) -> None:
+@pytest.mark.parametrize("data", [b"", b"damaged"])
+def test_of_what_was_fetched_and_is_damaged_the_file_to_delete_is_told(
+    cache: Path, data: bytes
+) -> None:
     cache.mkdir(parents=True)
-    (cache / "speeds.json").write_text("{")
+    MOBILENET_V2.path.write_bytes(data)
+    with pytest.raises(BackboneError, match=f"Delete {re.escape(str(MOBILENET_V2.path))}: it is"):
+        load_backbone("mobilenet-v2")
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "5", "null", '{"a": null, "b": [1], "c": NaN, "d": "1"}', "[" * 100_000]
+)
+def test_what_is_remembered_and_damaged_is_forgotten(cache: Path, text: str) -> None:
+    cache.mkdir(parents=True)
+    (cache / "speeds.json").write_text(text)
+    (cache / "fetched.json").write_text(text)
+    (cache / "efficientnet-lite0@fp16-0.onnx").symlink_to("gone.onnx")
     assert speed.remembered() == {}
+    assert isinstance(MOBILENET_V2.origin, Hub)
+    assert known_sha256(cache, MOBILENET_V2.origin) is None
+    keep_receipt(cache, MOBILENET_V2.origin, "0" * 64, "1")
+    assert known_sha256(cache, MOBILENET_V2.origin) == "0" * 64
+    assert made_variants() == []
+    assert run("backbones", "--json").returncode == 0
+
+
+def test_a_cache_folder_that_cannot_be_looked_into_is_an_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLASSIFY_ANYTHING_CACHE", str(tmp_path / ("long" * 100)))
     assert run("backbones").returncode == 0
+    with pytest.raises(BackboneError, match="classify-anything backbones pull mobilenet-v2"):
+        load_backbone("mobilenet-v2")
+    with pytest.raises(DownloadError, match="CLASSIFY_ANYTHING_CACHE can name another folder"):
+        load_backbone("efficientnet-lite0-160")
+
+
+def test_several_may_make_the_same_network_at_once(cache: Path) -> None:
+    cache.mkdir(parents=True)
+    model = onnx.load(write_network(cache / "made.onnx"))
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(20):
+            for done in [pool.submit(save, model, cache / "saved.onnx") for _ in range(4)]:
+                done.result()
+    assert [path.name for path in sorted(cache.iterdir())] == ["made.onnx", "saved.onnx"]
 
 
 def test_a_project_is_used_with_a_backbone_from_a_file(tmp_path: Path) -> None:

@@ -6,13 +6,14 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
-from classify_anything.backbones import descriptions
+from classify_anything.backbones import descriptions, hub_settings
 from classify_anything.backbones.descriptions import Description
 from classify_anything.backbones.fetch import pull
 from classify_anything.backbones.form import Form
@@ -99,12 +100,33 @@ def _stop_after(count: int, progress: Progress) -> None:
         raise KeyboardInterrupt
 
 
-def test_a_hub_that_cannot_begin_in_the_middle_begins_anew(hub: Hub, network: bytes) -> None:
+def test_of_a_hub_that_cannot_begin_in_the_middle_what_came_is_kept(
+    hub: Hub, network: bytes
+) -> None:
     hub.breaks_off, hub.knows_ranges = 5000, False
     with pytest.raises(DownloadError):
         pull(description())
+    hub.breaks_off = 1000
+    with pytest.raises(DownloadError):
+        pull(description())
+    assert partials() == [5000]
     hub.breaks_off = None
     assert pull(description()).read_bytes() == network
+
+
+@pytest.mark.parametrize("before", [0, 5000])
+def test_a_page_in_place_of_the_file_is_not_kept(hub: Hub, network: bytes, before: int) -> None:
+    hub.sends, hub.breaks_off = network[:before] or None, before
+    with pytest.raises(DownloadError):
+        pull(description())
+    hub.sends, hub.breaks_off = b"<html>Please log in</html>", None
+    hub.kind, hub.knows_ranges = "text/html; charset=utf-8", False
+    with pytest.raises(DownloadError, match="a page comes in place of the file; perhaps"):
+        pull(description())
+    assert partials() == [before]
+    hub.sends, hub.kind, hub.knows_ranges = None, "application/octet-stream", True
+    assert pull(description()).read_bytes() == network
+    assert hub.ranges[-1] == (f"bytes={before}-" if before else None)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +210,7 @@ def test_a_wrong_checksum_is_told_and_the_file_is_not_kept(
     hub: Hub, network: bytes, told_by: str
 ) -> None:
     if told_by == "catalogue":
-        wanted = description("0" * 64)
+        wanted, hub.is_lfs = description("0" * 64), False
     else:
         wanted = description()
         hub.sends = network[:-1] + bytes([network[-1] ^ 1])
@@ -196,6 +218,14 @@ def test_a_wrong_checksum_is_told_and_the_file_is_not_kept(
         pull(wanted)
     assert partials() == []
     assert not wanted.is_here
+
+
+def test_another_file_than_the_catalogue_knows_is_not_fetched(hub: Hub) -> None:
+    with pytest.raises(
+        DownloadError, match=r"has another file \(sha256 .{12}…\) than the one that is known here"
+    ):
+        pull(description("0" * 64))
+    assert hub.ranges == []
 
 
 def test_a_hub_without_checksums_is_believed(hub: Hub, network: bytes) -> None:
@@ -208,6 +238,15 @@ def test_a_file_of_unknown_size_that_breaks_off_is_gone_on_with(hub: Hub, networ
     hub.breaks_off = len(network) // 3 + 1
     assert pull(description()).read_bytes() == network
     assert len(hub.ranges) == 3
+
+
+def test_a_file_of_unknown_size_that_is_whole_already_is_taken(hub: Hub, network: bytes) -> None:
+    hub.tells_size = False
+    folder().mkdir(parents=True)
+    key = hashlib.sha256(network).hexdigest()[:12]
+    (folder() / f"{description().path.name}.{key}.partial").write_bytes(network)
+    assert pull(description()).read_bytes() == network
+    assert partials() == []
 
 
 def test_what_could_not_be_checked_at_all_is_not_fetched(hub: Hub) -> None:
@@ -238,15 +277,52 @@ def test_what_was_fetched_once_is_known_again(hub: Hub, network: bytes) -> None:
 def test_more_bytes_than_promised_are_not_believed(hub: Hub, network: bytes) -> None:
     hub.is_lfs = False
     hub.sends = network + b"more"
-    with pytest.raises(DownloadError, match=r"wrong checksum .+ and was deleted"):
+    with pytest.raises(DownloadError, match=r"wrong size \([0-9,]+ bytes, not .+ and was deleted"):
         pull(description())
     assert partials() == []
 
 
-def test_a_timeout_that_is_no_number_is_told(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_DOWNLOAD_TIMEOUT", "soon")
-    with pytest.raises(DownloadError, match="is a number of seconds, not 'soon'"):
+@pytest.mark.parametrize("given", ["soon", "2.5", "nan", "inf", "0", "-1", "1e10", "99999"])
+def test_a_timeout_that_is_no_number_is_told(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setenv("HF_HUB_DOWNLOAD_TIMEOUT", given)
+    with pytest.raises(DownloadError, match=f"is a number of seconds, not '{given}'"):
         pull(description())
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["127.0.0.1:7811", "ftp://127.0.0.1", "http://", "http://127.0.0.1:99999", "http://[::1"],
+)
+def test_an_address_that_is_none_is_told(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", given)
+    with pytest.raises(DownloadError, match=f"the address of a hub.+, not '{re.escape(given)}'"):
+        pull(description())
+
+
+def test_what_is_set_to_nothing_is_not_set(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "")
+    monkeypatch.setenv("HF_HUB_DOWNLOAD_TIMEOUT", " ")
+    assert hub_settings.endpoint() is None
+    assert hub_settings.timeout() == 10
+    assert "HF_ENDPOINT" not in os.environ
+    monkeypatch.setenv("HF_ENDPOINT", f" {hub.address}/ ")
+    assert hub_settings.endpoint() == hub.address
+
+
+@pytest.mark.parametrize(("status", "port"), [(200, 0), (0, 9), (0, 99999)])
+def test_a_password_is_not_told(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, status: int, port: int
+) -> None:
+    address = hub.address.replace("//", "//me:s3cret@")
+    monkeypatch.setenv("HF_ENDPOINT", f"http://me:s3cret@127.0.0.1:{port}" if port else address)
+    hub.status = status
+    with pytest.raises(DownloadError) as caught:
+        pull(description())
+    assert "s3cret" not in str(caught.value)
 
 
 def test_a_folder_that_cannot_be_made_is_told(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +15,20 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from classify_anything import Backbone, Classifier, load_backbone
+from classify_anything.backbones.anatomy import layers_of
 from classify_anything.backbones.form import Form, parse_form
 from classify_anything.errors import BackboneError
+from classify_anything.types import UInt8Array
+from tests.convolutions import write_convolutions
 from tests.networks import cells, pictures, unit, write_network
 from tests.photos import plain
+from tests.tiny import SIZE, write_backbone
 
 MEAN = np.array([123.675, 116.28, 103.53])
 STD = np.array([58.395, 57.12, 57.375])
+
+NOTHING = {"begin": 0, "end": 0, "axis": 1}
+"""A slice of a row in which nothing is."""
 
 
 def with_form(path: Path, text: str) -> Backbone:
@@ -245,6 +254,9 @@ def test_what_cannot_be_used_is_told_in_one_line(
         ("size = true", "'size' is a number of pixels"),
         ("output = -1", "'output' is a text, not -1"),
         ('name = ""', "'name' is a text, not ''"),
+        (r'name = "a\u001b[31m"', "'name' has signs that cannot be shown"),
+        (f"mean = {'9' * 400}", "'mean' is one number, or three"),
+        (f"mean = {'[' * 5000}", "not TOML"),
         ('pool = "max"', "'pool' is mean or first, not 'max'"),
     ],
 )
@@ -295,6 +307,108 @@ def test_a_graph_that_is_cut_short_is_refused(tmp_path: Path, share: float) -> N
     cut.with_suffix(".toml").write_text("size = 32")
     with pytest.raises(BackboneError, match=r"cut\.onnx: "):
         load_backbone(cut)
+
+
+def beside(path: Path, seed: int = 0) -> Path:
+    """The graph with its weights, or others, in a file beside it, as torch writes it."""
+    model = onnx.load(path)
+    for tensor in model.graph.initializer:
+        if seed and tensor.data_type == TensorProto.FLOAT and len(tensor.dims) > 1:
+            random = np.random.default_rng(seed).random(tensor.dims, np.float32)
+            tensor.CopyFrom(numpy_helper.from_array(random - np.float32(0.5), tensor.name))
+    folder = path.parent / f"{path.stem} {seed}"
+    folder.mkdir()
+    onnx.save_model(
+        model,
+        folder / "net.onnx",
+        save_as_external_data=True,
+        location="net.onnx.data",
+        size_threshold=1000,
+    )
+    return folder / "net.onnx"
+
+
+WITH_WEIGHTS = {
+    "another form": lambda path: write_network(path, classifier="Gemm", classes=512),
+    "a backbone's form": write_convolutions,
+}
+
+
+@pytest.mark.parametrize("write", WITH_WEIGHTS.values(), ids=WITH_WEIGHTS.keys())
+def test_weights_may_lie_beside_the_file_and_are_part_of_it(
+    tmp_path: Path, write: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLASSIFY_ANYTHING_CACHE", str(tmp_path / "cache"))
+    one = write(tmp_path / "a.onnx")
+    first, second = beside(one), beside(one, 1)
+    assert first.read_bytes() == second.read_bytes()
+    backbones = [load_backbone(path) for path in (one, first, second)]
+    images = noise(backbones[0].size)
+    same, found, other = (backbone.embed(images) for backbone in backbones)
+    np.testing.assert_array_equal(found, same)
+    assert np.abs(other - same).max() > 0.01
+    assert len({backbone.fingerprint for backbone in backbones}) == 3
+    assert len(layers_of(backbones[1], measure=True)) == len(layers_of(backbones[0]))
+    smaller = [load_backbone(f"{path}@int8").embed(images) for path in (first, second)]
+    for whole, less in zip((found, other), smaller, strict=True):
+        assert (whole * less).sum(axis=1).min() > 0.98
+    with Classifier(tmp_path / "p.db", backbone=first) as clf:
+        for color in ("red", "blue"):
+            clf.add(color, plain(color))
+        clf.export(tmp_path / "desk.onnx")
+    (first.parent / "net.onnx.data").unlink()
+    with pytest.raises(BackboneError, match=r"are in net\.onnx\.data, which is not beside it"):
+        load_backbone(first)
+
+
+def noise(size: int) -> UInt8Array:
+    return np.random.default_rng(0).integers(0, 256, (2, size, size, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("shape", [[1, 48], [2, 24], [2, 48, 1], [96]])
+def test_what_comes_out_has_to_be_a_row_of_each_picture(tmp_path: Path, shape: list[int]) -> None:
+    path = write_backbone(tmp_path / "a.onnx")
+    model = onnx.load(path)
+    model.graph.node[-1].output[0] = "rows"
+    constants = [numpy_helper.from_array(np.array(shape), "shape")]
+    nodes = [helper.make_node("Reshape", ["rows", "shape"], ["embedding"])]
+    if shape[0] == 1:  # of many pictures
+        nodes = [helper.make_node("ReduceMean", ["rows"], ["embedding"], axes=[0])]
+    model.graph.node.extend(nodes)
+    model.graph.initializer.extend(constants)
+    onnx.save(model, path)
+    message = "gave|gives no row|cannot be run|not an ONNX graph"
+    with pytest.raises(BackboneError, match=message):
+        load_backbone(path).embed(noise(SIZE))
+
+
+def test_a_network_without_an_output_is_refused(tmp_path: Path) -> None:
+    path = write_backbone(tmp_path / "a.onnx")
+    model = onnx.load(path)
+    model.graph.node[-1].output[0] = "rows"
+    bounds = [numpy_helper.from_array(np.array([bound]), name) for name, bound in NOTHING.items()]
+    model.graph.node.append(helper.make_node("Slice", ["rows", *NOTHING], ["embedding"]))
+    model.graph.initializer.extend(bounds)
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_param = "few"
+    onnx.save(model, path)
+    with pytest.raises(BackboneError, match="gives no row of numbers for a picture"):
+        load_backbone(path)
+
+
+def test_nothing_is_printed_for_a_damaged_file(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = write_network(tmp_path / "a.onnx", names=("a name in ASCII", "features"))
+    path.write_bytes(path.read_bytes().replace(b"a name in ASCII", b"a name \xff\xfe ASCII"))
+    with pytest.raises(BackboneError, match=r"a\.onnx: not an ONNX graph"):
+        load_backbone(path)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("name", ["a\0b.onnx", "\ud800.onnx", "a\nb"])
+def test_what_can_be_no_name_is_told(name: str) -> None:
+    with pytest.raises(BackboneError, match=f"can be named {re.escape(repr(name))}"):
+        load_backbone(name)
 
 
 def test_a_project_works_with_such_a_graph(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -238,6 +239,15 @@ def test_one_that_is_not_here_is_refused_with_the_way_to_get_it(taught: RunningS
     assert work["status"] == "failed"
     assert "classify-anything backbones pull mobilenet-v2" in work["error"]["message"]
     assert taught.http.get("/api/state").json()["backbone"] == "tiny"
+
+
+@pytest.mark.parametrize("name", ["\ud800.onnx", "a\0b.onnx"])
+def test_what_can_be_no_name_is_refused(taught: RunningServer, name: str) -> None:
+    body, kind = json.dumps({"names": [name], "use": True}), {"Content-Type": "application/json"}
+    refused = taught.http.post("/api/backbones", content=body, headers=kind)
+    assert refused.status_code == 400
+    assert "No backbone can be named" in refused.json()["error"]["message"]
+    assert taught.http.get("/api/backbones").status_code == 200
 
 
 def test_the_layers_are_those_of_the_backbone_in_use(taught: RunningServer) -> None:

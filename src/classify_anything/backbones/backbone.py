@@ -36,7 +36,8 @@ class Backbone(ABC):
         """Embed uint8 [n, size, size, 3] RGB → float32 [n, dimension].
 
         Raises:
-            BackboneError: the shape or type is wrong, or its numbers are not finite.
+            BackboneError: the shape or type is wrong, or what it gives is of another shape or not
+                finite.
         """
         expected = (self.size, self.size, 3)
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != expected:
@@ -45,12 +46,22 @@ class Backbone(ABC):
                 f"not {images.dtype} {list(images.shape)}."
             )
         parts = [
-            self._run(images[start : start + self.batch])
+            self._embed(images[start : start + self.batch])
             for start in range(0, len(images), self.batch)
         ]
         embeddings = np.concatenate(parts) if parts else np.empty((0, self.dimension), np.float32)
         if not np.isfinite(embeddings).all():
             raise BackboneError(f"The backbone {self.name} gave numbers that are not finite.")
+        return embeddings
+
+    def _embed(self, images: UInt8Array) -> Float32Array:
+        """As ``_run``, where that gives what it should."""
+        embeddings = self._run(images)
+        if embeddings.shape != (len(images), self.dimension):
+            raise BackboneError(
+                f"The backbone {self.name} gave {list(embeddings.shape)} numbers for "
+                f"{len(images)} pictures, not [{len(images)}, {self.dimension}]."
+            )
         return embeddings
 
     @abstractmethod

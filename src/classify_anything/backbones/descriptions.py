@@ -7,6 +7,7 @@ from pathlib import Path
 
 from classify_anything import settings
 from classify_anything._version import __version__
+from classify_anything.backbones.files import is_file
 from classify_anything.backbones.form import Form
 
 DATA = Path(__file__).parent / "data"
@@ -105,4 +106,4 @@ class Description:
     def is_here(self) -> bool:
         """Whether it can be opened without being fetched."""
         own = DATA / self.origin.file if isinstance(self.origin, Resized) else self.path
-        return own.is_file()
+        return is_file(own)

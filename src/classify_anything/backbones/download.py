@@ -22,13 +22,13 @@ from typing import Any
 from classify_anything.backbones.backbone import one_line
 from classify_anything.backbones.descriptions import Hub
 from classify_anything.backbones.files import kept_in
+from classify_anything.backbones.hub_settings import endpoint, timeout, without_password
 from classify_anything.backbones.receipts import NAME as RECEIPTS
 from classify_anything.backbones.receipts import keep_receipt, known_sha256
 from classify_anything.errors import DownloadError, MissingExtraError
 from classify_anything.types import Progress
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_TIMEOUT = 10.0
 _PAUSE = 0.5
 """Seconds before a broken connection is tried again."""
 
@@ -76,7 +76,7 @@ class _Download:
     def __init__(
         self, name: str, hub: Hub, target: Path, progress: Callable[[Progress], object]
     ) -> None:
-        self._timeout = _timeout()
+        self._timeout, self._endpoint = timeout(), endpoint()
         # Nothing is told to the hub but what is fetched.
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
         import huggingface_hub  # noqa: PLC0415 - an extra, and takes 0.3 s
@@ -90,6 +90,12 @@ class _Download:
         folder = self._target.parent
         before = known_sha256(folder, self._hub)
         expected = self._hub.sha256 or before or promise.sha256
+        if self._hub.sha256 and promise.sha256 not in (None, self._hub.sha256):
+            raise DownloadError(
+                f"{self._name} from {self._hub.repository}: the hub has another file "
+                f"(sha256 {promise.etag[:12]}…) than the one that is known here "
+                f"({self._hub.sha256[:12]}…), so it is not fetched."
+            )
         if before and before == expected and promise.sha256 not in (None, before):
             raise DownloadError(
                 f"{self._name} from {self._hub.repository}: the hub has another file by now "
@@ -124,8 +130,7 @@ class _Download:
                     return
 
     def _ask(self) -> _Promise:
-        endpoint = os.environ.get("HF_ENDPOINT")
-        hub = self._hub
+        hub, endpoint = self._hub, self._endpoint
         try:
             url = self._hf.hf_hub_url(
                 hub.repository, hub.file, revision=hub.revision, endpoint=endpoint
@@ -135,25 +140,23 @@ class _Download:
             raise self._told(error) from error
         if told.commit_hash is None:
             raise DownloadError(
-                f"{self._name}: what answers at {url} is no model hub; perhaps the network wants "
-                "a login first, or HF_ENDPOINT is wrong."
+                f"{self._name}: what answers at {without_password(url)} is no model hub; perhaps "
+                "the network wants a login first, or HF_ENDPOINT is wrong."
             )
         return _Promise(url, told.size or None, told.etag or "", told.commit_hash)
 
     def _append(self, promise: _Promise, partial: Path) -> None:
         """Fetch what is missing."""
         done = _size(partial)
-        with contextlib.closing(self._chunks(promise.url, done)) as chunks:
-            if not next(chunks):
-                done = 0
-            with partial.open("ab" if done else "wb") as file:
-                for chunk in chunks:
-                    file.write(chunk)
-                    done += len(chunk)
-                    self._progress(Progress(done, promise.size))
+        chunks = self._chunks(promise.url, done)
+        with contextlib.closing(chunks), partial.open("ab") as file:
+            for chunk in chunks:
+                file.write(chunk)
+                done += len(chunk)
+                self._progress(Progress(done, promise.size))
 
     def _chunks(self, url: str, start: int) -> Generator[bytes]:
-        """The bytes from ``start`` on, after a first item that is empty if they begin anew."""
+        """The bytes from ``start`` on; of a host that begins anew, those before are passed over."""
         headers = {**self._hf.utils.build_hf_headers(), "Accept-Encoding": "identity"}
         if start:
             headers["Range"] = f"bytes={start}-"
@@ -161,11 +164,17 @@ class _Download:
             with self._hf.get_session().stream(
                 "GET", url, headers=headers, timeout=self._timeout, follow_redirects=True
             ) as response:
+                if start and response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                    return  # it was whole
                 if response.is_error:
                     response.read()
                     self._hf.utils.hf_raise_for_status(response)
-                yield b"goes on" if response.status_code == HTTPStatus.PARTIAL_CONTENT else b""
-                yield from response.iter_raw()
+                if response.headers.get("Content-Type", "").startswith("text/html"):
+                    raise _NoFileError
+                passed = start if response.status_code != HTTPStatus.PARTIAL_CONTENT else 0
+                for chunk in response.iter_raw():
+                    yield chunk[passed:]
+                    passed = max(passed - len(chunk), 0)
         except Exception as error:
             raise _BrokenOffError(error) from error
 
@@ -188,19 +197,24 @@ class _Download:
             )
         with partial.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
-        if expected not in (None, found) or promise.size not in (None, size):
-            partial.unlink()
-            raise DownloadError(
-                f"{self._name}: what came from the hub has a wrong checksum (sha256 {found[:12]}…, "
-                f"not {(expected or 'known')[:12]}…; {size:,} bytes), and was deleted. Try again."
-            )
-        return found
+        if expected is not None and expected != found:
+            wrong = f"checksum (sha256 {found[:12]}…, not {expected[:12]}…; {size:,} bytes)"
+        elif promise.size not in (None, size):
+            wrong = f"size ({size:,} bytes, not {promise.size:,})"
+        else:
+            return found
+        partial.unlink()
+        raise DownloadError(
+            f"{self._name}: what came from the hub has a wrong {wrong}, and was deleted. Try again."
+        )
 
     def _told(self, error: Exception) -> DownloadError:
         """What went wrong, for a person."""
         kinds = {kind.__name__ for kind in type(error).__mro__}
         status = getattr(getattr(error, "response", None), "status_code", 0)
-        if "OfflineModeIsEnabled" in kinds:
+        if isinstance(error, _NoFileError):
+            reason = "a page comes in place of the file; perhaps the network wants a login first"
+        elif "OfflineModeIsEnabled" in kinds:
             reason = "HF_HUB_OFFLINE is set, so nothing is fetched"
         elif status in _REFUSALS:
             reason = f"the hub {_REFUSALS[status]} ({status})"
@@ -212,6 +226,8 @@ class _Download:
             reason = f"the hub did not answer for {self._timeout:g} seconds; try again later"
         elif kinds & {"RemoteProtocolError", "ReadError"}:
             reason = "the hub broke off; the same command goes on from there"
+        elif "TooManyRedirects" in kinds:
+            reason = "what answers leads around in a circle; perhaps HF_ENDPOINT is wrong"
         elif "ProxyError" in kinds:
             reason = f"the proxy refuses ({one_line(error)}); see HTTPS_PROXY"
         else:
@@ -219,7 +235,8 @@ class _Download:
                 f"the hub cannot be reached ({one_line(error)}). Without the internet, only the "
                 "backbones on this machine can be used"
             )
-        return DownloadError(f"{self._name} from {self._hub.repository}: {reason}.")
+        told = without_password(f"{self._name} from {self._hub.repository}: {reason}.")
+        return DownloadError(told)
 
 
 class _BrokenOffError(Exception):
@@ -230,22 +247,16 @@ class _BrokenOffError(Exception):
         self.reason = reason
 
 
+class _NoFileError(Exception):
+    """What came is a page for people."""
+
+
 _REFUSALS = {
     401: "has no such repository, or wants a token; HF_TOKEN can give one",
     403: "refuses; its licence may have to be accepted there, and a token given in HF_TOKEN",
     404: "has no such file",
     429: "asks to come less often; try again in a few minutes, or with a token in HF_TOKEN",
 }
-
-
-def _timeout() -> float:
-    given = os.environ.get("HF_HUB_DOWNLOAD_TIMEOUT", str(_TIMEOUT))
-    try:
-        return float(given)
-    except ValueError as error:
-        raise DownloadError(
-            f"HF_HUB_DOWNLOAD_TIMEOUT is a number of seconds, not '{given}'."
-        ) from error
 
 
 def _size(path: Path) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from classify_anything.backbones.descriptions import DATA, Compiled, Description, Hub, Resized
-from classify_anything.backbones.files import kept_in
+from classify_anything.backbones.files import is_file, kept_in
 from classify_anything.errors import BuildError, MissingExtraError
 from classify_anything.types import Progress
 
@@ -24,7 +24,7 @@ def pull(description: Description, progress: Callable[[Progress], object] = lamb
         MissingExtraError: what brings it is not installed.
         DownloadError: it could not be fetched, is not what was promised, or could not be kept.
     """
-    if description.path.is_file():
+    if is_file(description.path):
         return description.path
     match description.origin:
         case Hub() as hub:

@@ -1,12 +1,15 @@
-"""Files that are there completely, or not at all."""
+"""Files that are kept: they are there completely, or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import json
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from classify_anything.errors import DownloadError
 
@@ -30,6 +33,20 @@ def kept_in(folder: Path) -> Iterator[None]:
         raise DownloadError(
             f"{folder}: {reason}. CLASSIFY_ANYTHING_CACHE can name another folder."
         ) from error
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there; not where its folder may not be looked into."""
+    return os.path.isfile(path)  # noqa: PTH113 - Path.is_file() raises PermissionError
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The object in a JSON file that was kept; none where it is missing or damaged."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def write_whole(path: Path, text: str) -> None:

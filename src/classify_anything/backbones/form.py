@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -17,6 +16,7 @@ LAYOUTS = ("NCHW", "NHWC")
 CHANNELS = ("RGB", "BGR")
 POOLS = ("mean", "first")
 MAX_SIZE = 2048
+_LARGEST = 1e6
 
 TOKENS = (
     'has three dimensions, as rows of tokens have; name as `pool` in a .toml beside it "first", '
@@ -78,7 +78,7 @@ def read_form(model: Path) -> Form | None:
         raise BackboneError(f"{path}: cannot be read ({error}).") from error
     try:
         found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise BackboneError(f"{path}: not TOML ({error}).") from error
     try:
         return parse_form(found)
@@ -98,6 +98,8 @@ def parse_form(found: Mapping[str, Any]) -> Form:
 def _text(key: str, value: object) -> str:
     if not isinstance(value, str) or not value:
         raise BackboneError(f"'{key}' is a text, not {value!r}.")
+    if not value.isprintable():
+        raise BackboneError(f"'{key}' has signs that cannot be shown: {value!r}.")
     return value
 
 
@@ -120,7 +122,7 @@ def _size(key: str, value: object) -> int:
 def _triple(key: str, value: object) -> Triple:
     numbers: list[Any] = value if isinstance(value, list) else [value] * 3
     if len(numbers) != 3 or not all(
-        type(one) in (int, float) and math.isfinite(one) for one in numbers
+        type(one) in (int, float) and abs(one) <= _LARGEST for one in numbers
     ):
         raise BackboneError(f"'{key}' is one number, or three, not {value!r}.")
     if key == "std" and 0 in numbers:

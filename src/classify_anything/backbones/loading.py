@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
+import re
 from pathlib import Path
 
 from classify_anything import settings
@@ -20,6 +21,7 @@ from classify_anything.backbones.variants import in_precision, split_precision
 from classify_anything.errors import BackboneError, DamagedBackboneError
 
 _SUFFIXES = (".onnx", ".tflite")
+_UNNAMEABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def load_backbone(
@@ -48,6 +50,7 @@ def load_backbone(
     """
     provider = provider or os.environ.get(settings.PROVIDER.env or "") or CPU
     given = DEFAULT.name if name is None else os.fspath(name)
+    expect_name(given)
     backbone = _load(given, threads, provider)
     backbone.opened_as = lasting_name(given)
     return backbone
@@ -72,6 +75,12 @@ def _load(name: str, threads: int | None, provider: str) -> Backbone:
             raise BackboneError(f"{path.name}: LiteRT runs it, on the cpu; not {provider}.")
         return TFLiteBackbone(path, threads, form)
     return _open_onnx(path, "embedding", form, threads, provider)
+
+
+def expect_name(name: str) -> None:
+    """Raises BackboneError for what can be neither a name nor a path."""
+    if _UNNAMEABLE.search(name):
+        raise BackboneError(f"No backbone can be named {name!r}.")
 
 
 def lasting_name(name: str | os.PathLike[str]) -> str:

@@ -6,7 +6,6 @@ does the same. Only operators are added that mean the same since opset 7.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,9 @@ from onnx import TensorProto, compose, helper, numpy_helper, shape_inference
 
 from classify_anything.backbones.backbone import one_line
 from classify_anything.backbones.form import TOKENS, Form, Triple
+from classify_anything.backbones.onnx_file import read_onnx
 from classify_anything.backbones.onnx_graph import Features, ImageInput, OnnxGraph
-from classify_anything.errors import BackboneError
+from classify_anything.errors import BackboneError, DamagedBackboneError
 
 REVISION = 1
 """Raise it when the same file and form would give other embeddings."""
@@ -46,16 +46,20 @@ def adapt(path: Path, form: Form) -> Adapted:
     """Read a graph and give it the form of a backbone.
 
     Raises:
-        BackboneError: it is not an ONNX graph, takes no image, or says not where its embedding is.
+        BackboneError: it is not an ONNX graph, lacks weights, takes no image, or says not where
+            its embedding is.
     """
+    file = read_onnx(path)
+    model = file.model
     try:
-        model = onnx.load(path)
         inferred = shape_inference.infer_shapes(model)
-    except Exception as error:  # of onnx, of protobuf and of the system
-        raise BackboneError(
+    except Exception as error:  # of onnx and of protobuf
+        raise DamagedBackboneError(
             f"{path.name}: not an ONNX graph that can be read ({one_line(error)})."
         ) from error
     opset = next((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), 0)
+    if not opset:
+        raise DamagedBackboneError(f"{path.name}: not an ONNX graph that can be read.")
     if opset < _OLDEST_OPSET:
         raise BackboneError(f"{path.name}: is of opset {opset}; the oldest read is 7.")
     try:
@@ -69,10 +73,7 @@ def adapt(path: Path, form: Form) -> Adapted:
         raise BackboneError(
             f"{path.name}: cannot be given the form of a backbone ({one_line(error)})."
         ) from error
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256")
-    digest.update(f"{form.identity} {REVISION}".encode())
-    return Adapted(data, form.name or path.stem, digest.hexdigest()[:16])
+    return Adapted(data, form.name or path.stem, file.fingerprint(f"{form.identity} {REVISION}"))
 
 
 class _Adapter:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
-import hashlib
 import os
 from pathlib import Path
 from typing import Self
@@ -12,6 +12,7 @@ import numpy as np
 import onnxruntime as ort
 
 from classify_anything.backbones.backbone import Backbone, one_line
+from classify_anything.backbones.files import is_file
 from classify_anything.backbones.form import Form
 from classify_anything.backbones.providers import CPU, PROVIDERS
 from classify_anything.errors import BackboneError, DamagedBackboneError
@@ -38,7 +39,7 @@ class OnnxBackbone(Backbone):
         provider: what runs it, one of ``PROVIDERS``; ``open_checked`` sees that it can be trusted.
 
     Raises:
-        BackboneError: the file is missing, is not an ONNX graph, or takes no image.
+        BackboneError: the file is missing, is not an ONNX graph, lacks weights, or takes no image.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class OnnxBackbone(Backbone):
         form: Form | None = None,
         provider: str = CPU,
     ) -> None:
-        if not path.is_file():
+        if not is_file(path):
             raise BackboneError(f"{path}: no such backbone file.")
         self._path, self._threads = path, threads
         self._output, self._form = output, form
@@ -60,10 +61,7 @@ class OnnxBackbone(Backbone):
         if form is not None or not self._has_the_form():
             name, fingerprint = self._adapt()
         else:
-            metadata = self._session.get_modelmeta().custom_metadata_map
-            variant = "" if output == "embedding" else f"/{output}"
-            name = metadata.get("name", path.stem) + variant
-            fingerprint = (metadata.get("fingerprint") or file_fingerprint(path)) + variant
+            name, fingerprint = self._as_it_is()
         self.name, self.fingerprint = name, fingerprint
         ((batch, self.size, *_),) = (node.shape for node in self._session.get_inputs())
         many = _BATCH if provider == CPU else _BATCH_ELSEWHERE
@@ -112,14 +110,32 @@ class OnnxBackbone(Backbone):
         providers = list(dict.fromkeys([wanted, PROVIDERS[CPU]]))
         try:
             session = ort.InferenceSession(
-                graph if isinstance(graph, bytes) else str(graph), options, providers=providers
+                graph if isinstance(graph, bytes) else str(graph),
+                options,
+                providers=providers,
+                enable_fallback=False,  # which would print
             )
+            for node in (*session.get_inputs(), *session.get_outputs()):
+                str(node.name)  # raises where it is no text
         except Exception as error:  # ONNX Runtime has many exception types with no common base
-            message = f"{self._path.name}: not an ONNX graph that can be run."
-            raise DamagedBackboneError(message) from error
+            raise self._why_not(graph) from error
         if session.get_providers()[0] != wanted:
-            raise BackboneError(f"{self.provider} does not start on this machine.")
+            raise self._not_started()
         return session
+
+    def _why_not(self, graph: Path | bytes) -> BackboneError:
+        """Why a graph cannot be run."""
+        if self.provider != CPU:  # on which it was run before
+            return self._not_started()
+        if isinstance(graph, Path):
+            from classify_anything.backbones.onnx_file import read_onnx  # noqa: PLC0415 - 0.2 s
+
+            with contextlib.suppress(DamagedBackboneError):
+                read_onnx(graph)
+        return DamagedBackboneError(f"{self._path.name}: not an ONNX graph that can be run.")
+
+    def _not_started(self) -> BackboneError:
+        return BackboneError(f"{self.provider} does not start on this machine.")
 
     def _has_the_form(self) -> bool:
         inputs = {node.name: node for node in self._session.get_inputs()}
@@ -132,6 +148,20 @@ class OnnxBackbone(Backbone):
                             return True
         return False
 
+    def _as_it_is(self) -> tuple[str, str]:
+        """The name and the fingerprint of a graph that has the form of a backbone."""
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        fingerprint = metadata.get("fingerprint")
+        if fingerprint is None:
+            from classify_anything.backbones.onnx_file import read_onnx  # noqa: PLC0415 - 0.2 s
+
+            file = read_onnx(self._path)
+            fingerprint = file.fingerprint()
+            if not file.is_alone:
+                self._graph = file.model.SerializeToString(deterministic=True)
+        variant = "" if self._output == "embedding" else f"/{self._output}"
+        return metadata.get("name", self._path.stem) + variant, fingerprint + variant
+
     def _adapt(self) -> tuple[str, str]:
         """Give the graph the form of a backbone; its name and its fingerprint."""
         from classify_anything.backbones.onnx_adapter import adapt  # noqa: PLC0415 - takes 0.2 s
@@ -143,12 +173,9 @@ class OnnxBackbone(Backbone):
 
     def _read_dimension(self) -> int:
         (node,) = (one for one in self._session.get_outputs() if one.name == self._output)
-        if isinstance(node.shape[1], int):
-            return node.shape[1]
-        return int(self._run(np.zeros((1, self.size, self.size, 3), np.uint8)).shape[1])
-
-
-def file_fingerprint(path: Path) -> str:
-    """The beginning of a file's sha256."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        shape = node.shape[1:]
+        if not shape or not isinstance(shape[0], int):
+            _, *shape = self._run(np.zeros((1, self.size, self.size, 3), np.uint8)).shape
+        if len(shape) != 1 or not shape[0]:
+            raise BackboneError(f"The backbone {self.name} gives no row of numbers for a picture.")
+        return int(shape[0])

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from pathlib import Path
 
 from classify_anything.backbones.descriptions import Hub
-from classify_anything.backbones.files import write_whole
+from classify_anything.backbones.files import read_object, write_whole
 
 NAME = "fetched.json"
 
@@ -29,11 +28,8 @@ def _key(hub: Hub) -> str:
 
 
 def _receipts(folder: Path) -> dict[str, dict[str, str]]:
-    with contextlib.suppress(OSError, ValueError):
-        found = json.loads((folder / NAME).read_text(encoding="utf-8"))
-        return {
-            str(key): one
-            for key, one in dict(found).items()
-            if isinstance(one, dict) and isinstance(one.get("sha256"), str)
-        }
-    return {}
+    return {
+        key: one
+        for key, one in read_object(folder / NAME).items()
+        if isinstance(one, dict) and isinstance(one.get("sha256"), str)
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import statistics
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 
 from classify_anything import settings
 from classify_anything.backbones.backbone import Backbone
-from classify_anything.backbones.files import kept_in, write_whole
+from classify_anything.backbones.files import kept_in, read_object, write_whole
 from classify_anything.errors import DownloadError
 
 _SECONDS = 1.0
@@ -35,10 +36,12 @@ def measure(backbone: Backbone) -> float:
 
 def remembered() -> dict[str, float]:
     """Milliseconds by name, as measured before on this machine."""
-    with contextlib.suppress(OSError, ValueError):
-        found = json.loads(_file().read_text())
-        return {str(name): float(speed) for name, speed in found.items()}
-    return {}
+    found = read_object(_file())
+    return {
+        name: speed
+        for name, speed in found.items()
+        if isinstance(speed, float | int) and math.isfinite(speed)
+    }
 
 
 def remember(speeds: dict[str, float]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from classify_anything import settings
 from classify_anything.backbones.backbone import Backbone
-from classify_anything.backbones.files import kept_in
+from classify_anything.backbones.files import is_file, kept_in
 from classify_anything.backbones.onnx_backbone import OnnxBackbone
 from classify_anything.errors import BackboneError
 
@@ -48,7 +48,7 @@ def split_precision(name: str) -> tuple[str, str]:
         BackboneError: after the @ stands something else.
     """
     whole, mark, precision = name.rpartition(_MARK)
-    if not mark or "/" in precision or "\\" in precision or precision.endswith(_ENDINGS):
+    if not mark or "/" in precision or "\\" in precision or precision.lower().endswith(_ENDINGS):
         return name, ""
     if precision not in PRECISIONS:
         raise BackboneError(f"No precision '{precision}'. There is {' and '.join(PRECISIONS)}.")
@@ -75,7 +75,7 @@ def in_precision(source: Backbone, precision: str, name: str = "") -> Path:
     key = hashlib.sha256(f"{source.fingerprint} {REVISION}".encode()).hexdigest()[:16]
     label = name.replace("/", "+") or _OF_A_FILE
     path = settings.cache_folder() / f"{label}{_MARK}{precision}-{key}.onnx"
-    if not path.is_file():
+    if not is_file(path):
         from classify_anything.backbones.reducing import reduced  # noqa: PLC0415 - takes 0.2 s
 
         with kept_in(path.parent), tempfile.TemporaryDirectory(dir=path.parent) as folder:
@@ -85,12 +85,16 @@ def in_precision(source: Backbone, precision: str, name: str = "") -> Path:
 
 def made_variants() -> list[Variant]:
     """Those of named backbones that are in the cache folder, the newest of each name."""
-    files = settings.cache_folder().glob(f"*{_MARK}*-*.onnx")
+    try:
+        files = [path for path in settings.cache_folder().iterdir() if is_file(path)]
+        files.sort(key=lambda file: file.stat().st_mtime)
+    except OSError:
+        return []
     found = {}
-    for path in sorted(files, key=lambda file: file.stat().st_mtime):
+    for path in files:
         label, _, rest = path.stem.rpartition(_MARK)
         precision = rest.partition("-")[0]
-        if precision in PRECISIONS and label != _OF_A_FILE:
+        if path.suffix == ".onnx" and precision in PRECISIONS and label not in ("", _OF_A_FILE):
             variant = Variant(label.replace("+", "/"), precision, path)
             found[variant.full_name] = variant
     return sorted(found.values(), key=lambda one: one.full_name)

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,9 +112,10 @@ def save(model: onnx.ModelProto, target: Path) -> None:
     """Check a graph, and write it completely or not at all. Raises OSError."""
     onnx.checker.check_model(model, full_check=True)
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(".partial")
-    partial.write_bytes(model.SerializeToString(deterministic=True))
-    partial.replace(target)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        made = Path(folder) / target.name
+        made.write_bytes(model.SerializeToString(deterministic=True))
+        made.replace(target)
 
 
 class _Graph:

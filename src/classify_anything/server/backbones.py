@@ -14,9 +14,15 @@ from typing import Literal
 
 from classify_anything.backbones import Backbone, load_backbone
 from classify_anything.backbones.catalogue import DEFAULT
+from classify_anything.backbones.loading import expect_name
 from classify_anything.backbones.speed import measure, remember, remembered
 from classify_anything.classifier import Classifier
-from classify_anything.errors import ClassifyAnythingError, ConflictError, InputError
+from classify_anything.errors import (
+    BackboneError,
+    ClassifyAnythingError,
+    ConflictError,
+    InputError,
+)
 from classify_anything.evaluation import Evaluation
 from classify_anything.reembedding import judged, reembed
 from classify_anything.server.known_backbones import Known, known_backbones, name_of
@@ -94,6 +100,11 @@ class Backbones:
     def begin(self, names: list[str], *, use: bool) -> asyncio.Task[None]:
         """Compare backbones, or use the only one. Raises ConflictError or InputError."""
         self._project.expect_project()
+        try:
+            for name in names:
+                expect_name(name)
+        except BackboneError as error:
+            raise InputError(str(error)) from None
         if self.working:
             raise ConflictError("The backbones are being compared or changed already.")
         if use and len(names) != 1:

@@ -8,6 +8,7 @@ from pathlib import Path
 from classify_anything.backbones import Backbone
 from classify_anything.backbones.catalogue import BY_NAME, CATALOGUE
 from classify_anything.backbones.descriptions import Description
+from classify_anything.backbones.files import is_file
 from classify_anything.backbones.variants import made_variants, split_precision
 from classify_anything.errors import BackboneError
 from classify_anything.types import Settings
@@ -66,7 +67,7 @@ def _known(name: str, used: Backbone) -> Known:
     if of is not None:
         return Known(name, name, of.is_here, of.length(whole), of)
     file = Path(whole)
-    return Known(name, f"{file.stem}{precision and f'@{precision}'}", file.is_file(), 0, None)
+    return Known(name, f"{file.stem}{precision and f'@{precision}'}", is_file(file), 0, None)
 
 
 def _described(whole: str) -> Description | None:
