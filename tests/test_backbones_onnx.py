@@ -90,12 +90,34 @@ def test_a_map_and_tokens_are_pooled_and_an_inner_tensor_can_be_named(
     np.testing.assert_allclose(backbone.embed(pictures()), unit(expected(normal)), atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("end", "text"), [("map", ""), ("two", 'output = "cells"'), ("turned", 'output = "features"')]
+)
+def test_where_a_map_has_its_channels_is_read_from_what_made_it(
+    tmp_path: Path, end: str, text: str
+) -> None:
+    path = write_network(tmp_path / "a.onnx", layout="NHWC", end="two" if end == "turned" else end)
+    if end == "turned":
+        model = onnx.load(path)
+        turn = helper.make_node("Transpose", ["cells"], ["features"], perm=[0, 2, 3, 1])
+        model.graph.node[-2].CopyFrom(turn)
+        model.graph.output[0].CopyFrom(
+            helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", 4, 4, 3])
+        )
+        onnx.save(model, path)
+    backbone = with_form(path, text)
+    assert backbone.dimension == 3
+    normal = (cells(pictures()) - MEAN) / STD
+    np.testing.assert_allclose(backbone.embed(pictures()), unit(normal.mean((1, 2))), atol=1e-5)
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
 @pytest.mark.parametrize("last", ["Gemm", "MatMul", "Conv"])
 @pytest.mark.parametrize("classes", [5, 1000])
 def test_of_a_classifier_what_goes_into_its_last_layer_is_taken(
-    tmp_path: Path, last: str, classes: int
+    tmp_path: Path, last: str, classes: int, layout: str
 ) -> None:
-    path = write_network(tmp_path / "a.onnx", classifier=last, classes=classes)
+    path = write_network(tmp_path / "a.onnx", layout=layout, classifier=last, classes=classes)
     backbone = load_backbone(path)
     assert backbone.dimension == 48
     np.testing.assert_allclose(
@@ -290,6 +312,12 @@ def test_whatever_a_toml_says_is_a_form_or_an_error(found: dict[str, object]) ->
     assert "\n" not in message
 
 
+def test_a_toml_may_begin_with_a_mark_of_its_encoding(tmp_path: Path) -> None:
+    path = write_network(tmp_path / "a.onnx")
+    path.with_suffix(".toml").write_text('name = "mine"', encoding="utf-8-sig")
+    assert load_backbone(path).name == "mine"
+
+
 def test_a_toml_that_is_not_text_is_named(tmp_path: Path) -> None:
     path = write_network(tmp_path / "a.onnx")
     path.with_suffix(".toml").write_bytes(b"\xff\xfe")
@@ -393,6 +421,25 @@ def test_a_network_without_an_output_is_refused(tmp_path: Path) -> None:
     onnx.save(model, path)
     with pytest.raises(BackboneError, match="gives no row of numbers for a picture"):
         load_backbone(path)
+
+
+@pytest.mark.parametrize(
+    ("dims", "message"),
+    [((4, SIZE, SIZE), "takes 4 images at once"), (("n", 5000, 5000), "images of 5000×5000, more")],
+)
+def test_what_is_too_much_is_refused(
+    tmp_path: Path, dims: tuple[int | str, ...], message: str
+) -> None:
+    path = write_network(tmp_path / "a.onnx", dims=dims)
+    with pytest.raises(BackboneError, match=message):
+        load_backbone(path)
+    if dims[0] == 4:
+        model = onnx.load(write_backbone(path))
+        for value in (*model.graph.input, *model.graph.output):
+            value.type.tensor_type.shape.dim[0].dim_value = 4
+        onnx.save(model, path)
+        with pytest.raises(BackboneError, match=message):
+            load_backbone(path)
 
 
 def test_nothing_is_printed_for_a_damaged_file(

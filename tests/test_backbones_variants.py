@@ -86,6 +86,27 @@ def test_a_file_has_variants_too(tmp_path: Path, precision: str) -> None:
     assert made_variants() == [], "only those of named ones are listed"
 
 
+def test_what_cannot_be_run_is_not_kept(tmp_path: Path, cache: Path) -> None:
+    path = write_backbone(tmp_path / "own.onnx")
+    model = onnx.load(path)
+    half = helper.make_graph(
+        [helper.make_node("Mul", ["positive", "two"], ["twice"])],
+        "half",
+        [],
+        [helper.make_tensor_value_info("twice", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(np.float32(2), "two")],
+    )
+    choice = helper.make_node("If", ["yes"], ["chosen"], then_branch=half, else_branch=half)
+    model.graph.initializer.append(numpy_helper.from_array(np.array(True), "yes"))
+    model.graph.node.insert(2, choice)
+    model.graph.node[3].input[0] = "chosen"
+    onnx.save(model, path)
+    assert load_backbone(path).dimension == 48
+    with pytest.raises(BackboneError, match="tiny: cannot be made smaller"):
+        load_backbone(f"{path}@fp16")
+    assert list(cache.iterdir()) == []
+
+
 def test_another_file_of_the_same_name_has_another_variant(tmp_path: Path) -> None:
     path = write_convolutions(tmp_path / "own.onnx")
     first = load_backbone(f"{path}@int8").fingerprint

@@ -12,9 +12,10 @@ import pytest
 from classify_anything import Classifier
 from classify_anything.backbones import load_backbone
 from classify_anything.backbones.onnx_backbone import OnnxBackbone
-from classify_anything.errors import BackboneError, StoreError
+from classify_anything.errors import BackboneError, ImageError, StoreError
 from classify_anything.reembedding import reembed
-from tests.photos import photo
+from tests.networks import write_network
+from tests.photos import encoded, photo, plain
 from tests.tiny import write_backbone
 
 NAMES = ("cat", "coffee", "rocket")
@@ -176,6 +177,46 @@ def test_what_cannot_be_used_changes_nothing(taught: Classifier, tmp_path: Path)
         assert taught.backbone.name == "tiny"
         assert taught.predict(photo("cat")) == before
     assert taught.settings.backbone == ""
+
+
+@pytest.mark.parametrize("count", [0, 8])
+def test_a_picture_that_is_damaged_is_named(
+    taught: Classifier, other_backbone: Path, count: int
+) -> None:
+    seen = load_backbone(other_backbone)
+    reembed(lambda ask: ask(taught), seen)
+    example = taught.add("cat", photo("cat"))
+    for number in range(count):
+        taught.add("noise", photo("rocket")[number:])
+    with sqlite3.connect(taught.path) as db:
+        db.execute("UPDATE examples SET image = x'00' WHERE id = ?", (example.id,))
+    with pytest.raises(ImageError, match=f"picture of example {example.id} is damaged, .+ Delete"):
+        taught.change_backbone(other_backbone)
+    taught.remove(example.id)
+    taught.change_backbone(other_backbone)
+    assert len(taught) == 12 + count
+
+
+def test_a_picture_of_which_a_network_makes_nothing_is_named(
+    taught: Classifier, tmp_path: Path
+) -> None:
+    path = write_network(tmp_path / "sees.onnx")
+    path.with_suffix(".toml").write_text("mean = 0\nstd = 255")
+    dark = taught.add("dark", plain("black"))
+    with pytest.raises(BackboneError, match=f"sees gives nothing but zeros for example {dark.id}"):
+        taught.change_backbone(path)
+    assert taught.backbone.name == "tiny"
+
+
+def test_a_picture_that_was_read_before_fits_every_network(
+    taught: Classifier, tmp_path: Path
+) -> None:
+    pictures = [taught.read(photo("cat")), taught.read(encoded(photo("cat")))]
+    taught.change_backbone(write_backbone(tmp_path / "large.onnx", size=64))
+    for picture in pictures:
+        np.testing.assert_array_equal(taught.embed(picture), taught.embed(picture.data))
+        taught.add("cat", picture)
+    assert len(taught) == 14
 
 
 def test_an_end_in_the_midst_is_gone_on_from(taught: Classifier, other_backbone: Path) -> None:

@@ -38,6 +38,7 @@ from classify_anything.formats.onnx_metadata import VERSION
 from classify_anything.heads import Head
 from classify_anything.images import to_square
 from tests.convolutions import write_convolutions
+from tests.networks import write_network
 from tests.photos import PHOTOS, photo, plain
 from tests.test_docs import blocks, page
 from tests.tiny import DIMENSION, SIZE, write_backbone
@@ -275,6 +276,19 @@ def test_the_licence_of_the_network_is_told(tmp_path: Path) -> None:
         texts = metadata(clf.export(tmp_path / "desk.onnx", "onnx"))
         assert texts["backbone"] == "efficientnet-lite0"
         assert texts["backbone_license"] == "Apache-2.0"
+
+
+@pytest.mark.parametrize("license_", ["MIT", ""])
+def test_the_licence_of_ones_own_network_is_what_its_toml_says(
+    tmp_path: Path, license_: str
+) -> None:
+    path = write_network(tmp_path / "efficientnet-lite0.onnx")
+    path.with_suffix(".toml").write_text(f'license = "{license_}"' if license_ else "")
+    with Classifier(tmp_path / "p.db", backbone=path) as clf:
+        clf.add("A", plain("red"))
+        clf.add("B", plain("blue"))
+        texts = metadata(clf.export(tmp_path / "desk.onnx", "onnx"))
+    assert (texts["backbone"], texts["backbone_license"]) == ("efficientnet-lite0", license_)
 
 
 @pytest.mark.parametrize("any_size", [False, True])

@@ -193,6 +193,10 @@ def test_where_it_cannot_be_used_on_the_page_that_is_said(
         while "No precision 'elsewhere'" not in (state := socket.receive("state"))["notice"]:
             pass
         assert not network(taught, "x@elsewhere")["here"]
+        elsewhere.change_backbone(tiny_backbone)
+        while (state := socket.receive("state"))["notice"]:
+            pass
+        assert state["backbone"] == "tiny"
         taught.http.post("/api/backbones", json={"names": [str(tiny_backbone)], "use": True})
         assert ended(taught)["status"] == "done"
         assert taught.http.get("/api/state").json()["notice"] == ""
@@ -248,6 +252,46 @@ def test_what_can_be_no_name_is_refused(taught: RunningServer, name: str) -> Non
     assert refused.status_code == 400
     assert "No backbone can be named" in refused.json()["error"]["message"]
     assert taught.http.get("/api/backbones").status_code == 200
+
+
+def test_a_file_that_is_another_by_now_looks_anew(
+    taught: RunningServer, other_backbone: Path
+) -> None:
+    wanted = {"names": [str(other_backbone)], "use": True}
+    for dimension, grid in ((12, 2), (3, 1)):
+        write_backbone(other_backbone, name="other", grid=grid)
+        taught.http.post("/api/backbones", json=wanted)
+        assert ended(taught)["status"] == "done"
+        assert network(taught, str(other_backbone))["dimension"] == dimension
+
+
+def test_a_file_that_was_only_compared_is_listed_with_what_was_found(
+    taught: RunningServer, other_backbone: Path
+) -> None:
+    taught.http.post("/api/backbones", json={"names": [str(other_backbone)]})
+    assert ended(taught)["status"] == "done"
+    found = network(taught, str(other_backbone))
+    assert (found["title"], found["used"], found["accuracy"]) == ("other", False, 1)
+
+
+def test_what_another_process_chooses_meanwhile_counts(
+    taught: RunningServer, tmp_path: Path, tiny_backbone: Path, other_backbone: Path
+) -> None:
+    slow = write_backbone(tmp_path / "slow.onnx", name="slow", slow=True)
+    for number in range(40):
+        taught.http.post(
+            "/api/examples", params={"label": "more"}, content=encoded(photo("rocket")[number:])
+        )
+    with (
+        taught.socket() as socket,
+        Classifier(tmp_path / "project.db", backbone=tiny_backbone) as elsewhere,
+    ):
+        taught.http.post("/api/backbones", json={"names": [str(slow)], "use": True})
+        elsewhere.change_backbone(other_backbone)
+        told(socket, "other")
+        work = ended(taught)
+    assert work["status"] == "done"
+    assert taught.http.get("/api/state").json()["backbone"] == "other"
 
 
 def test_the_layers_are_those_of_the_backbone_in_use(taught: RunningServer) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import time
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.photos import encoded, photo
-from tests.server import RunningServer
+from tests.server import RunningServer, run_server
+from tests.tflite import write_network as write_tflite
 
 
 @pytest.fixture
@@ -72,6 +74,12 @@ def test_the_sizes_are_about_right(taught: RunningServer) -> None:
     sizes = taught.http.get("/api/exports").json()["bytes"]
     for form in ("web", "zip"):
         assert sizes[form] == pytest.approx(made(taught, format=form)["bytes"], rel=0.5)
+
+
+def test_of_a_network_that_cannot_be_exported_the_other_sizes_are_told(tmp_path: Path) -> None:
+    network = write_tflite(tmp_path / "own.tflite")
+    with run_server(tmp_path / "project.db", "--backbone", str(network)) as server:
+        assert set(server.http.get("/api/exports").json()["bytes"]) == {"zip", "tfjs-knn"}
 
 
 def test_what_cannot_be_made_is_said(server: RunningServer) -> None:

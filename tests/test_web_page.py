@@ -20,7 +20,9 @@ from classify_anything.exported_page import ExportedPage
 from classify_anything.formats import probe_picture
 from classify_anything.images import to_square
 from tests.convolutions import write_convolutions
+from tests.networks import write_network
 from tests.photos import photo
+from tests.tiny import SIZE
 
 NAMES = ("cat", "coffee", "rocket")
 AWKWARD = 'A "quoted" </script><b>name</b> & more'
@@ -218,6 +220,17 @@ def test_a_page_can_see_smaller_pictures_than_the_project_does(tmp_path: Path) -
     with Classifier(path, backbone="efficientnet-lite0") as clf:
         assert clf.backbone.fingerprint == usual
         assert len(clf.examples()) == 6
+
+
+def test_a_network_may_take_one_picture_at_a_time(tmp_path: Path) -> None:
+    path = write_network(tmp_path / "one.onnx", dims=(1, SIZE, SIZE))
+    with Classifier(tmp_path / "p.db", backbone=path) as clf:
+        for name in NAMES:
+            clf.add(name, photo(name))
+        page = ExportedPage(clf.export(tmp_path / "page", "web"))
+        squares = np.stack([to_square(photo(name), SIZE) for name in NAMES])
+        expected = [clf.embed(photo(name)) for name in NAMES]
+        np.testing.assert_allclose(page.embed(squares), expected, atol=1e-5)
 
 
 def test_an_option_must_have_a_meaning(taught: Classifier, tmp_path: Path) -> None:

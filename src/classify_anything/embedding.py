@@ -12,6 +12,7 @@ import numpy as np
 
 from classify_anything.backbones import Backbone
 from classify_anything.backbones.providers import CPU
+from classify_anything.errors import BackboneError, ImageError
 from classify_anything.images import to_square
 from classify_anything.parallel import each, in_blocks
 from classify_anything.types import Float32Array, Progress, UInt8Array
@@ -115,25 +116,53 @@ def seen_by(
         workers: how many threads; by default as many as there are cores.
 
     Raises:
-        BackboneError: it cannot be run, or its numbers are not finite.
+        ImageError: an image is damaged.
+        BackboneError: it cannot be run, or gives no embedding of an image.
     """
     if not ids:
         return
     text = f"Looking with {backbone.name}"
     if len(ids) <= _FEW:
-        for id_, data in read(ids):
-            yield [(id_, backbone.embed(to_square(data, backbone.size)[None])[0])]
+        for pair in read(ids):
+            id_, square = _stored(pair, backbone.size)
+            yield [(id_, _directed(backbone, id_, backbone.embed(square[None])[0]))]
         progress(Progress(len(ids), len(ids), text))
         return
     starts = range(0, len(ids), _READ)
     images = itertools.chain.from_iterable(read(ids[at : at + _READ]) for at in starts)
 
     def prepare(pair: tuple[int, bytes]) -> tuple[int, UInt8Array]:
-        return pair[0], to_square(pair[1], backbone.size)
+        return _stored(pair, backbone.size)
 
     done = 0
     with contextlib.closing(embedded(backbone, images, prepare, workers)) as found:
         while batch := list(itertools.islice(found, _READ)):
-            yield [(id_, vector) for id_, vector in batch if vector is not None]
+            yield [
+                (id_, _directed(backbone, id_, vector))
+                for id_, vector in batch
+                if vector is not None
+            ]
             done += len(batch)
             progress(Progress(done, len(ids), text))
+
+
+def _stored(pair: tuple[int, bytes], size: int) -> tuple[int, UInt8Array]:
+    """The square of a stored image, beside its id. Raises ImageError."""
+    id_, data = pair
+    try:
+        return id_, to_square(data, size)
+    except ImageError as error:
+        raise ImageError(
+            f"The picture of example {id_} is damaged, so no network can look at it. "
+            "Delete the example to go on."
+        ) from error
+
+
+def _directed(backbone: Backbone, id_: int, vector: Float32Array) -> Float32Array:
+    """An embedding, if it can be compared. Raises BackboneError."""
+    if not vector.any():
+        raise BackboneError(
+            f"{backbone.name} gives nothing but zeros for example {id_}. "
+            "Take another network, or delete the example."
+        )
+    return vector

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from classify_anything.errors import OutputError, SettingError
+from classify_anything.errors import BackboneError, OutputError, SettingError
 from classify_anything.formats import (
     new_file,
     new_folder,
@@ -98,9 +98,16 @@ def check_options(form: str, options: Options) -> None:
 
 
 def estimated_sizes(project: Project) -> dict[str, int]:
-    """About how many bytes each form would have now; as "onnx-int8" also in lesser precision."""
+    """About how many bytes each form would have now; as "onnx-int8" also in lesser precision.
+
+    Of those that hold the network, none where that is no ONNX graph.
+    """
     count, numbers = len(project), len(project) * project.backbone.dimension
-    graph = len(project.backbone.graph())
+    sizes = {"zip": project.image_bytes(), "tfjs-knn": _DIGITS * numbers}
+    try:
+        graph = len(project.backbone.graph())
+    except BackboneError:  # a .tflite
+        return sizes
     beside = {"onnx": 4 * numbers, "web": page_bytes() + 4 * numbers + THUMBNAIL_BYTES * count}
     smaller = {
         f"{form}-{precision}": int(graph * share) + rest
@@ -110,8 +117,7 @@ def estimated_sizes(project: Project) -> dict[str, int]:
     return {
         **{form: graph + rest for form, rest in beside.items()},
         **smaller,
-        "zip": project.image_bytes(),
-        "tfjs-knn": _DIGITS * numbers,
+        **sizes,
     }
 
 

@@ -10,7 +10,7 @@ import io
 import math
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +85,7 @@ class Picture:
 def read_picture(image: ImageInput | Picture, size: int, name: str | None = None) -> Picture:
     """Decode an image, keeping its bytes; ``name`` is for messages. Raises ImageError."""
     if isinstance(image, Picture):
-        return image
+        return replace(image, square=to_square(image, size))
     if isinstance(image, str | os.PathLike | bytes):
         data, known_as = read_bytes(image)
         upright, (width, height), media_type = _decode(data, name or known_as, size)
@@ -100,7 +100,7 @@ def read_picture(image: ImageInput | Picture, size: int, name: str | None = None
 def to_square(image: ImageInput | Picture, size: int) -> UInt8Array:
     """Any image → uint8 [size, size, 3] RGB. Raises ImageError."""
     if isinstance(image, Picture):
-        return image.square
+        return image.square if len(image.square) == size else to_square(image.data, size)
     if isinstance(image, str | os.PathLike | bytes):
         upright, _, _ = _decode(*read_bytes(image), size)
         return _square(upright, size)

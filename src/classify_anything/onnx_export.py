@@ -14,7 +14,6 @@ import onnx
 
 from classify_anything import settings
 from classify_anything._version import __version__
-from classify_anything.backbones.catalogue import BY_NAME
 from classify_anything.exported import load_export
 from classify_anything.formats import new_file
 from classify_anything.formats.onnx_file import put_together, to_bytes
@@ -100,7 +99,7 @@ def _facts(moment: Moment, *, any_size: bool, smoothing: int) -> Facts:
         smoothing=smoothing,
         backbone=moment.backbone.name,
         fingerprint=moment.backbone.fingerprint,
-        license=_license(moment.backbone.name),
+        license=moment.backbone.license,
         size=moment.backbone.size,
         any_size=any_size,
         precision="fp32",
@@ -108,12 +107,6 @@ def _facts(moment: Moment, *, any_size: bool, smoothing: int) -> Facts:
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         version=__version__,
     )
-
-
-def _license(backbone: str) -> str:
-    """The licence of a backbone's weights; "" where nobody has told it."""
-    known = BY_NAME.get(backbone.partition("/")[0])
-    return known.license if known else ""
 
 
 def _write(file: BinaryIO, model: onnx.ModelProto) -> None:

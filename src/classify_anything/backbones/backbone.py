@@ -22,6 +22,7 @@ class Backbone(ABC):
         opened_as: what ``load_backbone`` takes to open it again, in any folder; "" where it was
             opened in another way.
         batch: how many images at once are fastest.
+        license: of the weights; "" where nobody has told it.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Backbone(ABC):
     provider: str
     opened_as: str = ""
     batch: int
+    license: str = ""
 
     def embed(self, images: UInt8Array) -> Float32Array:
         """Embed uint8 [n, size, size, 3] RGB → float32 [n, dimension].

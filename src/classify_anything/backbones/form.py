@@ -71,7 +71,7 @@ def read_form(model: Path) -> Form | None:
     """
     path = model.with_suffix(".toml")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:

@@ -61,11 +61,15 @@ def _load(name: str, threads: int | None, provider: str) -> Backbone:
     if precision:
         source = load_backbone(whole, threads, CPU)
         path = in_precision(source, precision, "" if _is_file(whole) else whole)
-        return _open_onnx(path, "embedding", None, threads, provider)
+        backbone = _open_onnx(path, "embedding", None, threads, provider)
+        backbone.license = source.license
+        return backbone
     given, _, output = whole.partition("/")
     description = BY_NAME.get(given)
     if description is not None and (not output or output in description.poolings):
-        return _open_named(description, output or "embedding", threads, provider)
+        backbone = _open_named(description, output or "embedding", threads, provider)
+        backbone.license = description.license
+        return backbone
     if not _is_file(whole):
         raise _no_such(whole)
     path = Path(whole)
@@ -73,8 +77,11 @@ def _load(name: str, threads: int | None, provider: str) -> Backbone:
     if path.suffix.lower() == ".tflite":
         if provider not in (CPU, AUTO):
             raise BackboneError(f"{path.name}: LiteRT runs it, on the cpu; not {provider}.")
-        return TFLiteBackbone(path, threads, form)
-    return _open_onnx(path, "embedding", form, threads, provider)
+        backbone = TFLiteBackbone(path, threads, form)
+    else:
+        backbone = _open_onnx(path, "embedding", form, threads, provider)
+    backbone.license = (form and form.license) or ""
+    return backbone
 
 
 def expect_name(name: str) -> None:

@@ -20,7 +20,7 @@ from classify_anything.backbones.onnx_file import read_onnx
 from classify_anything.backbones.onnx_graph import Features, ImageInput, OnnxGraph
 from classify_anything.errors import BackboneError, DamagedBackboneError
 
-REVISION = 1
+REVISION = 2
 """Raise it when the same file and form would give other embeddings."""
 
 DEFAULT_SIZE = 224
@@ -64,7 +64,8 @@ def adapt(path: Path, form: Form) -> Adapted:
         raise BackboneError(f"{path.name}: is of opset {opset}; the oldest read is 7.")
     try:
         graph = OnnxGraph(inferred)
-        image, features = graph.image_input(form), graph.features(form.output)
+        image = graph.image_input(form)
+        features = graph.features(form.output, image)
         _Adapter(model, form, image).adapt(features)
         data = model.SerializeToString(deterministic=True)
     except BackboneError as error:
@@ -139,8 +140,7 @@ class _Adapter:
         elif features.rank == 4 and self._form.pool == "first":
             raise BackboneError(f"'{features.name}' is a map; its pool is the mean.")
         elif features.rank > 2:
-            channels_last = features.rank == 3 or self._image.layout == "NHWC"
-            if channels_last:
+            if features.rank == 3 or features.channels_last:
                 last = features.rank - 1
                 x = self._node("Transpose", [x], perm=[0, last, *range(1, last)])
             x = self._node("Flatten", [self._node("GlobalAveragePool", [x])])

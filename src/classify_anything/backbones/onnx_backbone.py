@@ -144,8 +144,8 @@ class OnnxBackbone(Backbone):
             case {"image": image}, ort.NodeArg() as embedding if len(inputs) == 1:
                 if image.type == "tensor(uint8)" and embedding.type == "tensor(float)":
                     match image.shape, embedding.shape:
-                        case [_, int(height), int(width), 3], [_, int()] if height == width:
-                            return True
+                        case [1 | str() | None, int(height), int(width), 3], [_, int()]:
+                            return bool(height == width)
         return False
 
     def _as_it_is(self) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 import onnx
 from onnx import TensorProto
 
-from classify_anything.backbones.form import IMAGENET_CLASSES, Form
+from classify_anything.backbones.form import IMAGENET_CLASSES, MAX_SIZE, Form
 from classify_anything.errors import BackboneError
 
 _TYPES = {TensorProto.UINT8: "uint8", TensorProto.FLOAT: "float32", TensorProto.FLOAT16: "float16"}
@@ -19,6 +19,13 @@ _ALONG = (
     *_AFTER_SCORES,
 )
 """What may stand between a classifier's last layer and its output."""
+
+_CHANNELS_SECOND = (
+    *("Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "BatchNormalization"),
+    *("InstanceNormalization", "LRN", "AveragePool", "MaxPool", "LpPool"),
+    *("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool", "DepthToSpace", "SpaceToDepth"),
+)
+"""Operators that ONNX defines on [n, channels, height, width] alone."""
 
 Shape = list[int | str]
 """A dimension that is not fixed is a text."""
@@ -45,10 +52,17 @@ class ImageInput:
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """A tensor that an embedding is made of, with its number of dimensions."""
+    """A tensor that an embedding is made of.
+
+    Attributes:
+        name: of the tensor.
+        rank: its number of dimensions.
+        channels_last: of a map, whether its channels are the last dimension, not the second.
+    """
 
     name: str
     rank: int
+    channels_last: bool
 
 
 class OnnxGraph:
@@ -88,6 +102,8 @@ class OnnxGraph:
             )
         height, width = (shape[2], shape[3]) if layout == "NCHW" else (shape[1], shape[2])
         sizes = {one for one in (height, width, form.size) if isinstance(one, int)}
+        if max(sizes, default=0) > MAX_SIZE:
+            raise BackboneError(f"takes images of {height}×{width}, more than {MAX_SIZE}.")
         if len(sizes) > 1:
             wanted = f", not {form.size}" if height == width else "; only squares can be given"
             raise BackboneError(f"takes images of {height}×{width}{wanted}.")
@@ -96,7 +112,7 @@ class OnnxGraph:
             raise BackboneError(f"takes {batch} images at once; it must be one, or any number.")
         return ImageInput(info.name, _TYPES[kind], layout, next(iter(sizes), None), batch)
 
-    def features(self, wanted: str | int | None) -> Features:
+    def features(self, wanted: str | int | None, image: ImageInput) -> Features:
         """The tensor to embed with: the wanted one, or the output, before any classifier's end.
 
         Raises:
@@ -114,7 +130,25 @@ class OnnxGraph:
             raise BackboneError(f"nothing tells how many dimensions '{name}' has.")
         if len(shape) not in (2, 3, 4):
             raise BackboneError(f"'{name}' has {len(shape)} dimensions, not 2, 3 or 4.")
-        return Features(name, len(shape))
+        return Features(name, len(shape), self._channel_axis(name, image) == 3)
+
+    def _channel_axis(self, name: str, image: ImageInput) -> int:
+        """Where a map has its channels: what looks at places puts them second, whatever came in."""
+        turns: list[list[int]] = []
+        while name in self._producers:
+            node = self._producers[name]
+            data = [one for one in node.input if one not in self._constants]
+            if node.op_type in _CHANNELS_SECOND or not data:
+                axis = 1
+                break
+            if node.op_type == "Transpose":
+                turns += [list(one.ints) for one in node.attribute if one.name == "perm"]
+            name = data[0]
+        else:
+            axis = 1 if image.layout == "NCHW" else 3
+        for turn in reversed(turns):
+            axis = turn.index(axis) if axis in turn else axis
+        return axis
 
     def _output(self) -> str:
         outputs: list[str] = [output.name for output in self._graph.output]

@@ -36,6 +36,12 @@ def reduced(source: OnnxBackbone, precision: str, folder: Path) -> Path:
     model = onnx.load(target)
     onnx.helper.set_model_props(model, {"name": f"{source.name}@{precision}"})
     onnx.save(model, target)
+    try:
+        OnnxBackbone(target)
+    except BackboneError as error:
+        raise BackboneError(
+            f"{source.name}: cannot be made smaller (what comes of it cannot be run)."
+        ) from error
     return target
 
 

@@ -81,8 +81,10 @@ class Session:
         return [np.asarray(one, np.float32) for one in found]
 
     def run_in_parts(self, outputs: Sequence[str], size: int, **inputs: Any) -> list[Float32Array]:
-        """The same for rows of the one input, ``size`` at a time."""
+        """The same for rows of the one input, ``size`` at a time, or as many as it takes."""
         ((name, rows),) = inputs.items()
+        _, (fixed, *_) = self.inputs[name]
+        size = fixed if isinstance(fixed, int) else size
         parts = [
             self.run(outputs, **{name: rows[start : start + size]})
             for start in range(0, max(len(rows), 1), size)

@@ -89,7 +89,7 @@ class Backbones:
         used, settings, touched = await self._project.run(
             lambda clf: (clf.backbone, clf.settings, clf.touched())
         )
-        known = await asyncio.to_thread(known_backbones, used, settings)
+        known = await asyncio.to_thread(known_backbones, used, settings, self._found)
         speeds = await asyncio.to_thread(remembered)
         infos = [
             self._info(one, one.name == name_of(used), speeds.get(one.name), touched)
@@ -134,6 +134,7 @@ class Backbones:
     async def _use(self, wanted: str) -> None:
         """Use a backbone, if it is not in use; where that fails, all pages are told."""
         if wanted == await self._project.run(lambda clf: name_of(clf.backbone)):
+            await self._project.run(_noticing(""))
             return
         task = self.begin([wanted], use=True)
         await asyncio.wait([task])  # which leaves the work alone when this is cancelled
@@ -165,9 +166,12 @@ class Backbones:
 
     async def _run(self, names: list[str], *, use: bool) -> None:
         try:
+            before = await self._wanted()
             for self._name in names:
                 backbone = await asyncio.to_thread(self._prepare, self._name)
                 if use:
+                    if (wanted := await self._wanted()) != before:
+                        raise ConflictError(f"Another program chose {wanted} meanwhile.")
                     await self._project.run(_using(backbone))
                 else:
                     await asyncio.to_thread(self._judge, backbone)
@@ -186,7 +190,10 @@ class Backbones:
     def _prepare(self, name: str) -> Backbone:
         self._show(Progress(0, None, f"Opening {name}"))
         used = self._project.read(lambda clf: clf.backbone)
-        backbone = used if name == name_of(used) else load_backbone(name)
+        backbone = used
+        if used.opened_as or name != name_of(used):
+            found = load_backbone(name)  # of a file in use, too, which may be another by now
+            backbone = used if found.fingerprint == used.fingerprint else found
         workers = max(1, (os.cpu_count() or 1) - 1)  # one core is left for the live answer
         # Meanwhile more may have been added.
         while reembed(self._project.read, backbone, workers=workers, progress=self._show) > _FEW:

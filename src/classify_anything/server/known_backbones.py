@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,14 +39,17 @@ def name_of(backbone: Backbone) -> str:
     return backbone.opened_as or f"{backbone.name} ({backbone.fingerprint})"
 
 
-def known_backbones(used: Backbone, settings: Settings) -> list[Known]:
-    """The files that the project looks with, or did; then the catalogue with what was made of it.
+def known_backbones(
+    used: Backbone, settings: Settings, compared: Iterable[str] = ()
+) -> list[Known]:
+    """Files that the project looks with, did, or was compared with; then the catalogue.
 
-    Files that are gone are left out, but for the one that the project remembers.
+    Beside those of the catalogue stands what was made of them. Files that are gone are left out,
+    but for the one that the project remembers.
     """
     names = [one.name for one in CATALOGUE]
     names += [variant.full_name for variant in made_variants() if _described(variant.name)]
-    own = [name_of(used), settings.backbone, *settings.former]
+    own = [name_of(used), settings.backbone, *settings.former, *compared]
     found = {name: _known(name, used) for name in dict.fromkeys((*names, *own)) if name}
     gone = [one for one in found.values() if one.of is None and not one.here]
     for one in gone:
