@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -252,6 +253,30 @@ def test_what_can_be_no_name_is_refused(taught: RunningServer, name: str) -> Non
     assert refused.status_code == 400
     assert "No backbone can be named" in refused.json()["error"]["message"]
     assert taught.http.get("/api/backbones").status_code == 200
+
+
+def test_the_answer_goes_on_while_what_comes_back_is_looked_at(
+    taught: RunningServer, tmp_path: Path
+) -> None:
+    slow = write_backbone(tmp_path / "slow.onnx", name="slow", slow=True)
+    state = taught.http.get("/api/state").json()
+    cat = next(one for one in state["classes"] if one["name"] == "cat")
+    for number in range(40):
+        taught.http.post(
+            "/api/examples", params={"label": "cat"}, content=encoded(photo("rocket")[number:])
+        )
+    taught.http.delete(f"/api/classes/{cat['id']}")
+    taught.http.post("/api/backbones", json={"names": [str(slow)], "use": True})
+    assert ended(taught)["status"] == "done"
+    with ThreadPoolExecutor() as pool, taught.socket() as socket:
+        undone = pool.submit(taught.http.post, "/api/undo", json={})
+        answers = 0
+        while not undone.done():
+            assert socket.predict(encoded(photo("coffee")))["prediction"]["label"] == "coffee"
+            answers += 1
+        assert undone.result().status_code == 200
+        assert answers > 3
+        assert socket.predict(encoded(photo("cat")))["prediction"]["label"] == "cat"
 
 
 def test_a_file_that_is_another_by_now_looks_anew(

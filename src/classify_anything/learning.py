@@ -188,9 +188,12 @@ class Learning:
 
     # --- the backbone
 
-    def unseen_by(self, fingerprint: str) -> list[int]:
-        """The ids of the examples that a backbone has not embedded yet, oldest first."""
-        return self._store.unseen_by(fingerprint)
+    def unseen_by(self, fingerprint: str, change: int | None = None) -> list[int]:
+        """The ids of the examples that a backbone has not embedded yet, oldest first.
+
+        With a change, of those that come back when it is undone or redone.
+        """
+        return self._store.unseen_by(fingerprint, change)
 
     def keep_embeddings(
         self, vectors: Sequence[tuple[int, Float32Array]], fingerprint: str

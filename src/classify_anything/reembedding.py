@@ -28,6 +28,7 @@ def reembed(
     ask: Ask,
     backbone: Backbone,
     *,
+    change: int | None = None,
     workers: int | None = None,
     progress: Callable[[Progress], object] = lambda _: None,
 ) -> int:
@@ -39,6 +40,7 @@ def reembed(
     Args:
         ask: puts questions to the project.
         backbone: is used on all cores.
+        change: look only at the examples that come back when it is undone or redone.
         workers: threads that decode and embed; by default as many as there are cores.
         progress: is told after each batch.
 
@@ -46,7 +48,7 @@ def reembed(
         BackboneError: its numbers are not finite, or it cannot be run.
         StoreError: the embeddings could not be written.
     """
-    missing = ask(lambda project: project.unseen_by(backbone.fingerprint))
+    missing = ask(lambda project: project.unseen_by(backbone.fingerprint, change))
     progress(Progress(0, len(missing), f"Looking with {backbone.name}"))
 
     def read(ids: Sequence[int]) -> list[tuple[int, bytes]]:

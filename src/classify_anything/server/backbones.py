@@ -151,6 +151,16 @@ class Backbones:
         if self._task:
             await self._task
 
+    async def see_again(self, change: int | None) -> None:
+        """Let the backbone look at what a change is to bring back, while the project answers."""
+
+        def look() -> None:
+            backbone = self._project.read(lambda clf: clf.backbone)
+            reembed(self._project.read, backbone, change=change, workers=_workers())
+
+        if change is not None:
+            await asyncio.to_thread(look)
+
     @property
     def _work(self) -> BackboneWork | None:
         if self._task is None:
@@ -194,9 +204,8 @@ class Backbones:
         if used.opened_as or name != name_of(used):
             found = load_backbone(name)  # of a file in use, too, which may be another by now
             backbone = used if found.fingerprint == used.fingerprint else found
-        workers = max(1, (os.cpu_count() or 1) - 1)  # one core is left for the live answer
         # Meanwhile more may have been added.
-        while reembed(self._project.read, backbone, workers=workers, progress=self._show) > _FEW:
+        while reembed(self._project.read, backbone, workers=_workers(), progress=self._show) > _FEW:
             pass
         return backbone
 
@@ -231,6 +240,11 @@ class Backbones:
             interval=found.evaluation.interval if found else None,
             current=found is not None and found.touched == touched,
         )
+
+
+def _workers() -> int:
+    """All cores but one, which is left for the live answer."""
+    return max(1, (os.cpu_count() or 1) - 1)
 
 
 def _noticing(message: str) -> Callable[[Classifier], None]:

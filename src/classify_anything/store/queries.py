@@ -154,12 +154,17 @@ def rows_since(connection: sa.Connection, revision: int, backbone: str) -> list[
     ]
 
 
-def unseen_by(connection: sa.Connection, backbone: str) -> list[int]:
-    """The ids of the examples without an embedding of a backbone, oldest first."""
+def unseen_by(connection: sa.Connection, backbone: str, change: int | None = None) -> list[int]:
+    """The ids of the examples without an embedding of a backbone, oldest first.
+
+    With a change, of those that come back when it is undone or redone.
+    """
+    gone = sa.or_(examples.c.removed_by == change, examples.c.added_by == change)
+    there = sa.not_(examples.c.removed) if change is None else examples.c.removed & gone
     seen = sa.exists().where(
         embeddings.c.example_id == examples.c.id, embeddings.c.backbone == backbone
     )
-    select = sa.select(examples.c.id).where(sa.not_(examples.c.removed), sa.not_(seen))
+    select = sa.select(examples.c.id).where(there, sa.not_(seen))
     return list(connection.execute(select.order_by(examples.c.id)).scalars())
 
 

@@ -79,10 +79,13 @@ class Store:
         with self._reading() as connection:
             return _settings(connection.execute(sa.select(project.c.settings)).scalar_one())
 
-    def unseen_by(self, backbone: str) -> list[int]:
-        """The ids of the examples that a backbone has made no embedding of, oldest first."""
+    def unseen_by(self, backbone: str, change: int | None = None) -> list[int]:
+        """The ids of the examples that a backbone has made no embedding of, oldest first.
+
+        With a change, of those that come back when it is undone or redone.
+        """
         with self._reading() as connection:
-            return queries.unseen_by(connection, backbone)
+            return queries.unseen_by(connection, backbone, change)
 
     def touched(self) -> tuple[int, int]:
         """Changes with the examples and their classes, and with nothing else."""

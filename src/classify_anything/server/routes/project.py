@@ -5,8 +5,15 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from classify_anything._version import __version__
-from classify_anything.server.messages import Health, PredictionInfo, State, UndoRequest
-from classify_anything.server.routes.common import ALWAYS, CONFLICT, IMAGE, ProjectOf, change
+from classify_anything.server.messages import ChangeInfo, Health, PredictionInfo, State, UndoRequest
+from classify_anything.server.routes.common import (
+    ALWAYS,
+    CONFLICT,
+    IMAGE,
+    BackbonesOf,
+    ProjectOf,
+    change,
+)
 
 router = APIRouter(responses=ALWAYS)
 
@@ -30,12 +37,18 @@ async def predict(project: ProjectOf, request: Request) -> PredictionInfo:
 
 
 @router.post("/api/undo", responses=CONFLICT)
-async def undo(project: ProjectOf, body: UndoRequest) -> State:
+async def undo(project: ProjectOf, backbones: BackbonesOf, body: UndoRequest) -> State:
     """Undo the newest change."""
+    await backbones.see_again(body.change or _id(project.state.undo))
     return await change(project, lambda clf: clf.undo(body.change))
 
 
 @router.post("/api/redo", responses=CONFLICT)
-async def redo(project: ProjectOf, body: UndoRequest) -> State:
+async def redo(project: ProjectOf, backbones: BackbonesOf, body: UndoRequest) -> State:
     """Do the change again that was undone last."""
+    await backbones.see_again(body.change or _id(project.state.redo))
     return await change(project, lambda clf: clf.redo(body.change))
+
+
+def _id(found: ChangeInfo | None) -> int | None:
+    return found.id if found else None
