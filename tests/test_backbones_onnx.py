@@ -111,6 +111,26 @@ def test_where_a_map_has_its_channels_is_read_from_what_made_it(
     np.testing.assert_allclose(backbone.embed(pictures()), unit(normal.mean((1, 2))), atol=1e-5)
 
 
+@pytest.mark.parametrize("weights", ["inside", "outside"])
+def test_a_graph_may_have_graphs_within(tmp_path: Path, weights: str) -> None:
+    path = write_network(tmp_path / "a.onnx")
+    model = onnx.load(path)
+    two = [numpy_helper.from_array(np.float32(2), "two")]
+    twice = [helper.make_tensor_value_info("twice", TensorProto.FLOAT, None)]
+    nodes = [helper.make_node("Mul", ["shifted", "two"], ["twice"])]
+    inner = helper.make_graph(nodes, "inner", [], twice, two if weights == "inside" else [])
+    choice = helper.make_node("If", ["yes"], ["chosen"], then_branch=inner, else_branch=inner)
+    yes = numpy_helper.from_array(np.array(True), "yes")
+    model.graph.initializer.extend([yes, *(two if weights == "outside" else [])])
+    place = next(n for n, node in enumerate(model.graph.node) if node.op_type == "AveragePool")
+    model.graph.node[place].input[0] = "chosen"
+    model.graph.node.insert(place, choice)
+    onnx.save(model, path)
+    normal = 2 * (cells(pictures()) - MEAN) / STD
+    found = load_backbone(path).embed(pictures())
+    np.testing.assert_allclose(found, unit(planes(normal)), atol=1e-5)
+
+
 @pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
 @pytest.mark.parametrize("last", ["Gemm", "MatMul", "Conv"])
 @pytest.mark.parametrize("classes", [5, 1000])

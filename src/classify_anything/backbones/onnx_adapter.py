@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, compose, helper, numpy_helper, shape_inference
+from onnx import TensorProto, helper, numpy_helper, shape_inference
 
 from classify_anything.backbones.backbone import one_line
 from classify_anything.backbones.form import TOKENS, Form, Triple
@@ -90,7 +90,7 @@ class _Adapter:
         """Change the model in place."""
         graph = self._model.graph
         _keep_only(graph, features.name)
-        compose.add_prefix(self._model, _THEIRS, inplace=True)
+        _rename(graph)
         # Before it, weights had to be inputs too.
         self._model.ir_version = max(self._model.ir_version, 4)
         self._pixels()
@@ -167,6 +167,23 @@ def _keep_only(graph: onnx.GraphProto, tensor: str) -> None:
     del graph.node[:], graph.initializer[:]
     graph.node.extend(reversed(kept))
     graph.initializer.extend(weights)
+
+
+def _rename(graph: onnx.GraphProto) -> None:
+    """Give all names a prefix, in the graphs within nodes too.
+
+    ``onnx.compose.add_prefix`` forgets weights there that lie outside.
+    """
+    for node in graph.node:
+        node.name = node.name and _THEIRS + node.name
+        for names in (node.input, node.output):
+            names[:] = [name and _THEIRS + name for name in names]
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                _rename(inner)
+    sparse = [tensor for one in graph.sparse_initializer for tensor in (one.values, one.indices)]
+    for item in (*graph.initializer, *sparse, *graph.input, *graph.output):
+        item.name = _THEIRS + item.name
 
 
 def _read_by(node: onnx.NodeProto) -> set[str]:

@@ -72,9 +72,11 @@ def verify(
 def _print(exported: Export, found: Verification, *, alone: bool) -> None:
     what = "pictures of its own" if alone else f"pictures and {found.decided} examples"
     print_line(f"{exported.path}: {found.pictures} {what}, precision {exported.facts.precision}")
+    excused = found.within and found.probabilities > found.tolerance
     print_line(
-        f"probabilities differ by up to {found.probabilities:.2g} "
-        f"({found.tolerance:g} is allowed), embeddings by up to {found.embedding:.2g}"
+        f"probabilities differ by up to {found.probabilities:.2g} ({found.tolerance:g} is allowed"
+        + (", and more where nearly equal pictures vote" if excused else "")
+        + f"), embeddings by up to {found.embedding:.2g}"
     )
     named = ", ".join(map(str, found.different[:_MOST_NAMED]))
     more = ", …" if len(found.different) > _MOST_NAMED else ""
