@@ -237,6 +237,14 @@ def test_an_end_in_the_midst_is_gone_on_from(taught: Classifier, other_backbone:
     assert reembed(lambda ask: ask(taught), backbone) == 28
 
 
+def test_what_cannot_be_compared_is_told_before_the_work(
+    taught: Classifier, other_backbone: Path
+) -> None:
+    with pytest.raises(BackboneError, match="No backbone named 'nope'"):
+        taught.compare_backbones([other_backbone, "nope"])
+    assert len(taught.unseen_by(load_backbone(other_backbone).fingerprint)) == 12
+
+
 def test_backbones_are_compared_on_the_own_examples(
     taught: Classifier, other_backbone: Path, tiny_backbone: Path
 ) -> None:

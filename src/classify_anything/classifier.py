@@ -364,9 +364,10 @@ class Classifier(Project):
             InputError: fewer than two classes have examples.
             BackboneError: one of them cannot be used.
         """
-        found = {}
-        for name in [os.fspath(name) for name in names]:
-            backbone = load_backbone(name or None)
+        # All are opened first: what cannot be used is known before the work.
+        backbones = {os.fspath(name): load_backbone(name or None) for name in names}
+        found: dict[str, Compared] = {}
+        for name, backbone in backbones.items():
             reembed(lambda ask: ask(self), backbone, progress=progress or (lambda _: None))
             found[name] = Compared(name, judged(lambda ask: ask(self), backbone), measure(backbone))
         return found
