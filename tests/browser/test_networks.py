@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Browser, Locator, Route, expect
 
 from classify_anything import Classifier
-from tests.browser.chromium import frame
+from tests.browser.chromium import context, frame
 from tests.browser.pages import ProjectPage
 from tests.photos import encoded, photo
 from tests.server import RunningServer, run_server
@@ -40,6 +42,15 @@ def teach(server: RunningServer, **pictures: bytes) -> None:
         for recording in ("a", "b"):
             query = {"label": label.replace("_", " "), "recording": f"{label} {recording}"}
             server.http.post("/api/examples", params=query, content=picture)
+
+
+def kill(server: RunningServer) -> None:
+    os.kill(server.process.pid, signal.SIGKILL)
+    server.process.wait(20)
+
+
+def use(page: ProjectPage, name: str) -> Locator:
+    return page.page.get_by_role("button", name=f"Use {name}", exact=True)
 
 
 def test_the_networks_are_asked_for_once_until_the_project_changes(page: ProjectPage) -> None:
@@ -179,3 +190,58 @@ def test_a_network_that_sees_more_gets_larger_pictures(
         page.click("Class 1")
         (example,) = running.http.get("/api/examples").json()["examples"]
         assert (example["width"], example["height"]) == (256, 256)
+
+
+def test_all_is_loaded_when_a_server_that_was_away_is_back(
+    tmp_path: Path, tiny_backbone: Path, watching: Browser
+) -> None:
+    project, options = tmp_path / "project.db", ("--backbone", str(tiny_backbone))
+    with run_server(project, *options) as server:
+        port = server.port
+        page = ProjectPage(context(watching), server.url)
+        page.wait_until_live()
+        kill(server)
+    connection = page.page.get_by_test_id("connection")
+    expect(connection).to_contain_text("The server is gone.")
+    page.page.get_by_role("link", name="How it works").click()
+    expect(page.page.get_by_text("This is measured when the server is back.")).to_be_visible()
+    with run_server(project, *options, port=port):
+        expect(page.page.get_by_test_id("network-sums")).to_contain_text("tiny", timeout=10_000)
+        expect(page.page.locator(f"tr[data-name={LITE}]")).to_be_visible()
+        page.page.context.close()
+    assert page.faults == []
+
+
+def test_work_is_shown_on_every_page_and_ends_with_its_server(
+    tmp_path: Path, tiny_backbone: Path, watching: Browser
+) -> None:
+    project, options = tmp_path / "project.db", ("--backbone", str(tiny_backbone))
+    with run_server(project, *options) as server:
+        port = server.port
+        teach(server, Class_1=encoded(photo("cat")), Class_2=encoded(photo("coffee")))
+        pages = [ProjectPage(context(watching), server.url) for _ in range(2)]
+        for page in pages:
+            page.page.get_by_role("link", name="How it works").click()
+            expect(use(page, LITE)).to_be_enabled()
+        one, other = pages
+        one.page.get_by_role("button", name="Compare these").click()
+        expect(one.page.get_by_role("button", name="Cancel")).to_be_visible()
+        kill(server)
+    expect(one.page.get_by_role("button", name="Cancel")).to_have_count(0)
+    for page in pages:
+        expect(use(page, LITE)).to_be_disabled()
+    with run_server(project, *options, port=port) as server:
+        for page in pages:
+            expect(use(page, LITE)).to_be_enabled(timeout=10_000)
+        expect(one.toast("The server was ended before this was done.")).to_be_visible()
+        server.http.post("/api/backbones", json={"names": [LITE] * 200})
+        for page in pages:
+            expect(page.page.get_by_role("progressbar", name="Judging")).to_be_visible(
+                timeout=10_000
+            )
+            expect(use(page, LITE)).to_be_disabled()
+        other.page.get_by_role("button", name="Cancel").click()
+        for page in pages:
+            expect(use(page, LITE)).to_be_enabled(timeout=20_000)
+            page.page.context.close()
+            assert page.faults == []
