@@ -53,6 +53,12 @@ def test_the_server_dies_and_comes_back_and_what_was_held_meanwhile_is_kept(
         server.process.wait(20)
         connection = page.page.get_by_test_id("connection")
         expect(connection).to_contain_text("The server is gone. Connecting again")
+        # What was answered last fades, and what it was answered by.
+        for part in (page.label.locator(".."), page.page.get_by_text("because it looks like")):
+            expect(part).to_have_css("opacity", "0.45")
+        page.page.get_by_role("link", name="Evaluate").click()
+        expect(page.page.get_by_text("The server does not answer")).to_be_visible()
+        page.page.get_by_role("link", name="Live").click()
         page.hold_button("Class 2").hover()
         page.page.mouse.down()
         page.page.wait_for_timeout(700)
