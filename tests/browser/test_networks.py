@@ -174,6 +174,7 @@ def test_a_network_that_is_gone_is_told_until_someone_decides(
         expect(told).to_contain_text("gone.onnx: no such backbone file.")
         page.page.get_by_role("link", name="How it works").click()
         row = page.page.locator(f"tr[data-name={LITE}]")
+        expect(page.page.get_by_test_id("network-sums")).to_be_visible(timeout=20_000)
         row.get_by_role("button", name="Keep it").click()
         expect(row).to_contain_text("in use")
         expect(told).to_be_empty()
