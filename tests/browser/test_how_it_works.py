@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.pages import ProjectPage
+from tests.server import RunningServer
 
 
 def test_the_sums_are_done_live(page: ProjectPage) -> None:
@@ -44,3 +48,40 @@ def test_looking_in_the_browser_gives_the_same_answer(page: ProjectPage) -> None
     expect(page.label).to_have_text("Class 1")
     page.menu("Class 1", "Clear examples")
     expect(page.label).not_to_have_text("Class 1")
+
+
+def test_it_tells_of_the_way_that_decides(page: ProjectPage, server: RunningServer) -> None:
+    page.page.get_by_role("link", name="How it works").click()
+    region = page.page.get_by_role("region", name="Nearest neighbours")
+    expect(region).to_contain_text("the nearest ones decide")
+    for head, told in (
+        ("means", "the nearest mean decides"),
+        ("ridge", "Straight borders between the classes are computed"),
+    ):
+        server.http.patch("/api/settings", json={"head": head})
+        expect(region).to_contain_text(told)
+        expect(region).not_to_contain_text("nearest ones decide")
+
+
+def test_what_was_measured_stays_until_the_other_network_is(
+    page: ProjectPage, server: RunningServer
+) -> None:
+    page.page.get_by_role("link", name="How it works").click()
+    sheet = page.page.get_by_role("region", name="This network, layer by layer")
+    expect(sheet).to_contain_text("tiny turns")
+    server.http.post("/api/backbones", json={"names": ["efficientnet-lite0"], "use": True})
+    expect(sheet).to_contain_text("being measured")
+    expect(sheet).to_contain_text("tiny turns")
+    expect(sheet).to_contain_text("efficientnet-lite0 turns", timeout=20_000)
+    expect(sheet).not_to_contain_text("being measured")
+
+
+@pytest.mark.parametrize("width", [1280, 1920])
+def test_the_cards_fill_their_row(open_page: Callable[..., ProjectPage], width: int) -> None:
+    page = open_page(width=width, height=1080)
+    page.page.get_by_role("link", name="How it works").click()
+    whole = page.page.get_by_role("region", name="Networks", exact=True).bounding_box()
+    last = page.page.get_by_role("region", name="Depthwise-separable").bounding_box()
+    assert whole is not None
+    assert last is not None
+    assert last["x"] + last["width"] == pytest.approx(whole["x"] + whole["width"], abs=1)

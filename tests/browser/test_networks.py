@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Browser, Locator, Route, expect
 
 from classify_anything import Classifier
-from tests.browser.chromium import frame
+from tests.browser.chromium import context, frame
 from tests.browser.pages import ProjectPage
 from tests.photos import encoded, photo
 from tests.server import RunningServer, run_server
@@ -40,6 +42,15 @@ def teach(server: RunningServer, **pictures: bytes) -> None:
         for recording in ("a", "b"):
             query = {"label": label.replace("_", " "), "recording": f"{label} {recording}"}
             server.http.post("/api/examples", params=query, content=picture)
+
+
+def kill(server: RunningServer) -> None:
+    os.kill(server.process.pid, signal.SIGKILL)
+    server.process.wait(20)
+
+
+def use(page: ProjectPage, name: str) -> Locator:
+    return page.page.get_by_role("button", name=f"Use {name}", exact=True)
 
 
 def test_the_networks_are_asked_for_once_until_the_project_changes(page: ProjectPage) -> None:
@@ -163,6 +174,7 @@ def test_a_network_that_is_gone_is_told_until_someone_decides(
         expect(told).to_contain_text("gone.onnx: no such backbone file.")
         page.page.get_by_role("link", name="How it works").click()
         row = page.page.locator(f"tr[data-name={LITE}]")
+        expect(page.page.get_by_test_id("network-sums")).to_be_visible(timeout=20_000)
         row.get_by_role("button", name="Keep it").click()
         expect(row).to_contain_text("in use")
         expect(told).to_be_empty()
@@ -179,3 +191,132 @@ def test_a_network_that_sees_more_gets_larger_pictures(
         page.click("Class 1")
         (example,) = running.http.get("/api/examples").json()["examples"]
         assert (example["width"], example["height"]) == (256, 256)
+
+
+def test_all_is_loaded_when_a_server_that_was_away_is_back(
+    tmp_path: Path, tiny_backbone: Path, watching: Browser
+) -> None:
+    project, options = tmp_path / "project.db", ("--backbone", str(tiny_backbone))
+    with run_server(project, *options) as server:
+        port = server.port
+        page = ProjectPage(context(watching), server.url)
+        page.wait_until_live()
+        kill(server)
+    connection = page.page.get_by_test_id("connection")
+    expect(connection).to_contain_text("The server is gone.")
+    page.page.get_by_role("link", name="How it works").click()
+    expect(page.page.get_by_text("This is measured when the server is back.")).to_be_visible()
+    with run_server(project, *options, port=port):
+        expect(page.page.get_by_test_id("network-sums")).to_contain_text("tiny", timeout=10_000)
+        expect(page.page.locator(f"tr[data-name={LITE}]")).to_be_visible()
+        page.page.context.close()
+    assert page.faults == []
+
+
+def test_work_is_shown_on_every_page_and_ends_with_its_server(
+    tmp_path: Path, tiny_backbone: Path, watching: Browser
+) -> None:
+    project, options = tmp_path / "project.db", ("--backbone", str(tiny_backbone))
+    with run_server(project, *options) as server:
+        port = server.port
+        teach(server, Class_1=encoded(photo("cat")), Class_2=encoded(photo("coffee")))
+        pages = [ProjectPage(context(watching), server.url) for _ in range(2)]
+        for page in pages:
+            page.page.get_by_role("link", name="How it works").click()
+            expect(use(page, LITE)).to_be_enabled()
+        one, other = pages
+        one.page.get_by_role("button", name="Compare these").click()
+        expect(one.page.get_by_role("button", name="Cancel")).to_be_visible()
+        kill(server)
+    expect(one.page.get_by_role("button", name="Cancel")).to_have_count(0)
+    for page in pages:
+        expect(use(page, LITE)).to_be_disabled()
+    with run_server(project, *options, port=port) as server:
+        for page in pages:
+            expect(use(page, LITE)).to_be_enabled(timeout=10_000)
+        expect(one.toast("The server was ended before this was done.")).to_be_visible()
+        server.http.post("/api/backbones", json={"names": [LITE] * 200})
+        for page in pages:
+            expect(page.page.get_by_role("progressbar", name="Judging")).to_be_visible(
+                timeout=10_000
+            )
+            expect(use(page, LITE)).to_be_disabled()
+        other.page.get_by_role("button", name="Cancel").click()
+        for page in pages:
+            expect(use(page, LITE)).to_be_enabled(timeout=20_000)
+            page.page.context.close()
+            assert page.faults == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1024, 768), (1280, 800)])
+def test_a_network_is_named_beside_what_can_be_done_with_it_and_the_work_is_in_view(
+    open_page: Callable[..., ProjectPage], server: RunningServer, width: int, height: int
+) -> None:
+    teach(server, Class_1=encoded(photo("cat")), Class_2=encoded(photo("coffee")))
+    page = open_page(width=width, height=height)
+    page.page.get_by_role("link", name="How it works").click()
+    page.page.get_by_role("button", name="Compare these").click()
+    cancel = page.page.get_by_role("button", name="Cancel")
+    expect(cancel).to_be_in_viewport()
+    expect(cancel).to_have_count(0, timeout=30_000)
+    teach(server, Class_1=encoded(photo("rocket")))
+    row = page.page.locator(f"tr[data-name={LITE}]")
+    expect(row).to_contain_text("before the last changes")
+    list_ = page.page.locator(".scroll").filter(has=row)
+    assert list_.evaluate("list => list.scrollWidth <= list.clientWidth")
+    get = page.page.get_by_role("button", name="Get mobilenet-v2")
+    get.click()
+    expect(list_.locator("code")).to_have_text("classify-anything backbones pull mobilenet-v2")
+    assert list_.evaluate("list => list.scrollWidth <= list.clientWidth")
+    name, button = row.locator(".name").bounding_box(), use(page, LITE).bounding_box()
+    assert name is not None
+    assert button is not None
+    assert abs(name["y"] + name["height"] / 2 - button["y"] - button["height"] / 2) < 24
+    assert button["x"] + button["width"] <= width
+    use(page, LITE).scroll_into_view_if_needed()
+    use(page, LITE).click()
+    expect(cancel).to_be_in_viewport()
+    expect(row).to_contain_text("in use", timeout=20_000)
+
+
+def test_the_keyboard_goes_on_at_cancel_and_then_where_it_was(
+    page: ProjectPage, server: RunningServer, tiny_backbone: Path
+) -> None:
+    teach(server, Class_1=encoded(photo("cat")), Class_2=encoded(photo("coffee")))
+    page.page.get_by_role("link", name="How it works").click()
+    compare = page.page.get_by_role("button", name="Compare these")
+    cancel = page.page.get_by_role("button", name="Cancel")
+    compare.press("Enter")
+    expect(cancel).to_be_focused()
+    expect(compare).to_be_focused(timeout=30_000)
+    use(page, LITE).press("Enter")
+    expect(cancel).to_be_focused()
+    lite, tiny = (page.page.locator(f"tr[data-name='{one}']") for one in (LITE, tiny_backbone))
+    expect(lite.get_by_text("in use")).to_be_focused(timeout=20_000)
+    expect(page.toast(f"{LITE} looks now.")).to_be_visible()
+    expect(tiny.get_by_role("button", name="Use tiny")).to_be_enabled()
+
+
+def test_a_file_of_ones_own_is_used_by_its_path(page: ProjectPage, tmp_path: Path) -> None:
+    own = write_backbone(tmp_path / "my own.onnx", name="my own", grid=2)
+    page.page.get_by_role("link", name="How it works").click()
+    path = page.page.get_by_label("A file of your own (.onnx or .tflite)")
+    form = page.page.locator("form").filter(has=path)
+    path.fill(str(tmp_path / "none.onnx"))
+    path.press("Enter")
+    expect(form.get_by_role("alert")).to_have_text(f"{tmp_path}/none.onnx: no such backbone file.")
+    expect(path).to_be_focused()
+    path.fill(str(own))
+    form.get_by_role("button", name="Use this file").click()
+    expect(page.page.locator(f"tr[data-name='{own}']")).to_contain_text("in use", timeout=20_000)
+    expect(form.get_by_role("alert")).to_be_empty()
+    expect(path).to_be_empty()
+
+
+def test_numbers_say_how_they_were_found(page: ProjectPage) -> None:
+    page.page.get_by_role("link", name="How it works").click()
+    networks = page.page.get_by_role("region", name="Networks", exact=True)
+    expect(networks.locator("tr[data-name=dinov2-small]")).to_contain_text("81.1 %*")
+    expect(networks.locator("tr[data-name=dinov2-small]")).to_contain_text("6,100 M")
+    expect(networks).to_contain_text("dinov2-small (a linear classifier on its embeddings)")
+    expect(networks).to_contain_text("judged with the way to decide that suits it best")

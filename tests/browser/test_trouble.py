@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Playwright, expect
 
+from classify_anything import Classifier
 from tests.browser.chromium import context, launched
 from tests.browser.pages import ProjectPage
-from tests.photos import plain
+from tests.photos import photo, plain
 from tests.server import RunningServer, run_server
+from tests.tiny import write_backbone
 
 
 def test_a_reload_and_a_restart_keep_everything(
@@ -66,6 +68,47 @@ def test_the_server_dies_and_comes_back_and_what_was_held_meanwhile_is_kept(
         listed = server.http.get("/api/examples?class_id=2").json()["examples"]
         assert len(listed) == taught
         assert len({example["recording_id"] for example in listed}) == 1
+        page.page.context.close()
+        assert page.faults == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 800)])
+def test_what_is_told_of_the_server_covers_nothing(
+    tmp_path: Path, tiny_backbone: Path, watching: Browser, width: int, height: int
+) -> None:
+    """Each link and button can be pressed; where the server goes, those that teach do not move."""
+    gone = write_backbone(tmp_path / f"{'a-long-name-' * 6}.onnx", grid=2)
+    with Classifier(tmp_path / "p.db", backbone=tiny_backbone) as clf:
+        clf.add("cat", photo("cat"))
+        clf.change_backbone(gone)
+    gone.unlink()
+    with run_server(tmp_path / "p.db") as server:
+        page = ProjectPage(context(watching, width, height), server.url)
+        page.wait_until_live()
+        told = page.page.get_by_test_id("connection")
+        expect(told).to_contain_text("no such backbone file")
+
+        def press_all() -> None:
+            header = page.page.get_by_role("banner")
+            for link in header.get_by_role("link").all():
+                link.click(trial=True)
+            header.get_by_role("button", name="More", exact=True).click(trial=True)
+
+        press_all()
+        server.http.post("/api/backbones", json={"names": ["efficientnet-lite0"], "use": True})
+        expect(told).to_be_empty()
+        teaching = page.hold_button("cat")
+        before = teaching.bounding_box()
+        os.kill(server.process.pid, signal.SIGKILL)
+        server.process.wait(20)
+        expect(told).to_contain_text("The server is gone.")
+        page.page.wait_for_timeout(100)
+        assert teaching.bounding_box() == pytest.approx(before, abs=1)
+        for view in ("Examples", "Evaluate", "Export", "How it works"):
+            page.page.get_by_role("link", name=view, exact=True).click()
+            press_all()
+            if view == "Evaluate":
+                expect(page.page.get_by_text("The server does not answer")).to_be_visible()
         page.page.context.close()
         assert page.faults == []
 

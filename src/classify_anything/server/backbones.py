@@ -235,6 +235,7 @@ class Backbones:
             parameters=one.of.parameters if one.of else 0,
             multiply_adds=one.of.multiply_adds if one.of else 0,
             top1=(one.of.top1 or 0) if one.of and one.name == one.of.name else 0,
+            judged=one.of.judged if one.of else "",
             milliseconds=milliseconds,
             accuracy=found.evaluation.accuracy if found else None,
             interval=found.evaluation.interval if found else None,

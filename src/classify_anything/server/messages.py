@@ -458,6 +458,9 @@ class BackboneInfo(Message):
     parameters: float = Field(description="In millions.")
     multiply_adds: float = Field(description="For one image, in billions.")
     top1: float = Field(description="Published ImageNet top-1 accuracy, in percent.")
+    judged: str = Field(
+        description="How that was found, where it was not a classifier trained as a whole."
+    )
     milliseconds: float | None = Field(description="For one image on this machine, if measured.")
     accuracy: float | None
     interval: tuple[float, float] | None

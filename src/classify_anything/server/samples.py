@@ -181,6 +181,7 @@ _SAMPLES: tuple[Message, ...] = (
                 parameters=4.7,
                 multiply_adds=0.39,
                 top1=75.1,
+                judged="",
                 milliseconds=5.8,
                 accuracy=0.95,
                 interval=(0.8, 0.99),

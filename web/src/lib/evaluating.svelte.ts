@@ -11,6 +11,8 @@ export class Evaluating {
   map = $state.raw<ExampleMap | null>(null);
   /** Why there is no report. */
   reason = $state<string | null>(null);
+  /** Whether that is the project's, and not for want of an answer, which is waited for. */
+  known = $state(false);
   #wanted = -1;
   #reading = false;
   #stopped = false;
@@ -36,7 +38,8 @@ export class Evaluating {
         this.reason = null;
         have = asked;
       } catch (error) {
-        if (error instanceof ApiError && error.code === "bad_input") {
+        this.known = error instanceof ApiError && error.code === "bad_input";
+        if (this.known) {
           this.report = null;
           have = asked;
         } else {

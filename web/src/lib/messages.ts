@@ -805,6 +805,11 @@ export interface components {
              */
             top1: number;
             /**
+             * Judged
+             * @description How that was found, where it was not a classifier trained as a whole.
+             */
+            judged: string;
+            /**
              * Milliseconds
              * @description For one image on this machine, if measured.
              */

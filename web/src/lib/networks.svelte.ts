@@ -1,6 +1,6 @@
 /** The networks that the project could use: compared on its own examples, and changed. */
 
-import { api } from "./api";
+import { api, ApiError } from "./api";
 import type { Toasts } from "./toasts.svelte";
 import type { BackbonesInfo } from "./types";
 import { messageOf } from "./words";
@@ -27,16 +27,22 @@ export class Networks {
   /** Once more, after a change of the project; while work is followed that is done already. */
   async load(): Promise<void> {
     if (this.#following) return;
-    await this.#ask(() => api.backbones());
+    const wrong = await this.#ask(() => api.backbones());
+    // A server that does not answer is told for the whole page.
+    if (wrong && !(wrong instanceof ApiError && wrong.code === "unreachable")) this.#toasts.show(messageOf(wrong));
     await this.#follow();
   }
 
-  compare(names: string[]): Promise<void> {
+  /** Gives what went wrong, in words for people. */
+  compare(names: string[]): Promise<string | null> {
     return this.#begin(names, false);
   }
 
-  use(name: string): Promise<void> {
-    return this.#begin([name], true);
+  /** Gives what went wrong, in words for people. */
+  async use(name: string): Promise<string | null> {
+    const wrong = await this.#begin([name], true);
+    if (wrong === null && this.info?.work?.status === "done") this.#toasts.show(`${this.used} looks now.`);
+    return wrong;
   }
 
   /** What the network that looks is called. */
@@ -45,20 +51,25 @@ export class Networks {
   }
 
   async cancel(): Promise<void> {
-    await this.#ask(() => api.cancelBackbones());
+    const wrong = await this.#ask(() => api.cancelBackbones());
+    if (wrong) this.#toasts.show(messageOf(wrong));
   }
 
   stop(): void {
     this.#stopped = true;
   }
 
-  async #begin(names: string[], use: boolean): Promise<void> {
-    if (!(await this.#ask(() => api.beginBackbones({ names, use })))) return;
+  async #begin(names: string[], use: boolean): Promise<string | null> {
+    const refusal = await this.#ask(() => api.beginBackbones({ names, use }));
+    if (refusal) {
+      void this.load(); // Another page may have begun something.
+      return messageOf(refusal);
+    }
     await this.#follow();
     const work = this.info?.work;
-    if (work?.status === "failed") this.#toasts.show(work.error?.message ?? "It failed.");
-    else if (work?.status === "cancelled") this.#toasts.show("Cancelled. The project is as it was.");
-    else if (use && work?.status === "done") this.#toasts.show(`${this.used} looks now.`);
+    if (work?.status === "cancelled") this.#toasts.show("Cancelled. The project is as it was.");
+    if (!work && !this.#stopped) return "The server was ended before this was done. The project is as it was.";
+    return work?.status === "failed" ? (work.error?.message ?? "It failed.") : null;
   }
 
   /** Until the work is done. */
@@ -67,24 +78,23 @@ export class Networks {
     return this.#following;
   }
 
+  /** Also across an end of the server: the next one knows nothing of the work. */
   async #poll(): Promise<void> {
-    let asked = true;
-    while (this.working && asked && !this.#stopped) {
+    while (this.working && !this.#stopped) {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-      asked = await this.#ask(() => api.backbones());
+      await this.#ask(() => api.backbones());
     }
   }
 
-  /** Whether there was an answer; one that is older than what is known is passed over. */
-  async #ask(question: () => Promise<BackbonesInfo>): Promise<boolean> {
+  /** Gives why there was no answer; one that is older than what is known is passed over. */
+  async #ask(question: () => Promise<BackbonesInfo>): Promise<unknown> {
     const turn = ++this.#asked;
     try {
       const info = await question();
       if (turn > this.#known) [this.#known, this.info] = [turn, info];
-      return true;
+      return null;
     } catch (error) {
-      this.#toasts.show(messageOf(error));
-      return false;
+      return error;
     }
   }
 }

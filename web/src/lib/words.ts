@@ -17,7 +17,7 @@ export function percent(probability: number): string {
 }
 
 export function milliseconds(value: number): string {
-  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
+  return `${value < 10 ? value.toFixed(1) : number(Math.round(value))} ms`;
 }
 
 /** As 17.9 MB. */
