@@ -17,6 +17,14 @@ def test_the_sums_are_done_live(page: ProjectPage) -> None:
     expect(page.page.get_by_test_id("share")).to_have_text("12.7 %")
 
 
+def test_each_slider_has_a_name_and_its_label_leads_to_it(page: ProjectPage) -> None:
+    page.page.get_by_role("link", name="How it works").click()
+    for name in ("Picture", "Channels, M", "Kernels, N", "Their side, k"):
+        slider = page.page.get_by_role("slider", name=name, exact=True)
+        page.page.get_by_text(name, exact=True).click()
+        expect(slider).to_be_focused()
+
+
 def test_the_neighbours_are_shown_and_another_network_can_be_used(page: ProjectPage) -> None:
     page.hold("Class 1", 0.4)
     page.hold("Class 2", 0.4)
