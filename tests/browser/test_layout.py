@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.browser.chromium import context
 from tests.browser.pages import ProjectPage
 from tests.photos import encoded, photo
-from tests.server import RunningServer
+from tests.server import RunningServer, run_server
 
 
 def add_classes(server: RunningServer, *names: str) -> list[int]:
@@ -101,3 +104,52 @@ def test_a_right_to_left_name_does_not_turn_the_sentence_about_it(
         "one => one.querySelector('bdi').getBoundingClientRect().x - one.getBoundingClientRect().x"
     )
     assert before == pytest.approx(0, abs=2)
+
+
+@pytest.mark.parametrize("width", [640, 768, 960, 1024, 1280])
+def test_nothing_in_the_header_lies_over_another(
+    tmp_path: Path, tiny_backbone: Path, watching: Browser, width: int
+) -> None:
+    project = tmp_path / "A project whose name is long enough to need half of the page.db"
+    with run_server(project, "--backbone", str(tiny_backbone)) as server:
+        page = ProjectPage(context(watching, width, 800), server.url)
+        page.click("Class 1")
+        expect(page.label).to_have_text("Class 1")
+        live = page.page.get_by_role("link", name="Live", exact=True)
+        place = live.bounding_box()
+        page.page.get_by_role("link", name="Export", exact=True).click()
+        parts = page.page.locator("header :is(h1, .project, nav a, .now, button)").filter(
+            visible=True
+        )
+        assert live.bounding_box() == place
+        edges = [box for one in parts.all() if (box := one.bounding_box())]
+        for left, right in pairwise(edges):
+            assert left["x"] + left["width"] <= right["x"] + 0.5
+        assert edges[-1]["x"] + edges[-1]["width"] <= width
+        page.page.context.close()
+
+
+def test_at_twice_the_size_nothing_lies_over_the_bars(
+    open_page: Callable[..., ProjectPage],
+) -> None:
+    page = open_page(width=640, height=400).page
+    rate = page.get_by_test_id("rate").bounding_box()
+    bar = bars(page).first.bounding_box()
+    assert rate
+    assert bar
+    assert rate["x"] + rate["width"] <= bar["x"]
+
+
+def test_on_a_phone_the_current_view_is_in_sight_and_more_is_hinted_at(
+    open_page: Callable[..., ProjectPage], server: RunningServer
+) -> None:
+    page = open_page(width=390, height=844).page
+    nav = page.get_by_role("navigation", name="Views")
+    expect(nav).to_have_css("mask-image", re.compile(r"rgba\(0, 0, 0, 0\)\)$"))
+    page.evaluate("location.hash = '#/how'")
+    link = nav.get_by_role("link", name="How it works")
+    expect(link).to_have_attribute("aria-current", "page")
+    expect(link).to_be_in_viewport(ratio=1)
+    expect(nav).to_have_css("mask-image", re.compile(r"right, rgba\(0, 0, 0, 0\)"))
+    page.evaluate("location.hash = '#/live'")
+    expect(nav.get_by_role("link", name="Live")).to_be_in_viewport(ratio=1)
