@@ -84,7 +84,9 @@ def test_names_that_differ_at_their_end_are_told_apart(
     add_classes(server, *(f"Donaudampfschifffahrtsgesellschaft {n}" for n in (41, 42)))
     page = open_page(width=390, height=844).page
     for number in (41, 42):
-        end = page.get_by_role("navigation", name="Hold to add").locator(".end", has_text=str(number))
+        end = page.get_by_role("navigation", name="Hold to add").locator(
+            ".end", has_text=str(number)
+        )
         end.scroll_into_view_if_needed()
         expect(end).to_be_in_viewport(ratio=1)
         assert end.evaluate("end => end.closest('li').clientWidth - end.offsetWidth") > 10
