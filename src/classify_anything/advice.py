@@ -16,12 +16,13 @@ _FEW = 8
 _BETTER = 0.03
 _MOST_MISLABELLED = 12
 
-HEAD_TITLES = {
-    "knn": "nearest neighbours",
-    "means": "class means",
-    "ridge": "a linear head (ridge)",
-    "own": "a head of your own",
+_TITLES = {
+    "knn": "Nearest neighbours",
+    "means": "Class means",
+    "ridge": "Ridge",
+    "own": "A head of your own",
 }
+"""As the page calls them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +110,9 @@ def _mislabelled(now: Evaluation) -> list[Advice]:
     if not suspects or len(suspects) > len(now.outcomes) / 4:
         return []
     text = (
-        f"{_count(len(suspects))} {'looks' if len(suspects) == 1 else 'look'} mislabelled. "
-        "Look at them, and move those that are."
+        "1 example looks mislabelled. Look at it, and move it if it is."
+        if len(suspects) == 1
+        else f"{len(suspects)} examples look mislabelled. Look at them, and move those that are."
     )
     return [Advice("mislabelled", text, example_ids=tuple(one.example_id for one in suspects))]
 
@@ -119,8 +121,8 @@ def _better_head(now: Evaluation, best: Evaluation | None) -> list[Advice]:
     if best is None or best.head == now.head or not _clearly_better(best, now):
         return []
     text = (
-        f"{HEAD_TITLES[best.head].capitalize()} would be right {best.accuracy:.0%} "
-        f"instead of {now.accuracy:.0%}: switch?"
+        f"{_TITLES[best.head]} would be right {_percent(best.accuracy)} "
+        f"instead of {_percent(now.accuracy)}: switch?"
     )
     return [Advice("head", text, head=best.head)]
 
@@ -143,6 +145,11 @@ def _clearly_better(one: Evaluation, other: Evaluation) -> bool:
     mean = sum(gains) / len(gains)
     variance = sum(gain * gain for gain in gains) / len(gains) - mean**2
     return mean >= max(_BETTER, math.sqrt(variance / one.trials))
+
+
+def _percent(share: float) -> str:
+    """Rounded and spaced as on the page, which shows the same numbers beside it."""
+    return f"{math.floor(share * 100 + 0.5)}\u00a0%"
 
 
 def _count(examples: int) -> str:

@@ -149,7 +149,7 @@ def test_a_better_head_is_one_click(page: ProjectPage, server: RunningServer) ->
     advice = page.page.locator("[data-testid=advice][data-kind=head]")
     expect(advice).to_contain_text("switch?", timeout=15_000)
     before = accuracy(page)
-    promised = re.search(r"right (\d+)%", advice.inner_text())
+    promised = re.search(r"Ridge would be right (\d+)\s%", advice.inner_text())
     assert promised
     advice.get_by_role("button", name="Switch").click()
     expect(page.page.get_by_test_id("accuracy")).to_have_text(f"{promised[1]} %", timeout=15_000)

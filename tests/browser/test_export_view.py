@@ -212,6 +212,18 @@ def test_progress_is_shown_and_the_work_can_be_cancelled(
 
 
 def test_without_examples_it_says_what_is_missing(page: ProjectPage) -> None:
+    cards = exports(page)
+    for name in (
+        "One ONNX file",
+        "A page that needs no server",
+        "The pictures",
+        "For TensorFlow.js",
+    ):
+        expect(cards(name).get_by_role("button", name="Make it", exact=True)).to_be_disabled()
+        expect(cards(name).get_by_text("There is nothing to export yet")).to_be_visible()
+        expect(cards(name).get_by_text("about")).to_have_count(0)
+    page.page.get_by_role("link", name="Live", exact=True).click()
+    page.click("Class 1")
     for name in ("One ONNX file", "A page that needs no server"):
         exports(page)(name).get_by_role("button", name="Make it", exact=True).click()
         expect(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from tests.browser.pages import ProjectPage
-from tests.server import RunningServer
+from tests.server import RunningServer, run_server
 
 
 def test_the_sums_are_done_live(page: ProjectPage) -> None:
@@ -19,6 +20,14 @@ def test_the_sums_are_done_live(page: ProjectPage) -> None:
     page.page.locator("label", has_text="Kernels, N").locator("input").fill("64")
     expect(page.page.get_by_test_id("cost-standard")).to_have_text("27,433,728")
     expect(page.page.get_by_test_id("share")).to_have_text("12.7 %")
+
+
+def test_each_slider_has_a_name_and_its_label_leads_to_it(page: ProjectPage) -> None:
+    page.page.get_by_role("link", name="How it works").click()
+    for name in ("Picture", "Channels, M", "Kernels, N", "Their side, k"):
+        slider = page.page.get_by_role("slider", name=name, exact=True)
+        page.page.get_by_text(name, exact=True).click()
+        expect(slider).to_be_focused()
 
 
 def test_the_neighbours_are_shown_and_another_network_can_be_used(page: ProjectPage) -> None:
@@ -35,6 +44,41 @@ def test_the_neighbours_are_shown_and_another_network_can_be_used(page: ProjectP
     expect(sums).to_contain_text("384 M")
     page.page.get_by_role("button", name="Show the table").click()
     expect(page.page.locator("tfoot")).to_contain_text("Together")
+
+
+def test_a_long_name_makes_no_page_wider_and_the_picture_says_what_decides(
+    open_page: Callable[..., ProjectPage], server: RunningServer
+) -> None:
+    name = "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz"
+    server.http.patch("/api/classes/1", json={"name": name}).raise_for_status()
+    teacher, phone = open_page(), open_page(width=390, height=844).page
+    teacher.click(name)
+    phone.evaluate("location.hash = '#/how'")
+    field = phone.get_by_label("What the camera sees, among its nearest examples")
+    expect(phone.get_by_text(f"The nearest examples speak for {name}: 100 %.")).to_be_visible()
+    assert phone.evaluate("document.documentElement.scrollWidth") == 390
+    expect(field.locator("figure b")).to_be_in_viewport(ratio=1)
+    server.http.patch("/api/settings", json={"head": "ridge"}).raise_for_status()
+    expect(phone.get_by_text("They do not decide alone")).to_be_visible()
+
+
+def test_a_touch_on_the_chart_tells_of_the_layer(
+    watching: Browser, tmp_path: Path, tiny_backbone: Path
+) -> None:
+    with run_server(tmp_path / "project.db") as server:
+        phone = watching.new_context(
+            viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+        )
+        page = phone.new_page()
+        page.goto(f"{server.url}#/how")
+        chart = page.get_by_role("img", name="Multiplications of each layer")
+        chart.scroll_into_view_if_needed(timeout=15_000)
+        box = chart.bounding_box()
+        assert box
+        for place, told in ((0.001, "1: Standard 3×3, 3 → 32 channels, "), (0.999, ": Dense, ")):
+            page.touchscreen.tap(box["x"] + place * box["width"], box["y"] + box["height"] / 2)
+            expect(page.get_by_test_id("layer")).to_contain_text(told)
+        phone.close()
 
 
 def test_looking_in_the_browser_gives_the_same_answer(page: ProjectPage) -> None:

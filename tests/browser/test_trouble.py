@@ -53,6 +53,12 @@ def test_the_server_dies_and_comes_back_and_what_was_held_meanwhile_is_kept(
         server.process.wait(20)
         connection = page.page.get_by_test_id("connection")
         expect(connection).to_contain_text("The server is gone. Connecting again")
+        for stale in (
+            page.label.locator(".."),
+            page.page.get_by_role("list", name="Probability of each class").locator(".."),
+            page.page.get_by_role("region", name="Because it looks like"),
+        ):
+            expect(stale).to_have_css("opacity", "0.45")
         page.hold_button("Class 2").hover()
         page.page.mouse.down()
         page.page.wait_for_timeout(700)

@@ -12,19 +12,22 @@ const SOURCES: Record<string, string> = {
   video: "Video",
 };
 
+/** Between a number and its unit no line breaks. */
+const SPACE = "\u00a0";
+
 export function percent(probability: number): string {
-  return `${Math.round(probability * 100)} %`;
+  return `${Math.round(probability * 100)}${SPACE}%`;
 }
 
 export function milliseconds(value: number): string {
-  return `${value < 10 ? value.toFixed(1) : number(Math.round(value))} ms`;
+  return `${value < 10 ? value.toFixed(value < 1 ? 2 : 1) : number(Math.round(value))}${SPACE}ms`;
 }
 
 /** As 17.9 MB. */
 export function size(bytes: number): string {
-  if (bytes < 1000) return `${bytes} B`;
+  if (bytes < 1000) return `${bytes}${SPACE}B`;
   const [value, unit] = bytes < 1e6 ? [bytes / 1000, "kB"] : [bytes / 1e6, "MB"];
-  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${unit}`;
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)}${SPACE}${unit}`;
 }
 
 export function number(value: number): string {
@@ -50,6 +53,24 @@ export function duration(seconds: number): string {
 /** When something was, in seconds since 1970. */
 export function moment(seconds: number): string {
   return WHEN.format(seconds * 1000);
+}
+
+/** The short last word of a name, or its last digits: what tells it from its like. */
+export function endOf(name: string): string {
+  return /((?<=\S)\s\S{1,8}|(?<=\S\S)\d{1,6})$/u.exec(name)?.[0] ?? "";
+}
+
+/** A text with names in it, in this order, as what stands before, between and after them, and they themselves. */
+export function splitAt(text: string, names: readonly string[]): string[] {
+  const parts: string[] = [];
+  let rest = text;
+  for (const name of names) {
+    const place = rest.indexOf(name);
+    if (place < 0) continue;
+    parts.push(rest.slice(0, place), name);
+    rest = rest.slice(place + name.length);
+  }
+  return [...parts, rest];
 }
 
 /** Where examples came from. */
