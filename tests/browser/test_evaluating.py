@@ -219,7 +219,8 @@ def test_the_head_and_the_strictness_are_chosen_on_the_page(
     expect(page.get_by_test_id("accuracy")).to_contain_text("%", timeout=15_000)
     page.get_by_label("Automatic").check()
     expect(page.get_by_text(re.compile(r"^now \w+"))).to_be_visible(timeout=15_000)
-    page.get_by_label("“None of these”").fill("0.2")
+    with page.expect_response("**/api/settings"):
+        page.get_by_label("“None of these”").fill("0.2")
     expect(page.get_by_text("is none of these")).to_be_visible()
     settings = server.http.get("/api/state").json()["settings"]
     assert (settings["head"], settings["strictness"]) == ("auto", 0.2)
