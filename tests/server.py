@@ -33,6 +33,10 @@ class RunningServer:
     def port(self) -> int:
         return self.http.base_url.port or 0
 
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(20)
+
     def stop(self) -> int:
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(20)

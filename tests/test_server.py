@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import signal
 import socket
 import struct
 from pathlib import Path
@@ -234,8 +232,7 @@ def test_killed_at_once_an_answered_example_is_kept(tmp_path: Path, tiny_backbon
     project = tmp_path / "kept.db"
     with run_server(project, "--backbone", str(tiny_backbone)) as server, server.socket() as page:
         page.add(page.receive("state")["classes"][0]["id"], plain("red"), "a")
-        os.kill(server.process.pid, signal.SIGKILL)
-        server.process.wait(20)
+        server.kill()
     with run_server(project, "--backbone", str(tiny_backbone)) as server:
         assert server.http.get("/api/state").json()["classes"][0]["examples"] == 1
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -42,11 +40,6 @@ def teach(server: RunningServer, **pictures: bytes) -> None:
         for recording in ("a", "b"):
             query = {"label": label.replace("_", " "), "recording": f"{label} {recording}"}
             server.http.post("/api/examples", params=query, content=picture)
-
-
-def kill(server: RunningServer) -> None:
-    os.kill(server.process.pid, signal.SIGKILL)
-    server.process.wait(20)
 
 
 def use(page: ProjectPage, name: str) -> Locator:
@@ -201,7 +194,7 @@ def test_all_is_loaded_when_a_server_that_was_away_is_back(
         port = server.port
         page = ProjectPage(context(watching), server.url)
         page.wait_until_live()
-        kill(server)
+        server.kill()
     connection = page.page.get_by_test_id("connection")
     expect(connection).to_contain_text("The server is gone.")
     page.page.get_by_role("link", name="How it works").click()
@@ -227,7 +220,7 @@ def test_work_is_shown_on_every_page_and_ends_with_its_server(
         one, other = pages
         one.page.get_by_role("button", name="Compare these").click()
         expect(one.page.get_by_role("button", name="Cancel")).to_be_visible()
-        kill(server)
+        server.kill()
     expect(one.page.get_by_role("button", name="Cancel")).to_have_count(0)
     for page in pages:
         expect(use(page, LITE)).to_be_disabled()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,8 +47,7 @@ def test_the_server_dies_and_comes_back_and_what_was_held_meanwhile_is_kept(
         page = ProjectPage(context(watching), server.url)
         page.wait_until_live()
         page.click("Class 1")
-        os.kill(server.process.pid, signal.SIGKILL)
-        server.process.wait(20)
+        server.kill()
         connection = page.page.get_by_test_id("connection")
         expect(connection).to_contain_text("The server is gone. Connecting again")
         for stale in (
@@ -105,8 +102,7 @@ def test_what_is_told_of_the_server_covers_nothing(
         expect(told).to_be_empty()
         teaching = page.hold_button("cat")
         before = teaching.bounding_box()
-        os.kill(server.process.pid, signal.SIGKILL)
-        server.process.wait(20)
+        server.kill()
         expect(told).to_contain_text("The server is gone.")
         page.page.wait_for_timeout(100)
         assert teaching.bounding_box() == pytest.approx(before, abs=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 
 import numpy as np
@@ -87,6 +88,14 @@ class Backbone(ABC):
     @abstractmethod
     def _run(self, images: UInt8Array) -> Float32Array:
         """Embed at most ``batch`` images, of the right form."""
+
+
+def fingerprint_of(*parts: bytes) -> str:
+    """The beginning of the sha256 of a network's files, and of what else changes embeddings."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()[:16]
 
 
 def one_line(error: Exception) -> str:

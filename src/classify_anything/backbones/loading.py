@@ -51,37 +51,34 @@ def load_backbone(
     provider = provider or os.environ.get(settings.PROVIDER.env or "") or CPU
     given = DEFAULT.name if name is None else os.fspath(name)
     expect_name(given)
-    backbone = _load(given, threads, provider)
+    backbone, license_ = _load(given, threads, provider)
+    backbone.license = license_
     backbone.opened_as = lasting_name(given)
     return backbone
 
 
-def _load(name: str, threads: int | None, provider: str) -> Backbone:
+def _load(name: str, threads: int | None, provider: str) -> tuple[Backbone, str]:
+    """A backbone, and the licence of its weights."""
     whole, precision = split_precision(name)
     if precision:
         source = load_backbone(whole, threads, CPU)
         path = in_precision(source, precision, "" if _is_file(whole) else whole)
-        backbone = _open_onnx(path, "embedding", None, threads, provider)
-        backbone.license = source.license
-        return backbone
+        return _open_onnx(path, "embedding", None, threads, provider), source.license
     given, _, output = whole.partition("/")
     description = BY_NAME.get(given)
     if description is not None and (not output or output in description.poolings):
         backbone = _open_named(description, output or "embedding", threads, provider)
-        backbone.license = description.license
-        return backbone
+        return backbone, description.license
     if not _is_file(whole):
         raise _no_such(whole)
     path = Path(whole)
     form = read_form(path)
+    license_ = (form and form.license) or ""
     if path.suffix.lower() == ".tflite":
         if provider not in (CPU, AUTO):
             raise BackboneError(f"{path.name}: LiteRT runs it, on the cpu; not {provider}.")
-        backbone = TFLiteBackbone(path, threads, form)
-    else:
-        backbone = _open_onnx(path, "embedding", form, threads, provider)
-    backbone.license = (form and form.license) or ""
-    return backbone
+        return TFLiteBackbone(path, threads, form), license_
+    return _open_onnx(path, "embedding", form, threads, provider), license_
 
 
 def expect_name(name: str) -> None:

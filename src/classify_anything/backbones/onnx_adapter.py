@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper, shape_inference
 
-from classify_anything.backbones.backbone import one_line
+from classify_anything.backbones.backbone import fingerprint_of, one_line
 from classify_anything.backbones.form import TOKENS, Form, Triple
 from classify_anything.backbones.onnx_file import read_onnx
 from classify_anything.backbones.onnx_graph import Features, ImageInput, OnnxGraph
@@ -74,7 +74,8 @@ def adapt(path: Path, form: Form) -> Adapted:
         raise BackboneError(
             f"{path.name}: cannot be given the form of a backbone ({one_line(error)})."
         ) from error
-    return Adapted(data, form.name or path.stem, file.fingerprint(f"{form.identity} {REVISION}"))
+    fingerprint = fingerprint_of(*file.parts, f"{form.identity} {REVISION}".encode())
+    return Adapted(data, form.name or path.stem, fingerprint)
 
 
 class _Adapter:

@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 import onnxruntime as ort
 
-from classify_anything.backbones.backbone import Backbone, one_line
+from classify_anything.backbones.backbone import Backbone, fingerprint_of, one_line
 from classify_anything.backbones.files import is_file
 from classify_anything.backbones.form import Form
 from classify_anything.backbones.providers import CPU, PROVIDERS
@@ -24,6 +24,9 @@ memory."""
 _BATCH_ELSEWHERE = 32
 
 _MAX_THREADS = 4
+
+_ELSEWHERE = b"location"
+"""Stands in every file whose weights lie in another one; only such a file is read by onnx, too."""
 
 
 class OnnxBackbone(Backbone):
@@ -153,12 +156,15 @@ class OnnxBackbone(Backbone):
         metadata = self._session.get_modelmeta().custom_metadata_map
         fingerprint = metadata.get("fingerprint")
         if fingerprint is None:
-            from classify_anything.backbones.onnx_file import read_onnx  # noqa: PLC0415 - 0.2 s
+            parts = [self._path.read_bytes()]
+            if _ELSEWHERE in parts[0]:
+                from classify_anything.backbones.onnx_file import read_onnx  # noqa: PLC0415 - 0.2 s
 
-            file = read_onnx(self._path)
-            fingerprint = file.fingerprint()
-            if not file.is_alone:
-                self._graph = file.model.SerializeToString(deterministic=True)
+                file = read_onnx(self._path)
+                parts = file.parts
+                if len(parts) > 1:
+                    self._graph = file.model.SerializeToString(deterministic=True)
+            fingerprint = fingerprint_of(*parts)
         variant = "" if self._output == "embedding" else f"/{self._output}"
         return metadata.get("name", self._path.stem) + variant, fingerprint + variant
 

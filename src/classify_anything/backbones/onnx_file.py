@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,18 +28,6 @@ class OnnxFile:
 
     model: onnx.ModelProto
     parts: list[bytes]
-
-    @property
-    def is_alone(self) -> bool:
-        """Whether no weights lay beside it."""
-        return len(self.parts) == 1
-
-    def fingerprint(self, more: str = "") -> str:
-        """The beginning of the sha256 of all its parts, and of what else changes embeddings."""
-        digest = hashlib.sha256()
-        for part in (*self.parts, more.encode()):
-            digest.update(part)
-        return digest.hexdigest()[:16]
 
 
 def read_onnx(path: Path) -> OnnxFile:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import hashlib
 import importlib.util
 import os
 import threading
@@ -15,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from classify_anything.backbones.backbone import Backbone, one_line
+from classify_anything.backbones.backbone import Backbone, fingerprint_of, one_line
 from classify_anything.backbones.form import TOKENS, Form
 from classify_anything.backbones.layer import Layer
 from classify_anything.errors import BackboneError, MissingExtraError
@@ -72,9 +71,7 @@ class TFLiteBackbone(Backbone):
         except BackboneError as error:
             raise BackboneError(f"{path.name}: {error}") from None
         self.name = self._form.name or path.stem
-        digest = hashlib.sha256(data)
-        digest.update(f"{self._form.identity} {REVISION}".encode())
-        self.fingerprint = digest.hexdigest()[:16]
+        self.fingerprint = fingerprint_of(data, f"{self._form.identity} {REVISION}".encode())
         self.size, self.dimension = runner.size, runner.dimension
         self._runners = threading.local()
         self._runners.own = runner
