@@ -7,7 +7,7 @@
 
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
-SOURCES := pyproject.toml hatch_build.py constraints.txt \
+SOURCES := pyproject.toml hatch_build.py constraints.txt src/classify_anything/constants.json \
 	$(shell find web -type f -not -path '*/node_modules/*') \
 	$(shell find src/classify_anything/compiler -name '*.py')
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check \

@@ -38,9 +38,12 @@ def page_sources() -> list[Path]:
     """All files the page is made from."""
     skipped = {"node_modules", ".svelte-kit"}
     return [
-        path
-        for path in sorted(WEB.rglob("*"))
-        if path.is_file() and not skipped.intersection(path.relative_to(WEB).parts)
+        PACKAGE / "constants.json",
+        *(
+            path
+            for path in sorted(WEB.rglob("*"))
+            if path.is_file() and not skipped.intersection(path.relative_to(WEB).parts)
+        ),
     ]
 
 

@@ -1,9 +1,9 @@
-"""How the last feature map is best pooled, on pictures that are moved and scaled as well.
+"""Compare poolings of the last feature map, on pictures that are moved and scaled as well.
 
     .venv/bin/python -m benchmarks.poolings --data FOLDER
 
-A head is taught with pictures as they are, and asked of others: as they are, moved by up to 15 % of
-their side, and 0.7 to 1.35 times as large.
+A head learns pictures as they are, and classifies others: as they are, moved by up to 15 % of their
+side, and scaled to 0.7 to 1.35 of their size.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.accuracy import draws, taught
+from benchmarks.accuracy import PLAIN, VOTES, draws, taught
 from benchmarks.report import publish, table
 from classify_anything import load_backbone
 from classify_anything.images import to_square
@@ -25,7 +25,7 @@ POOLINGS = {
     "fold": "efficientnet-lite0",
     "grid": "efficientnet-lite0/grid",
 }
-HEADS = ("knn", "ridge")
+HEADS = (VOTES, PLAIN)
 COUNTS = (1, 5, 20)
 _MOVED, _SCALED = 0.15, (0.7, 1.35)
 
@@ -33,7 +33,7 @@ Changed = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
 def moved(square: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """The same square, moved; what comes into view is the nearest pixel."""
+    """Move a square; what comes into view is the nearest pixel."""
     size = len(square)
     most = round(_MOVED * size)
     padded = np.pad(square, ((most, most), (most, most), (0, 0)), "edge")
@@ -42,7 +42,7 @@ def moved(square: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def scaled(square: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """The same square, larger or smaller around its middle."""
+    """Scale a square around its middle."""
     size = len(square)
     other = round(size * random.uniform(*_SCALED))
     image = np.asarray(Image.fromarray(square).resize((other, other), Image.Resampling.BILINEAR))
@@ -64,7 +64,7 @@ WAYS: dict[str, Changed] = {
 def accuracy(
     shown: np.ndarray, asked: np.ndarray, codes: np.ndarray, head: str, count: int, times: int
 ) -> float:
-    """Percent right; an example is never asked of, in any form."""
+    """Accuracy in percent, on pictures that are not examples in any form."""
     right = []
     for examples, rest in draws(codes, count, times):
         learnt = taught(head, shown[examples], codes[examples])

@@ -14,7 +14,7 @@ from tests.photos import plain
 from tests.server import run_server
 from tests.tiny import write_backbone
 
-NOTE = "Note: efficientnet-lite0 looks for now. "
+NOTE = "Note: Using efficientnet-lite0 for now. "
 
 
 @pytest.fixture

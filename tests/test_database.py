@@ -13,6 +13,7 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 from alembic import command
@@ -213,15 +214,21 @@ PRAGMA user_version = 1;
 """
 
 
-def write_first_format(path: Path) -> None:
-    """A project of format 1: its migration run, and rows as that version wrote them."""
+def migrate(path: Path, number: int) -> None:
+    """Bring a file to a format as the version that had it did."""
     engine = sa.create_engine(f"sqlite:///{path}")
     config = Config()
     config.set_main_option("script_location", str(database._MIGRATIONS))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        command.upgrade(config, f"{number:04}")
+        connection.exec_driver_sql(f"PRAGMA user_version = {number}")
     engine.dispose()
+
+
+def write_first_format(path: Path) -> None:
+    """A project of format 1: its migration run, and rows as that version wrote them."""
+    migrate(path, 1)
     now = journal.now().isoformat(" ", "microseconds")
     with contextlib.closing(sqlite3.connect(path)) as raw:
         raw.executescript(FIRST_FORMAT.replace(":now", f"'{now}'"))
@@ -254,6 +261,22 @@ def test_a_project_of_the_first_format_is_brought_to_the_newest(tmp_path: Path) 
     raw.close()
 
 
+def test_a_project_without_a_table_of_views_gets_one(tmp_path: Path) -> None:
+    path = tmp_path / "project.db"
+    write_first_format(path)
+    migrate(path, 4)
+    with contextlib.closing(sqlite3.connect(path)) as raw:
+        assert raw.execute("SELECT name FROM sqlite_schema WHERE name = 'views'").fetchall() == []
+        (uid,) = raw.execute("SELECT uid FROM project").fetchone()
+    store = Store(path)
+    assert store.uid() == uid
+    assert [item.id for item in store.examples()] == [2, 1]
+    assert store.views_of([1, 2], "b") == {}
+    store.put_views([(1, np.ones((8, 2), np.float16))], "b")
+    assert store.viewed("b") == {1}
+    store.close()
+
+
 def test_what_the_first_format_did_can_be_undone_and_done_again(tmp_path: Path) -> None:
     path = tmp_path / "project.db"
     write_first_format(path)
@@ -281,6 +304,9 @@ def test_old_changes_are_forgotten_and_what_they_held_is_erased(
     store = Store(path)
     mug = store.add_class("Mug")
     first, second = store.add([new(mug.id), new(mug.id)], "b")
+    for backbone in ("b", "c"):
+        views = np.ones((8, 4), np.float16)
+        store.put_views([(first.id, views), (second.id, views)], backbone)
     store.remove_examples([first.id])
     store.close()
     watching = Store(path)
@@ -291,6 +317,7 @@ def test_old_changes_are_forgotten_and_what_they_held_is_erased(
     assert snapshot.complete
     assert [row.example_id for row in snapshot.rows] == [second.id]
     assert watching.next_undo() is None
+    assert watching.viewed("b") == watching.viewed("c") == {second.id}
     with watching._engine.connect() as connection:
         for table in (tables.examples, tables.embeddings, tables.recordings):
             assert connection.execute(table.select()).fetchall() != []

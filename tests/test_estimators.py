@@ -20,7 +20,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from classify_anything import ImageEmbedder, KNeighborsHead
 from classify_anything.errors import ImageError, InputError
-from classify_anything.heads import ClassMeansHead, Head, RidgeHead
+from classify_anything.heads import Head
 from tests.photos import encoded, photo
 
 ALL_HEADS = {
@@ -28,12 +28,11 @@ ALL_HEADS = {
     "check_n_features_in_after_fitting": "partial_fit says it in the words of the project",
     "check_estimators_dtypes": "it feeds rows of zeros, which have no direction to compare",
 }
-LAZY = {"check_dict_unchanged": "the solution is made when it is first asked for, and kept"}
+LAZY = {"check_dict_unchanged": "the metric is fitted when it is first needed, and kept"}
 HEADS: dict[str, tuple[Head, dict[str, str]]] = {
-    "k-NN": (KNeighborsHead(), ALL_HEADS),
-    "k-NN, balanced": (KNeighborsHead(weights="distance", balanced=True), ALL_HEADS),
-    "class means": (ClassMeansHead(), ALL_HEADS | LAZY),
-    "ridge": (RidgeHead(), ALL_HEADS | LAZY),
+    "adaptive": (KNeighborsHead(), ALL_HEADS | LAZY),
+    "votes": (KNeighborsHead(metric="cosine"), ALL_HEADS),
+    "votes, balanced": (KNeighborsHead(3, "cosine", "distance", balanced=True), ALL_HEADS),
 }
 UNREAD = "fit reads no image: what is wrong with one is said by transform"
 UNCOUNTED = "an image has no number of features"
@@ -106,7 +105,11 @@ def test_every_exception_is_documented() -> None:
 
 def test_images_go_through_a_pipeline_as_they_come(tiny_backbone: Path, tmp_path: Path) -> None:
     X, y = images()
-    for last in (LogisticRegression(max_iter=500), KNeighborsHead(), RidgeHead()):
+    for last in (
+        LogisticRegression(max_iter=500),
+        KNeighborsHead(),
+        KNeighborsHead(metric="cosine"),
+    ):
         pipeline = make_pipeline(ImageEmbedder(tiny_backbone), last)
         assert pipeline.fit(X, y).score(X, y) == 1
         assert pipeline.predict(X[:1]) == ["coffee"]

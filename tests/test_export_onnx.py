@@ -19,9 +19,7 @@ from PIL import Image
 
 from classify_anything import (
     Classifier,
-    ClassMeansHead,
     KNeighborsHead,
-    RidgeHead,
     __version__,
     load_export,
 )
@@ -47,12 +45,14 @@ STORED = Path(__file__).parent / "data" / "export_1.onnx"
 LABELS = ["Mug", 'a "quoted" one', "</script><script>alert(1)</script>", "杯子 🍵"]
 
 HEADS: dict[str, Callable[[], Head]] = {
-    "knn": lambda: KNeighborsHead(3, "distance", balanced=True),
-    "nearest": lambda: KNeighborsHead(1),
-    "votes": lambda: KNeighborsHead(5, "uniform"),
-    "all": lambda: KNeighborsHead(100, "distance"),
-    "means": ClassMeansHead,
-    "ridge": RidgeHead,
+    "adaptive": KNeighborsHead,
+    "adaptive nearest": lambda: KNeighborsHead(1),
+    "adaptive all": lambda: KNeighborsHead(100),
+    "classic": lambda: KNeighborsHead(metric="cosine"),
+    "votes": lambda: KNeighborsHead(5, "cosine"),
+    "nearest": lambda: KNeighborsHead(1, "cosine"),
+    "distance": lambda: KNeighborsHead(3, "cosine", "distance", balanced=True),
+    "all": lambda: KNeighborsHead(100, "cosine", "distance"),
 }
 
 
@@ -126,18 +126,11 @@ def test_every_head_decides_in_the_file_as_it_does_here(
         if strictness and name != "nearest":
             assert None in [one.label for one in found]
         squares = np.stack([to_square(image, SIZE) for image in images])
-        decisions = HEADS[name]().partial_fit(
-            *taught_rows(clf), classes=[item.id for item in clf.classes()]
-        )
+        decisions = clf.lesson().taught("", HEADS[name]())
         outputs = run(path, squares)
         known = [decision.familiarity for decision in decisions.decide_many(outputs["embedding"])]
         np.testing.assert_allclose(outputs["similarity"], known, atol=1e-4)
         np.testing.assert_allclose(outputs["embedding"], clf.backbone.embed(squares), atol=1e-6)
-
-
-def taught_rows(clf: Classifier) -> tuple[np.ndarray, list[int]]:
-    lesson = clf.lesson()
-    return lesson.vectors, list(lesson.class_ids)
 
 
 @pytest.mark.parametrize("weights", ["uniform", "distance"])
@@ -146,7 +139,7 @@ def test_ties_go_to_the_class_and_then_to_the_example_that_came_first(
     tmp_path: Path, tiny_backbone: Path, weights: Any, k: int
 ) -> None:
     red, blue = plain("red"), plain("blue")
-    head = KNeighborsHead(k, weights)
+    head = KNeighborsHead(k, "cosine", weights)
     with Classifier(tmp_path / "p.db", backbone=tiny_backbone, head=head) as clf:
         clf.add_class("A")
         clf.add_class("B")
@@ -180,7 +173,7 @@ def test_any_number_of_pictures_goes_in_at_once(
             np.testing.assert_allclose(values[0], together[name][place], atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["knn", "means", "ridge"])
+@pytest.mark.parametrize("name", ["adaptive", "classic"])
 @pytest.mark.parametrize("classes", [2, 40])
 def test_few_and_many_classes(clf: Classifier, tmp_path: Path, name: str, classes: int) -> None:
     clf.configure(head=name)
@@ -190,18 +183,6 @@ def test_few_and_many_classes(clf: Classifier, tmp_path: Path, name: str, classe
     for number in range(classes):
         image = plain(f"hsl({number * 9 + 2}, 80%, 45%)")
         assert exported.predict(image).label == clf.predict(image).label
-
-
-def test_the_head_of_a_project_that_chooses_by_itself_is_exported(
-    clf: Classifier, tmp_path: Path
-) -> None:
-    teach(clf)
-    clf.configure(head="auto", strictness=0.1)
-    exported = load_export(clf.export(tmp_path / "desk.onnx", "onnx"))
-    assert exported.facts.head == clf.head_name
-    assert [exported.predict(p).label for p in pictures()] == [
-        clf.predict(p).label for p in pictures()
-    ]
 
 
 # --- pictures of any size
@@ -242,7 +223,7 @@ def test_a_picture_of_any_size_is_cut_and_scaled_as_here(
 def test_it_says_what_it_is(clf: Classifier, tmp_path: Path) -> None:
     teach(clf)
     clf.edit_class("Mug", color=7)
-    clf.configure(head="means", strictness=0.25)
+    clf.configure(strictness=0.25)
     before = datetime.now(UTC).replace(microsecond=0)
     path = clf.export(tmp_path / "desk.onnx", "onnx")
     texts = metadata(path)
@@ -250,10 +231,10 @@ def test_it_says_what_it_is(clf: Classifier, tmp_path: Path) -> None:
     assert json.loads(texts["class_ids"]) == [item.id for item in clf.classes()]
     assert json.loads(texts["colors"])[0] == 7
     assert json.loads(texts["examples"]) == [5] * 4
-    assert (texts["project"], texts["head"], texts["precision"]) == ("project", "means", "fp32")
+    assert (texts["project"], texts["head"], texts["precision"]) == ("project", "adaptive", "fp32")
     assert (texts["backbone"], texts["fingerprint"]) == ("tiny", clf.backbone.fingerprint)
     assert (texts["version"], texts["format_version"]) == (__version__, str(VERSION))
-    assert set(json.loads(texts["parameters"])) == {"temperature"}
+    assert set(json.loads(texts["parameters"])) == {"metric", "n_neighbors", "temperature"}
     familiar = clf.familiar()
     threshold = json.loads(texts["threshold"])
     assert (familiar <= threshold).mean() >= 0.25 > (familiar < threshold).mean()
@@ -292,7 +273,7 @@ def test_the_licence_of_ones_own_network_is_what_its_toml_says(
 
 
 @pytest.mark.parametrize("any_size", [False, True])
-@pytest.mark.parametrize("name", ["knn", "means", "ridge"])
+@pytest.mark.parametrize("name", ["adaptive", "classic"])
 def test_it_is_valid_onnx(clf: Classifier, tmp_path: Path, name: str, any_size: bool) -> None:
     teach(clf)
     clf.configure(head=name)
@@ -309,7 +290,6 @@ def test_the_program_in_the_docs_runs_it(
     for label, name in (("mug", "coffee"), ("cat", "cat")):
         for view in views(name, 3):
             clf.add(label, view)
-    clf.configure(head="knn")
     clf.export(tmp_path / "desk.onnx", "onnx", any_size=True)
     monkeypatch.chdir(tmp_path)
     (program,) = [one for one in blocks(page("docs/exports.md"), "python") if "onnxruntime" in one]
@@ -345,7 +325,7 @@ def test_a_smaller_network_has_a_head_that_was_taught_by_it(tmp_path: Path, prec
     backbone = write_convolutions(tmp_path / "conv.onnx")
     with Classifier(tmp_path / "p.db", backbone=backbone) as clf:
         teach(clf)
-        clf.configure(head="ridge", strictness=0.1)
+        clf.configure(strictness=0.1)
         path = clf.export(tmp_path / "desk.onnx", "onnx", precision=precision)
         whole = clf.export(tmp_path / "whole.onnx", "onnx")
         assert path.stat().st_size < whole.stat().st_size
@@ -358,7 +338,7 @@ def test_a_smaller_network_has_a_head_that_was_taught_by_it(tmp_path: Path, prec
         # The examples' embeddings in the file are those of the network in the file.
         squares = np.stack([to_square(clf.image(one.id)[0], SIZE) for one in clf.examples()])
         ids = [item.id for item in clf.classes()]
-        head = RidgeHead().partial_fit(
+        head = KNeighborsHead().partial_fit(
             exported.embed(squares[::-1]),
             [one.class_id for one in clf.examples()[::-1]],
             classes=ids,

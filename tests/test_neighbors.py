@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,11 +12,23 @@ from hypothesis import strategies as st
 from sklearn.neighbors import KNeighborsClassifier
 
 from classify_anything import KNeighborsHead
-from classify_anything.errors import InputError
+from classify_anything.errors import EmbeddingError, InputError
+from classify_anything.heads.neighbors import nearest_means
 
 
 def probabilities(head: KNeighborsHead, query: list[float]) -> dict[str, float]:
     return dict(zip(head.classes_.tolist(), head.predict_proba([query])[0].tolist(), strict=True))
+
+
+def examples(count: int, seed: int = 0) -> tuple[np.ndarray, list[int]]:
+    """Embeddings [count, 16] of four classes, and their labels."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(count) % 4
+    return 3 * np.eye(16)[labels] + random.standard_normal((count, 16)) + 0.5, labels.tolist()
+
+
+def classic(n_neighbors: int = 3, weights: str = "uniform") -> KNeighborsHead:
+    return KNeighborsHead(n_neighbors, "cosine", weights)  # type: ignore[arg-type]
 
 
 class TestAsTheKnownClassifierDoes:
@@ -22,27 +37,27 @@ class TestAsTheKnownClassifierDoes:
     def test_two_classes_that_point_in_opposite_directions(self) -> None:
         ones = [[1, 1, 1, 1], [1.1, 0.9, 1.2, 0.8], [1.2, 0.8, 1.3, 0.7]]
         negatives = (-np.array(ones)).tolist()
-        head = KNeighborsHead().fit([*ones, *negatives], [0, 0, 0, 1, 1, 1])
+        head = classic().fit([*ones, *negatives], [0, 0, 0, 1, 1, 1])
         assert head.predict([[1.1] * 4, [-1.1] * 4]).tolist() == [0, 1]
 
     def test_predicting_without_examples_raises(self) -> None:
         with pytest.raises(InputError, match="no examples"):
-            KNeighborsHead().predict([[1.0]])
+            classic().predict([[1.0]])
 
     def test_one_example_a_class_is_a_draw_that_the_first_class_wins(self) -> None:
-        head = KNeighborsHead().fit([[5, 2], [6, 1]], ["1", "2"])
+        head = classic().fit([[5, 2], [6, 1]], ["1", "2"])
         assert head.predict([[3, 3]]).tolist() == ["1"]
         assert probabilities(head, [3, 3]) == {"1": 0.5, "2": 0.5}
 
     @pytest.mark.parametrize("names", [("7", "5", "9", "5"), ("a", "b", "c", "b")])
     def test_examples_that_are_equally_near(self, names: tuple[str, ...]) -> None:
-        head = KNeighborsHead().fit([[7, 7], [5, 5], [9, 9], [5, 5]], names)
+        head = classic().fit([[7, 7], [5, 5], [9, 9], [5, 5]], names)
         assert head.predict([[5, 5]]).tolist() == [names[1]]
         expected = {names[1]: 2 / 3, names[0]: 1 / 3, names[2]: 0}
         assert probabilities(head, [5, 5]) == pytest.approx(expected)
 
     def test_clearing_a_class_leaves_the_others_and_clearing_all_leaves_a_usable_head(self) -> None:
-        head = KNeighborsHead().fit([[1, 0], [0, 1], [1, 1]], ["a", "b", "a"])
+        head = classic().fit([[1, 0], [0, 1], [1, 1]], ["a", "b", "a"])
         head.remove_class("a")
         assert head.classes_.tolist() == ["b"]
         assert head.predict([[1, 0]]).tolist() == ["b"]
@@ -60,7 +75,7 @@ def test_it_agrees_with_scikit_learn(weights: str, k: int) -> None:
     X = random.standard_normal((300, 64)).astype(np.float32)
     y = random.integers(0, 5, 300)
     queries = random.standard_normal((50, 64)).astype(np.float32)
-    ours = KNeighborsHead(k, weights).fit(X, y.tolist())  # type: ignore[arg-type]
+    ours = classic(k, weights).fit(X, y.tolist())
     theirs = KNeighborsClassifier(k, weights=weights, metric="cosine", algorithm="brute").fit(X, y)
     distances, rows = theirs.kneighbors(queries)
     found_distances, keys = ours.kneighbors(queries)
@@ -74,13 +89,13 @@ def test_it_agrees_with_scikit_learn(weights: str, k: int) -> None:
 
 def test_weighted_by_distance_one_example_a_class_is_decided_by_similarity() -> None:
     X = np.eye(5)
-    head = KNeighborsHead(weights="distance").fit(X, list("abcde"))
+    head = classic(weights="distance").fit(X, list("abcde"))
     for row, label in zip(X + 0.2, "abcde", strict=True):
         assert head.predict([row]).tolist() == [label]
 
 
 def test_ties_go_to_the_class_seen_first_and_then_to_the_older_example() -> None:
-    head = KNeighborsHead(1)
+    head = classic(1)
     head.partial_fit([[1.0, 1]], ["late"], keys=[9], classes=["first", "late"])
     head.partial_fit([[2.0, 2], [3.0, 3]], ["first", "first"], keys=[12, 11])
     assert head.kneighbors([[1.0, 1]], 3)[1].tolist() == [[11, 12, 9]]
@@ -90,13 +105,13 @@ def test_equal_rows_tie_wherever_they_lie_in_the_matrix() -> None:
     random = np.random.default_rng(0)
     row = random.standard_normal(1280).astype(np.float32)
     others = random.standard_normal((37, 1280)).astype(np.float32)
-    head = KNeighborsHead().fit(np.concatenate([others, np.tile(row, (30, 1))]), list(range(67)))
+    head = classic().fit(np.concatenate([others, np.tile(row, (30, 1))]), list(range(67)))
     assert head.kneighbors([row], 30)[1].tolist() == [list(range(37, 67))]
 
 
 def test_adding_does_not_copy_what_was_learnt() -> None:
     random = np.random.default_rng(0)
-    head = KNeighborsHead()
+    head = classic()
     copies, matrix = 0, None
     for _ in range(2000):
         head.partial_fit(random.standard_normal((1, 16)), ["a"])
@@ -109,11 +124,11 @@ def test_adding_does_not_copy_what_was_learnt() -> None:
 @pytest.mark.parametrize(("k", "weights"), [(0, "uniform"), (1.5, "uniform"), (3, "votes")])
 def test_parameters_that_cannot_be_are_refused(k: float, weights: str) -> None:
     with pytest.raises(InputError):
-        KNeighborsHead(k, weights).fit([[1.0]], ["a"])  # type: ignore[arg-type]
+        classic(k, weights).fit([[1.0]], ["a"])
 
 
 def test_a_class_with_examples_cannot_be_left_out() -> None:
-    head = KNeighborsHead().fit([[1.0, 0]], ["a"])
+    head = classic().fit([[1.0, 0]], ["a"])
     with pytest.raises(InputError, match="'a'"):
         head.partial_fit([[0.0, 1]], ["b"], classes=["b"])
 
@@ -130,7 +145,7 @@ steps = st.lists(
 @given(steps)
 def test_whatever_was_added_and_removed_it_equals_a_fresh_one(steps: list[tuple[str, int]]) -> None:
     random = np.random.default_rng(len(steps))
-    head, kept = KNeighborsHead(weights="distance"), {}
+    head, kept = classic(weights="distance"), {}
     for key, (step, number) in enumerate(steps):
         if step == "add":
             kept[key] = (random.standard_normal(5).astype(np.float32), number)
@@ -139,7 +154,7 @@ def test_whatever_was_added_and_removed_it_equals_a_fresh_one(steps: list[tuple[
             gone = list(kept)[number % len(kept)]
             del kept[gone]
             head.remove([gone])
-    fresh = KNeighborsHead(weights="distance")
+    fresh = classic(weights="distance")
     rows = [row for row, _ in kept.values()]
     fresh.partial_fit(
         np.reshape(rows, (-1, 5)),
@@ -153,3 +168,134 @@ def test_whatever_was_added_and_removed_it_equals_a_fresh_one(steps: list[tuple[
         np.testing.assert_allclose(
             head.decide(query).probabilities, fresh.decide(query).probabilities, atol=1e-6
         )
+
+
+class TestAFitThatIsMadeElsewhere:
+    """A server fits on another thread, while the head goes on learning and forgetting."""
+
+    def waiting(self, count: int = 100) -> KNeighborsHead:
+        """A head that leaves fitting to others."""
+        head = KNeighborsHead()
+        head.refits = False
+        X, y = examples(count)
+        return head.partial_fit(X, y, classes=range(4))
+
+    def test_an_older_fit_never_replaces_a_newer_one(self) -> None:
+        head = self.waiting()
+        old, before = head.sample(), head.changes
+        X, y = examples(20, seed=1)
+        head.partial_fit(X, y)
+        head.refit()
+        expected = head.predict_proba(X)
+        head.adopt(old.fit(), before)
+        np.testing.assert_array_equal(head.predict_proba(X), expected)
+        assert not head.needs_fit
+        head.partial_fit(X[:1] + 1, y[:1])
+        assert head.needs_fit
+
+    def test_a_fit_of_examples_that_are_gone_is_ignored(self) -> None:
+        head = self.waiting()
+        old, before = head.sample(), head.changes
+        head.clear()
+        X, y = examples(30)
+        head.partial_fit(X[:, :9], y)
+        head.adopt(old.fit(), before)
+        assert (
+            head.predict(X[:, :9]).tolist()
+            == KNeighborsHead().fit(X[:, :9], y).predict(X[:, :9]).tolist()
+        )
+
+    @pytest.mark.parametrize("removed", [[], [0, 7, 99]])
+    def test_what_was_mapped_beforehand_is_as_if_it_was_mapped_now(
+        self, removed: list[int]
+    ) -> None:
+        head = self.waiting()
+        sample, vectors, before = head.sample(), head.vectors, head.changes
+        fit = sample.fit()
+        assert fit.metric is not None
+        compared = fit.metric.apply(vectors)
+        X, y = examples(20, seed=1)
+        head.partial_fit(X, y)
+        head.remove(removed)
+        other = copy.deepcopy(head)
+        head.adopt(fit, before, compared)
+        other.adopt(fit, before)
+        np.testing.assert_allclose(head.predict_proba(X), other.predict_proba(X), atol=1e-5)
+        assert head.needs_fit
+
+    def test_until_the_first_fit_embeddings_are_compared_from_their_centre(self) -> None:
+        head = self.waiting()
+        X, y = examples(100)
+        assert np.mean(head.predict(X) == y) > 0.9
+        assert head.needs_fit
+        assert len(head.references()) == 0
+
+
+def test_another_metric_takes_effect_after_a_fit() -> None:
+    X, y = examples(100)
+    queries, _ = examples(30, seed=1)
+    head = KNeighborsHead().fit(X, y)
+    head.predict(X)
+    head.set_params(metric="cosine")
+    expected = classic().fit(X, y).predict_proba(queries)
+    np.testing.assert_allclose(head.predict_proba(queries), expected, atol=1e-6)
+    head.set_params(metric="adaptive")
+    expected = KNeighborsHead().fit(X, y).predict_proba(queries)
+    np.testing.assert_allclose(head.predict_proba(queries), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("row", [np.nan, np.inf, 0.0])
+def test_views_without_direction_are_refused_and_none_is_learnt(row: float) -> None:
+    X, y = examples(10)
+    head = KNeighborsHead().fit(X, y)
+    with pytest.raises(EmbeddingError):
+        head.add_views({1: np.ones((8, 16)), 2: np.full((8, 16), row)})
+    assert not head.views
+    head.add_views({1: np.ones((8, 16)), 99: np.ones((8, 16)), 3: np.empty((0, 16))})
+    assert list(head.views) == [1]
+
+
+@pytest.mark.parametrize(
+    ("labels", "groups"),
+    [
+        ([0, 1, 2] * 4, range(12)),
+        ([0] * 10 + [1, 2], range(12)),
+        ([0, 1, 2] * 4, [0] * 12),
+        ([0, 0, 1, 1, 2, 2] * 2, [0, 1] * 6),
+        ([0] * 12, range(12)),
+    ],
+)
+@pytest.mark.parametrize("kind", ["different", "identical", "duplicates"])
+def test_odd_examples_have_finite_predictions(
+    labels: list[int], groups: Sequence[int], kind: str
+) -> None:
+    X, _ = examples(12)
+    rows = {"different": X, "identical": X[[0] * 12], "duplicates": X[np.arange(12) % 3]}[kind]
+    head = KNeighborsHead().partial_fit(rows, labels, groups=groups)
+    head.add_views({0: np.repeat(X[:1], 8, axis=0)})
+    held = head.held_out()
+    assert np.isfinite(held.probabilities).all()
+    assert np.isfinite(held.familiarities).all()
+    found = head.predict_proba([*rows, X[1]])
+    assert np.isfinite(found).all()
+    if kind == "identical":
+        np.testing.assert_allclose(found, 1 / len(set(labels)), atol=1e-6)
+
+
+def test_each_of_a_thousand_classes_is_known_by_its_one_example() -> None:
+    X = np.random.default_rng(0).standard_normal((1000, 64))
+    head = KNeighborsHead().fit(X, range(1000))
+    assert head.predict(X).tolist() == list(range(1000))
+
+
+def test_the_score_of_a_class_is_the_mean_of_its_nearest() -> None:
+    random = np.random.default_rng(0)
+    similarities = random.uniform(-1, 1, 200).astype(np.float32)
+    codes = random.integers(0, 7, 200)
+    codes[codes == 3] = 4
+    for count in (1, 3, 500):
+        found = nearest_means(similarities, codes, 9, count)
+        for code in range(9):
+            own = np.sort(similarities[codes == code])[-count:]
+            expected = own.mean(dtype=np.float64) if len(own) else -np.inf
+            assert found[code] == pytest.approx(expected, abs=1e-12)

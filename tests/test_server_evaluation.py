@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-import numpy as np
-
-from classify_anything import Classifier
 from tests.photos import plain
-from tests.server import RunningServer, run_server
+from tests.server import RunningServer
 
 
 def teach(server: RunningServer, views: int = 3) -> None:
@@ -41,27 +37,3 @@ def test_what_cannot_be_judged_yet_is_told(server: RunningServer) -> None:
     answer = server.http.get("/api/evaluation")
     assert answer.status_code == 400
     assert "add a second example of a class" in answer.json()["error"]["message"]
-
-
-def test_automatically_the_best_head_is_taken_and_the_page_is_told(
-    tmp_path: Path, tiny_backbone: Path
-) -> None:
-    """No straight border parts these classes, so ridge, which is tried first, is wrong."""
-    project = tmp_path / "crossed.db"
-    random = np.random.default_rng(0)
-    with Classifier(project, backbone=tiny_backbone) as clf:
-        for number in range(40):
-            x, y = random.choice([-1, 1], 2)
-            spot = np.zeros(clf.backbone.dimension)
-            spot[:3] = [x, y, 0.1]
-            near = spot + 0.02 * random.standard_normal(len(spot))
-            clf.add("same" if x == y else "other", plain("red"), embedding=near, key=str(number))
-        clf.configure(head="auto")
-    with run_server(project, "--backbone", str(tiny_backbone)) as server, server.socket() as page:
-        state = page.receive("state")
-        while state["settings"]["deciding"] != "knn":
-            state = page.receive("state")
-        assert state["settings"]["head"] == "auto"
-        report = server.http.get("/api/evaluation").json()
-        assert (report["evaluation"]["head"], report["best"]) == ("knn", "knn")
-        assert "head" not in {advice["kind"] for advice in report["advice"]}

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from classify_anything import Classifier, ClassMeansHead, KNeighborsHead, RidgeHead
+from classify_anything import Classifier, KNeighborsHead
 from classify_anything.errors import ExportDiffersError, ExportError
 from classify_anything.exported_page import ExportedPage
 from classify_anything.heads import Head
@@ -26,10 +26,9 @@ from tests.photos import photo
 NAMES = ("cat", "coffee", "rocket")
 
 HEADS: dict[str, Callable[[], Head]] = {
-    "knn": lambda: KNeighborsHead(3, "distance", balanced=True),
-    "votes": lambda: KNeighborsHead(5),
-    "means": ClassMeansHead,
-    "ridge": RidgeHead,
+    "adaptive": KNeighborsHead,
+    "distance": lambda: KNeighborsHead(3, "cosine", "distance", balanced=True),
+    "votes": lambda: KNeighborsHead(5, "cosine"),
 }
 
 
@@ -72,7 +71,7 @@ def test_a_page_agrees_with_its_project(
         page = ExportedPage(clf.export(tmp_path / "page", "web"))
         found = verify(page, lambda ask: ask(clf))
         assert found.agrees
-        assert (found.pictures, found.decided) == (12, 12)
+        assert (found.pictures, found.decided) == (12, 24)
         assert found.probabilities < 1e-4
         assert verify_page_alone(page).agrees
         pictures = np.random.default_rng(0).integers(0, 256, (9, *2 * (clf.backbone.size,), 3))
@@ -94,7 +93,7 @@ def turned(header: dict[str, Any], numbers: np.ndarray) -> None:
 
 
 def scaled(header: dict[str, Any], numbers: np.ndarray) -> None:
-    place = header["arrays"]["linear"]
+    place = header["arrays"]["gains"]
     numbers[place["start"] : place["start"] + place["length"]] *= -1
 
 
@@ -108,7 +107,8 @@ def stricter(header: dict[str, Any], numbers: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "change"), [("knn", turned), ("ridge", scaled), ("means", hotter), ("ridge", stricter)]
+    ("name", "change"),
+    [("classic", turned), ("adaptive", scaled), ("adaptive", hotter), ("adaptive", stricter)],
 )
 def test_a_spoiled_one_does_not(
     taught: Classifier, tmp_path: Path, name: str, change: Callable[..., None]
@@ -177,14 +177,14 @@ def test_the_command_takes_a_page(taught: Classifier, tmp_path: Path) -> None:
         assert agreed.stderr == ""
         first, *_, last = agreed.stdout.splitlines()
         assert (first, last) == (
-            f"{path}: 12 pictures and 12 examples, precision fp32",
+            f"{path}: 12 pictures and 24 blends of two, precision fp32",
             "It agrees.",
         )
         assert run("verify", path).returncode == 0
     with_knowledge(folder, turned)
     differs = run("verify", folder, taught.path, "--json", "--backbone", backbone)
     (told,) = objects(differs.stdout)
-    assert (differs.returncode, told["agrees"], told["examples"]) == (1, False, 12)
+    assert (differs.returncode, told["agrees"], told["blends"]) == (1, False, 24)
 
 
 def newer(header: dict[str, Any], _: np.ndarray) -> None:

@@ -52,7 +52,7 @@ def array(header: dict, numbers: np.ndarray, name: str) -> np.ndarray:
 
 def test_all_that_is_learnt_is_in_it(taught: Classifier, tmp_path: Path) -> None:
     taught.add_class(AWKWARD)
-    taught.configure(head="ridge", strictness=0.2)
+    taught.configure(strictness=0.2)
     folder = taught.export(tmp_path / "page", "web")
     header, numbers = knowledge(folder)
     assert [item["name"] for item in header["classes"]] == [*NAMES, AWKWARD]
@@ -65,12 +65,12 @@ def test_all_that_is_learnt_is_in_it(taught: Classifier, tmp_path: Path) -> None
     assert header["examples"]["created_at"][-1] / 1e6 == newest.created_at.timestamp()
     vectors = array(header, numbers, "vectors").reshape(12, -1)
     np.testing.assert_array_equal(vectors, lesson.vectors)
-    assert header["head"]["name"] == "ridge"
+    assert (header["head"]["name"], header["head"]["n_neighbors"]) == ("adaptive", 3)
     assert header["strictness"] == 0.2
     assert len(array(header, numbers, "familiar")) == 12
-    linear = array(header, numbers, "linear").reshape(4, -1)
-    scores = linear @ lesson.vectors[0] + array(header, numbers, "offsets")
-    assert scores[:3].argmax() == 0
+    frozen = taught.freeze()
+    for name in ("centre", "directions", "gains"):
+        np.testing.assert_array_equal(array(header, numbers, name), frozen.arrays[name].ravel())
 
 
 def test_the_network_in_it_is_the_projects(taught: Classifier, tmp_path: Path) -> None:

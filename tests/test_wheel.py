@@ -55,6 +55,7 @@ def test_the_wheel_holds_the_page_and_the_backbone_and_nothing_to_build_them(whe
         names = archive.namelist()
     assert "classify_anything/static/index.html" in names
     assert "classify_anything/backbones/data/efficientnet_lite0.onnx" in names
+    assert "classify_anything/constants.json" in names
     assert "classify_anything/store/migrations/versions/0001_first_tables.py" in names
     assert any(name.endswith("licenses/NOTICE") for name in names)
     assert not [name for name in names if name.startswith(("web/", "tests/"))]

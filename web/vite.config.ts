@@ -19,6 +19,8 @@ export default defineConfig({
     target: "es2022",
   },
   server: {
+    // constants.json lies with the Python package, which reads it, too.
+    fs: { allow: [".", "../src/classify_anything/constants.json"] },
     proxy: {
       "/api": { target: server, changeOrigin: true },
       "/healthz": { target: server, changeOrigin: true },

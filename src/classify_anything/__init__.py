@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from classify_anything.evaluation import Evaluation
     from classify_anything.exported import Exported, load_export
     from classify_anything.formats import Frames
-    from classify_anything.heads import ClassMeansHead, KNeighborsHead, RidgeHead
+    from classify_anything.heads import KNeighborsHead
     from classify_anything.types import (
         Change,
         Class,
@@ -35,7 +35,6 @@ _HOMES = {
     "Backbone": "backbones",
     "Change": "types",
     "Class": "types",
-    "ClassMeansHead": "heads",
     "Classifier": "classifier",
     "ClassifyAnythingError": "errors",
     "Evaluation": "evaluation",
@@ -49,7 +48,6 @@ _HOMES = {
     "Prediction": "types",
     "Problem": "types",
     "Progress": "types",
-    "RidgeHead": "heads",
     "load_backbone": "backbones",
     "load_export": "exported",
 }
@@ -58,7 +56,6 @@ __all__ = [
     "Backbone",
     "Change",
     "Class",
-    "ClassMeansHead",
     "Classifier",
     "ClassifyAnythingError",
     "Evaluation",
@@ -71,7 +68,6 @@ __all__ = [
     "Prediction",
     "Problem",
     "Progress",
-    "RidgeHead",
     "__version__",
     "load_backbone",
     "load_export",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,16 +12,7 @@ _CONFUSED = 0.15
 
 _SURE = 0.8
 _FEW = 8
-_BETTER = 0.03
 _MOST_MISLABELLED = 12
-
-_TITLES = {
-    "knn": "Nearest neighbours",
-    "means": "Class means",
-    "ridge": "Ridge",
-    "own": "A head of your own",
-}
-"""As the page calls them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,28 +20,23 @@ class Advice:
     """One suggestion.
 
     Attributes:
-        kind: "few", "one_recording", "confused", "mislabelled" or "head".
+        kind: "few", "one_recording", "confused" or "mislabelled".
         text: one sentence or two for people.
         class_ids, example_ids: what it is about.
-        head: the head to change to, of the kind "head".
     """
 
     kind: str
     text: str
     class_ids: tuple[int, ...] = ()
     example_ids: tuple[int, ...] = ()
-    head: str | None = None
 
 
-def advise(
-    now: Evaluation, counts: Mapping[int, int], best: Evaluation | None = None
-) -> list[Advice]:
+def advise(now: Evaluation, counts: Mapping[int, int]) -> list[Advice]:
     """What would make a project better, the most useful first.
 
     Args:
         now: the evaluation of the head that decides.
         counts: how many examples each class has, in the order of ``now.labels``.
-        best: the evaluation of the head that could be changed to.
     """
     class_ids = list(counts)
     return [
@@ -59,7 +44,6 @@ def advise(
         *_mislabelled(now),
         *_confused(now, class_ids),
         *_few(now, counts),
-        *_better_head(now, best),
     ]
 
 
@@ -115,41 +99,6 @@ def _mislabelled(now: Evaluation) -> list[Advice]:
         else f"{len(suspects)} examples look mislabelled. Look at them, and move those that are."
     )
     return [Advice("mislabelled", text, example_ids=tuple(one.example_id for one in suspects))]
-
-
-def _better_head(now: Evaluation, best: Evaluation | None) -> list[Advice]:
-    if best is None or best.head == now.head or not _clearly_better(best, now):
-        return []
-    text = (
-        f"{_TITLES[best.head]} would be right {_percent(best.accuracy)} "
-        f"instead of {_percent(now.accuracy)}: switch?"
-    )
-    return [Advice("head", text, head=best.head)]
-
-
-def _clearly_better(one: Evaluation, other: Evaluation) -> bool:
-    """By a few points, and by more than one standard error of the difference.
-
-    Only examples that one of them knows and the other does not tell them apart (McNemar, "Note on
-    the sampling error of the difference between correlated proportions", 1947); a recording is one
-    trial.
-    """
-    knew = {item.example_id: item.predicted == item.class_id for item in other.outcomes}
-    gains = [
-        (item.predicted == item.class_id) - knew[item.example_id]
-        for item in one.outcomes
-        if item.example_id in knew
-    ]
-    if not gains:
-        return False
-    mean = sum(gains) / len(gains)
-    variance = sum(gain * gain for gain in gains) / len(gains) - mean**2
-    return mean >= max(_BETTER, math.sqrt(variance / one.trials))
-
-
-def _percent(share: float) -> str:
-    """Rounded and spaced as on the page, which shows the same numbers beside it."""
-    return f"{math.floor(share * 100 + 0.5)}\u00a0%"
 
 
 def _count(examples: int) -> str:

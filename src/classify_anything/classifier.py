@@ -14,7 +14,7 @@ from classify_anything.backbones import Backbone, load_backbone
 from classify_anything.backbones.speed import measure
 from classify_anything.embedding import OnProgress, embedded_blocks
 from classify_anything.errors import ImageError, NotAProjectError
-from classify_anything.evaluation import Evaluation, best_head, evaluate, make_head
+from classify_anything.evaluation import Evaluation, evaluate, make_head
 from classify_anything.exporting import (
     ExportFormat,
     Options,
@@ -62,9 +62,8 @@ class Classifier(Project):
         backbone: a name, an .onnx or .tflite file, or an open Backbone; by default the one that the
             project remembers (see ``change_backbone``), and that is at first the one that ships
             with the package. If it is not on this machine, that one looks, and ``notice`` says so.
-        head: what decides; by default what the project's settings say, and that is, unless it was
-            changed, ``KNeighborsHead(3, weights="distance", balanced=True)``: with it one example a
-            class is decided by similarity and not by the order of the classes.
+        head: what decides; by default the head in the project's settings, which is
+            ``KNeighborsHead()`` unless it was changed.
         create: whether a project that is not there is begun.
         progress: is told how far it is, where the backbone has to look at many examples first.
 
@@ -143,10 +142,9 @@ class Classifier(Project):
 
         done = 0
         for block in embedded_blocks(self.backbone, images, prepare, _BLOCK):
-            self.refresh()
+            self._settle()
             known = [vector for _, vector in block if vector is not None]
-            with one_blas_thread():
-                answers = iter(self._knowledge.predict(np.stack(known)) if known else ())
+            answers = iter(self._knowledge.predict(np.stack(known)) if known else ())
             for (image, error), _ in block:
                 done += 1
                 if error is None:
@@ -166,7 +164,7 @@ class Classifier(Project):
 
     def predict_embedding(self, embedding: npt.ArrayLike) -> Prediction:
         """Say which class an embedding, float [dimension], belongs to. Raises EmbeddingError."""
-        self.refresh()
+        self._settle()
         return self._knowledge.predict(np.asarray(embedding)[None])[0]
 
     def read(self, image: ImageInput | Picture) -> Picture:
@@ -185,13 +183,14 @@ class Classifier(Project):
         """How often a head is right on the project's own examples, none judged by its recording.
 
         Args:
-            head: "knn", "means" or "ridge"; by default the one that decides now.
+            head: "adaptive" or "classic"; by default the head in use.
 
         Raises:
             InputError: fewer than two classes have examples, or none has two.
             SettingError: there is no such head.
         """
-        found = evaluate(self.lesson(), *self._named(head))
+        with one_blas_thread():
+            found = evaluate(self.lesson(), *self._named(head))
         return replace(found, thumbnail=self.thumbnail)
 
     def evaluate_on(self, folder: str | os.PathLike[str], head: str | None = None) -> Evaluation:
@@ -205,10 +204,6 @@ class Classifier(Project):
             SettingError: there is no such head.
         """
         return judge_folder(Path(folder), self.lesson(), *self._named(head), self.backbone)
-
-    def compare_heads(self) -> tuple[str, dict[str, Evaluation]]:
-        """The head that "auto" takes, and the evaluation of each, which tells why."""
-        return best_head(self.lesson())
 
     def _named(self, head: str | None) -> tuple[str, Head]:
         """A new head of that name; by default one of the kind that decides now."""
@@ -292,7 +287,9 @@ class Classifier(Project):
         pairs = enumerate(examples, 1)
         total = len(examples) if isinstance(examples, list | tuple) else None
         items = (_item(number, label, image, source) for number, (label, image) in pairs)
-        return self.begin_import(Dataset(items, total)).run(progress)
+        report = self.begin_import(Dataset(items, total)).run(progress)
+        self.make_views(progress)
+        return report
 
     def import_dataset(
         self,
@@ -319,7 +316,9 @@ class Classifier(Project):
         """
         given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
         dataset = read_dataset([Path(path) for path in given], label=label, frames=frames)
-        return self.begin_import(dataset).run(progress)
+        report = self.begin_import(dataset).run(progress)
+        self.make_views(progress)
+        return report
 
     def begin_import(
         self, dataset: Dataset, *, workers: int | None = None, batch: int = BATCH
@@ -358,7 +357,7 @@ class Classifier(Project):
     ) -> dict[str, Compared]:
         """How well the project's own examples are recognised with several backbones, and how fast.
 
-        Each is judged with the head that is best for it; see ``evaluate`` for what is counted.
+        Each is judged with the project's head; see ``evaluate`` for what is counted.
 
         Raises:
             InputError: fewer than two classes have examples.

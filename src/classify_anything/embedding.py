@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -12,13 +13,18 @@ import numpy as np
 
 from classify_anything.backbones import Backbone
 from classify_anything.backbones.providers import CPU
-from classify_anything.errors import BackboneError, ImageError
+from classify_anything.backbones.views import make_views
+from classify_anything.errors import BackboneError, EmbeddingError, ImageError
+from classify_anything.heads import unit_rows
 from classify_anything.images import to_square
-from classify_anything.parallel import each, in_blocks
-from classify_anything.types import Float32Array, Progress, UInt8Array
+from classify_anything.parallel import TOGETHER, each, in_blocks
+from classify_anything.types import Float16Array, Float32Array, Progress, UInt8Array
 
 _READ = 64
 """Images that are read, and embeddings that are given, at a time."""
+
+_VIEWED = 8
+"""Images whose views are embedded at a time."""
 
 _FEW = 4
 """So many are embedded sooner than the threads for more are started."""
@@ -28,6 +34,7 @@ R = TypeVar("R")
 
 OnProgress = Callable[[Progress], object]
 Made = list[tuple[int, Float32Array]]
+MadeViews = list[tuple[int, Float16Array]]
 
 
 def embedded(
@@ -45,7 +52,8 @@ def embedded(
         backbone: is used on all cores.
         items: what there is to look at.
         prepare: gives anything, and uint8 [size, size, 3], or None where nothing can be embedded.
-            It runs on several threads.
+            It runs on several threads. With several squares, [n, size, size, 3], the result is
+            [n, dimension].
         workers: how many threads; by default as many as there are cores.
 
     Raises:
@@ -63,13 +71,14 @@ def embedded_blocks(
     prepare: Callable[[T], tuple[R, UInt8Array | None]],
     size: int,
     workers: int | None = None,
+    together: int = TOGETHER,
 ) -> Generator[list[tuple[R, Float32Array | None]]]:
     """The same as ``embedded``, ``size`` at once of a quick source; see ``in_blocks``."""
     workers = workers or os.cpu_count() or 1
     if backbone.provider == CPU:
-        yield from in_blocks(_seeing(backbone, prepare), items, workers, size)
+        yield from in_blocks(_seeing(backbone, prepare), items, workers, size, together)
         return
-    blocks = in_blocks(each(prepare), items, workers, max(size, backbone.batch))
+    blocks = in_blocks(each(prepare), items, workers, max(size, backbone.batch), together)
     with contextlib.closing(blocks):
         for batch in blocks:
             yield _seen_together(backbone, batch)
@@ -84,7 +93,7 @@ def _seeing(
     def see(items: list[T]) -> list[tuple[R, Float32Array | None]]:
         prepared = [prepare(item) for item in items]
         return [
-            (rest, None if square is None else network.embed(square[None])[0])
+            (rest, None if square is None else _embed(network, [square])[0])
             for rest, square in prepared
         ]
 
@@ -95,8 +104,17 @@ def _seen_together(
     backbone: Backbone, batch: list[tuple[R, UInt8Array | None]]
 ) -> list[tuple[R, Float32Array | None]]:
     squares = [square for _, square in batch if square is not None]
-    vectors = iter(backbone.for_workers().embed(np.stack(squares)) if squares else ())
+    vectors = iter(_embed(backbone.for_workers(), squares) if squares else ())
     return [(rest, None if square is None else next(vectors)) for rest, square in batch]
+
+
+def _embed(backbone: Backbone, squares: list[UInt8Array]) -> list[Float32Array]:
+    """Embed [size, size, 3] or [n, size, size, 3] together → [dimension] or [n, dimension]."""
+    several = [square.reshape(-1, *square.shape[-3:]) for square in squares]
+    vectors = backbone.embed(np.concatenate(several))
+    parts = np.split(vectors, np.cumsum([len(some) for some in several])[:-1])
+    forms = ((*square.shape[:-3], -1) for square in squares)
+    return [part.reshape(form) for part, form in zip(parts, forms, strict=True)]
 
 
 def seen_by(
@@ -144,6 +162,43 @@ def seen_by(
             ]
             done += len(batch)
             progress(Progress(done, len(ids), text))
+
+
+def views_by(
+    backbone: Backbone,
+    ids: Sequence[int],
+    read: Callable[[Sequence[int]], list[tuple[int, bytes]]],
+    progress: OnProgress,
+    workers: int | None = None,
+) -> Iterator[MadeViews]:
+    """Yield the views of stored images by their ids, float16 [8, dimension], some at a time.
+
+    Damaged images are left out, and those with a view whose embedding is zero. The arguments are
+    those of ``seen_by``, and so is BackboneError.
+    """
+    starts = range(0, len(ids), _VIEWED)
+    images = itertools.chain.from_iterable(read(ids[at : at + _VIEWED]) for at in starts)
+
+    def prepare(pair: tuple[int, bytes]) -> tuple[int, UInt8Array | None]:
+        id_, data = pair
+        try:
+            square = to_square(data, backbone.size)
+        except ImageError:
+            return id_, None
+        return id_, make_views(square, hashlib.sha256(data).hexdigest())
+
+    done = 0
+    blocks = embedded_blocks(backbone, images, prepare, _VIEWED, workers, together=1)
+    with contextlib.closing(blocks):
+        for block in blocks:
+            made: MadeViews = []
+            for id_, vectors in block:
+                with contextlib.suppress(EmbeddingError):
+                    if vectors is not None:
+                        made.append((id_, unit_rows(vectors).astype(np.float16)))
+            yield made
+            done += len(block)
+            progress(Progress(done, len(ids), "Making variations of your examples"))
 
 
 def _stored(pair: tuple[int, bytes], size: int) -> tuple[int, UInt8Array]:

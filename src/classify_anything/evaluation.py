@@ -12,17 +12,18 @@ import numpy.typing as npt
 
 from classify_anything.display import evaluation_html
 from classify_anything.errors import InputError, SettingError
-from classify_anything.heads import ClassMeansHead, Head, HeldOut, KNeighborsHead, RidgeHead
+from classify_anything.heads import Head, HeldOut, KNeighborsHead
 from classify_anything.types import Float32Array, shown
 
 HEADS: dict[str, Callable[[], Head]] = {
-    "knn": lambda: KNeighborsHead(weights="distance", balanced=True),
-    "means": ClassMeansHead,
-    "ridge": RidgeHead,
+    "adaptive": KNeighborsHead,
+    "classic": lambda: KNeighborsHead(metric="cosine"),
 }
 """The heads by their names, the default first."""
 
-AUTOMATIC = "auto"
+RETIRED_HEADS = ("knn", "means", "ridge", "auto")
+"""Heads of earlier versions, which a project may still name. The adaptive one replaces them."""
+
 _BINS = 10
 _MOST_SHOWN = 12
 _SMALLEST = 1e-12
@@ -122,6 +123,8 @@ class Lesson:
         vectors: float32 [n, d].
         class_ids, keys, groups: [n]; a group is a recording.
         labels: names by class id, in the order of the classes.
+        views: float [v, d] by key, the embeddings of an example's augmented views; not every
+            example has any.
     """
 
     vectors: Float32Array
@@ -129,6 +132,7 @@ class Lesson:
     keys: Sequence[int]
     groups: Sequence[int]
     labels: Mapping[int, str]
+    views: Mapping[int, npt.NDArray[np.floating]] = field(default_factory=dict)
 
     @property
     def counts(self) -> dict[int, int]:
@@ -137,20 +141,18 @@ class Lesson:
         return {class_id: own[class_id] for class_id in self.labels}
 
     def taught(self, name: str, head: Head | None = None) -> Head:
-        """A head that has learnt all of it: a new one of that name, or the one that is given.
-
-        Raises SettingError.
-        """
+        """Fit a head: a new one of that name, or the one that is given. Raises SettingError."""
         head = make_head(name) if head is None else head
         head.partial_fit(self.vectors, self.class_ids, self.keys, list(self.labels), self.groups)
+        if isinstance(head, KNeighborsHead):
+            head.add_views(self.views)
         return head
 
 
 def make_head(name: str) -> Head:
-    """A new head by its name. Raises SettingError."""
+    """Return a new head by its name. Raises SettingError."""
     if name not in HEADS:
-        known = ", ".join(HEADS)
-        raise SettingError(f"No head named {name!r}. There is: {known}.")
+        raise SettingError(f"Unknown head {name!r}. Choose {' or '.join(HEADS)}.")
     return HEADS[name]()
 
 
@@ -233,20 +235,6 @@ def _of_class(
         recordings=recordings,
         alone=bool(alone.any()),
     )
-
-
-def best_head(lesson: Lesson) -> tuple[str, dict[str, Evaluation]]:
-    """The head to take, and the evaluations that tell why.
-
-    Ridge is right most often on every set that we have measured (benchmarks/README.md), so another
-    is taken only if it is right clearly more often: by more than one standard error.
-    """
-    found = {name: evaluate(lesson, name) for name in HEADS}
-    usual = found["ridge"]
-    best = max(found.values(), key=lambda evaluation: evaluation.accuracy)
-    trials = usual.trials
-    error = math.sqrt(max(usual.accuracy * (1 - usual.accuracy), 0.25 / trials) / trials)
-    return (best if best.accuracy > usual.accuracy + error else usual).head, found
 
 
 def plane(vectors: Float32Array) -> Float32Array:

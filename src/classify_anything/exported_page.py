@@ -11,10 +11,10 @@ import os
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from classify_anything import settings
 from classify_anything.errors import ExportError
@@ -22,8 +22,10 @@ from classify_anything.formats.knowledge_reader import Read, read_knowledge
 from classify_anything.formats.onnx_file import head_alone
 from classify_anything.formats.onnx_metadata import Facts
 from classify_anything.formats.onnx_session import Answers, Head, Session
-from classify_anything.heads import ClassMeansHead, KNeighborsHead, RidgeHead
+from classify_anything.heads import KNeighborsHead
+from classify_anything.heads.calibration import softmax
 from classify_anything.heads.frozen import Frozen
+from classify_anything.heads.metric import directed
 from classify_anything.knowledge import threshold
 from classify_anything.types import Class, Float32Array, UInt8Array
 
@@ -52,14 +54,18 @@ class ExportedPage:
         try:
             read = read_knowledge(knowledge)
             self.facts = _facts(read)
-            head = _head(read)
+            retired = self.facts.head in ("means", "ridge")
+            self._head: Head | _RetiredHead = (
+                _RetiredHead(read)
+                if retired
+                else Head(self.path, head_alone(_head(read)).SerializeToString())
+            )
             self.probe = read.arrays["probe"]
         except ExportError as error:
             raise ExportError(f"{self.path}: {error}") from None
         except (KeyError, TypeError, ValueError) as error:
             raise ExportError(f"{self.path}: damaged: what it knows cannot be read.") from error
         self._backbone = Session(self.path, backbone)
-        self._head = Head(self.path, head_alone(head).SerializeToString())
 
     def run(self, squares: UInt8Array) -> Answers:
         """What it says of squares, uint8 [n, size, size, 3] RGB. Raises ExportError."""
@@ -119,27 +125,48 @@ def _facts(read: Read) -> Facts:
 
 def _head(read: Read) -> Frozen:
     """The head that the page decides with."""
-    told, examples = read.header["head"], read.header["examples"]
+    told, examples, arrays = read.header["head"], read.header["examples"], read.arrays
     ids, class_ids = examples["ids"], examples["class_ids"]
-    vectors = read.arrays["vectors"].reshape(len(ids), -1)
+    vectors = arrays["vectors"].reshape(len(ids), -1)
     classes = [one["id"] for one in read.header["classes"]]
-    if told["name"] == "knn":
-        head = KNeighborsHead(told["n_neighbors"], told["weights"], balanced=told["balanced"])
-        return head.partial_fit(vectors, class_ids, ids, classes).freeze()
-    if told["name"] == "means":
-        means = ClassMeansHead().partial_fit(vectors, class_ids, ids, classes).freeze()
-        return replace(means, parameters=_numbers(told, "temperature"))
-    place_of = {key: place for place, key in enumerate(ids)}
-    chosen = sorted(place_of[key] for key in told["chosen"])
-    theirs = [class_ids[place] for place in chosen], [ids[place] for place in chosen]
-    ridge = RidgeHead().partial_fit(vectors[chosen], *theirs, classes).freeze()
-    lines = {
-        "linear": read.arrays["linear"].reshape(len(classes), -1),
-        "offsets": read.arrays["offsets"],
-    }
-    numbers = _numbers(told, "temperature", "penalty")
-    return replace(ridge, parameters=numbers, arrays={**ridge.arrays, **lines})
+    head = KNeighborsHead(told["n_neighbors"], "cosine", told["weights"], balanced=told["balanced"])
+    votes = head.partial_fit(vectors, class_ids, ids, classes).freeze()
+    if told["name"] != "adaptive":
+        return votes
+    return replace(
+        votes,
+        name="adaptive",
+        parameters={**told, "temperature": float(told["temperature"])},
+        arrays={
+            "centre": arrays["centre"],
+            "directions": arrays["directions"].reshape(-1, vectors.shape[1]),
+            "gains": arrays["gains"],
+        },
+    )
 
 
-def _numbers(told: Mapping[str, Any], *names: str) -> dict[str, float]:
-    return {name: float(told[name]) for name in names}
+class _RetiredHead:
+    """Decides as pages of version 0.1 do whose head is "means" or "ridge"."""
+
+    def __init__(self, read: Read) -> None:
+        told, examples = read.header["head"], read.header["examples"]
+        vectors = read.arrays["vectors"].reshape(len(examples["ids"]), -1)
+        ids = np.array(examples["class_ids"])
+        self._temperature = float(told["temperature"])
+        self._offsets = read.arrays["offsets"]
+        self._centre = np.zeros(vectors.shape[1], np.float32)
+        self._rows = read.arrays["linear"].reshape(-1, vectors.shape[1])
+        self._taught = np.array([one["id"] in ids for one in read.header["classes"]])
+        self._cosines = told["name"] == "means"
+        if self._cosines:
+            means = [vectors[ids == one["id"]].mean(axis=0) for one in read.header["classes"]]
+            self._centre = np.mean([mean for mean in means if np.isfinite(mean).all()], axis=0)
+            self._rows = directed(np.nan_to_num(np.array(means)) - self._centre)
+            self._offsets = np.zeros(len(means), np.float32)
+
+    def decide(self, embeddings: Float32Array) -> Answers:
+        """Score embeddings, float32 [n, d], by one row a class."""
+        seen = embeddings - self._centre
+        scores = (directed(seen) if self._cosines else seen) @ self._rows.T + self._offsets
+        scores = np.where(self._taught, scores, -np.inf)
+        return Answers(softmax(scores, self._temperature), scores.max(axis=1), embeddings)

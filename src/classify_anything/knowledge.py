@@ -2,26 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from classify_anything.errors import SettingError
-from classify_anything.evaluation import AUTOMATIC, Lesson, best_head, make_head
-from classify_anything.heads import Decision, Head
-from classify_anything.heads.calibration import has_grown
+from classify_anything.evaluation import HEADS, Lesson, make_head
+from classify_anything.heads import Decision, Head, KNeighborsHead
 from classify_anything.heads.estimator import ClassifierEstimator
+from classify_anything.heads.fitting import Fit, Sample
 from classify_anything.heads.frozen import Freezable, Frozen
+from classify_anything.heads.metric import scatter, view_rows
 from classify_anything.members import Members
+from classify_anything.parallel import one_blas_thread
 from classify_anything.store import Snapshot
 from classify_anything.types import Class, Float32Array, Neighbor, Prediction, Settings
 
-_GROWTH = 1.5
+_VIEW_ROWS = 64
 _STALE = 0.2
-"""What examples look like without their recording is found out anew when so many have changed."""
-_BEFORE_CHOOSING = "ridge"
-"""The head that is taken until there is enough to choose by."""
+"""Recompute the reference scores of a head that has no fit once this share of examples changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingFit:
+    """What to fit a head with: ``adopt_fit(pending, *pending.fit())``.
+
+    Attributes:
+        head: what the fit is for.
+        sample: a copy of its examples, or of some.
+        vectors: float32 [n, d], all of its examples; not a copy.
+        changes: how often the head had changed.
+    """
+
+    head: KNeighborsHead
+    sample: Sample
+    vectors: Float32Array
+    changes: int
+
+    def fit(self) -> tuple[Fit, Float32Array | None]:
+        """Fit, and map all examples by the new metric, on any thread."""
+        fit = self.sample.fit()
+        return fit, fit.metric.apply(self.vectors) if fit.metric else None
 
 
 class Knowledge:
@@ -29,10 +53,6 @@ class Knowledge:
 
     Args:
         head: what decides; without one, what the settings say.
-
-    Attributes:
-        chooses: whether it finds out by itself which head is best, where the settings leave that
-            open. That takes a second or more, so a server does it aside: see ``to_choose_by``.
     """
 
     def __init__(self, head: Head | None = None) -> None:
@@ -42,8 +62,7 @@ class Knowledge:
         self.head_name = self.settings.head if head is None else "own"
         self._given = head is not None
         self._head = make_head(self.settings.head) if head is None else head
-        self.chooses = True
-        self._chosen_on = 0
+        self._refits = True
         self._compared_on = 0
         self._changes = 0
         self._familiar: Float32Array = np.empty(0, np.float32)
@@ -69,8 +88,23 @@ class Knowledge:
         self._changes += len(present)
         self._follow(snapshot.settings)
 
+    def learn_views(self, views: Mapping[int, npt.NDArray[np.floating]]) -> None:
+        """Let an adaptive head learn the embeddings [v, d] of examples' views, by key."""
+        if isinstance(self._head, KNeighborsHead):
+            self._head.add_views(views)
+
+    def keep_views_of(self, keys: Iterable[int]) -> None:
+        """Forget the views of all other examples."""
+        if isinstance(self._head, KNeighborsHead):
+            self._head.remove_views(set(self._head.views) - set(keys))
+
+    def without_views(self, keys: Iterable[int]) -> list[int]:
+        """Those of the examples whose views the head has not learnt."""
+        known = self._head.views if isinstance(self._head, KNeighborsHead) else {}
+        return [key for key in keys if key not in known]
+
     def lesson(self) -> Lesson:
-        """All that was learnt, to teach another head."""
+        """Everything the head has learnt, to fit another one."""
         keys, vectors = self._head.examples()
         return Lesson(
             vectors=vectors,
@@ -78,12 +112,45 @@ class Knowledge:
             keys=keys,
             groups=[self.members.recording_of(key) for key in keys],
             labels={item.id: item.name for item in self.classes.values()},
+            views=dict(self._head.views) if isinstance(self._head, KNeighborsHead) else {},
         )
+
+    def view_scatter(self) -> tuple[Float32Array, int]:
+        """How views vary, as rows float32 [m, d] and their rank, for a page that keeps learning."""
+        if not isinstance(self._head, KNeighborsHead) or not self._head.views:
+            return np.empty((0, self._head.examples()[1].shape[1]), np.float32), 0
+        sample = self._head.sample()
+        found = scatter(sample.units, sample.codes, sample.groups, sample.views)
+        return view_rows(found, _VIEW_ROWS), found.view_rank
+
+    def leave_fitting(self) -> None:
+        """Let someone else fit the head, by ``pending_fit`` and ``adopt_fit``."""
+        self._refits = False
+        if isinstance(self._head, KNeighborsHead):
+            self._head.refits = False
+
+    @property
+    def needs_fit(self) -> bool:
+        """Whether the head's fit is older than its examples."""
+        return isinstance(self._head, KNeighborsHead) and self._head.needs_fit
+
+    def pending_fit(self) -> PendingFit | None:
+        """A copy of the examples to fit the head with, on any thread; None if nothing changed."""
+        if not self.needs_fit or not isinstance(self._head, KNeighborsHead):
+            return None
+        head = self._head
+        return PendingFit(head, head.sample(), head.vectors, head.changes)
+
+    def adopt_fit(self, pending: PendingFit, fit: Fit, compared: Float32Array | None) -> None:
+        """Decide by a fit, unless the head is another one by now."""
+        if pending.head is self._head:
+            pending.head.adopt(fit, pending.changes, compared)
 
     def predict(self, embeddings: npt.ArrayLike) -> list[Prediction]:
         """Say which classes embeddings, float [n, d], belong to. Raises EmbeddingError."""
-        self.choose()
-        return [self._prediction(decision) for decision in self._head.decide_many(embeddings)]
+        # A fit is many small products: on a busy machine two threads take several times as long.
+        with one_blas_thread():
+            return [self._prediction(decision) for decision in self._head.decide_many(embeddings)]
 
     def _prediction(self, decision: Decision) -> Prediction:
         pairs = zip(self._head.classes_.tolist(), decision.probabilities.tolist(), strict=True)
@@ -108,17 +175,18 @@ class Knowledge:
 
         Of a head that was given to ``Classifier`` only those of this package can be frozen.
         """
-        self.choose()
         if not isinstance(self._head, Freezable):
             raise SettingError(f"A {type(self._head).__name__} cannot be exported.")
         return self._head.freeze()
 
     def familiar(self) -> Float32Array:
-        """How clearly examples belonged when their recording was left out: float32, ascending.
+        """The typicality of examples whose recording is left out: float32, ascending.
 
-        A prediction is known if the share of these below its own familiarity is at least the
+        A prediction is known if the share of these below its own typicality is at least the
         strictness. Empty while no class has two recordings.
         """
+        if isinstance(self._head, KNeighborsHead) and self._head.metric == "adaptive":
+            return self._head.references()
         if len(self.members) and self._changes > _STALE * self._compared_on:
             held = self._head.held_out()
             self._familiar = np.sort(held.familiarities[~held.alone])
@@ -127,7 +195,6 @@ class Knowledge:
 
     def threshold(self) -> float | None:
         """A prediction is known if its familiarity is above this; None where all are."""
-        self.choose()
         if self.settings.strictness <= 0:
             return None
         return threshold(self.familiar(), self.settings.strictness)
@@ -138,7 +205,6 @@ class Knowledge:
         Raises:
             SettingError: the head was given to ``Classifier``, and cannot be made again.
         """
-        self.choose()
         if not self._given:
             return make_head(self.head_name)
         if not isinstance(self._head, ClassifierEstimator):
@@ -153,7 +219,8 @@ class Knowledge:
             SettingError: the head was given to ``Classifier``, and cannot be made again.
         """
         fresh = Knowledge(self.unlearnt() if self._given else None)
-        fresh.chooses = self.chooses
+        if not self._refits:
+            fresh.leave_fitting()
         return fresh
 
     def nearest(self, embedding: npt.ArrayLike, count: int) -> tuple[Neighbor, ...]:
@@ -164,44 +231,15 @@ class Knowledge:
         return self._neighbors(Decision(np.empty(0, np.float32), keys[0], 1 - distances[0]))
 
     def _follow(self, settings: Settings) -> None:
-        """Change the head, if the settings have."""
+        """Change the head if the settings have."""
         changed = settings.head != self.settings.head
         self.settings = settings
         if changed and not self._given:
-            self._chosen_on = 0
-            if settings.head != AUTOMATIC:
-                self._take(settings.head)
-
-    def _take(self, name: str) -> None:
-        if name != self.head_name:
+            name = settings.head if settings.head in HEADS else Settings().head
             self._head, self.head_name = self.lesson().taught(name), name
             self._compared_on, self._changes = 0, 1
-
-    def choose(self) -> None:
-        """Take the head that is best now, if that is to be found out, and it is time to."""
-        if self.settings.head != AUTOMATIC or self._given:
-            return
-        if self._chosen_on == 0:
-            self._take(_BEFORE_CHOOSING)
-        lesson = self.to_choose_by() if self.chooses else None
-        if lesson:
-            self.take_choice(best_head(lesson)[0], lesson)
-
-    def to_choose_by(self) -> Lesson | None:
-        """What the best head is to be found out with (``best_head``), if it is time to."""
-        if self.settings.head != AUTOMATIC or self._given:
-            return None
-        if not has_grown(self._chosen_on, len(self.members), _GROWTH):
-            return None
-        counts = [self.members.count(class_id) for class_id in self.classes]
-        enough = sum(count > 0 for count in counts) > 1 and max(counts) > 1
-        return self.lesson() if enough else None
-
-    def take_choice(self, name: str, lesson: Lesson) -> None:
-        """Take the head that a lesson has shown to be the best one."""
-        if self.settings.head == AUTOMATIC and not self._given:
-            self._chosen_on = len(lesson.keys)
-            self._take(name)
+            if not self._refits:
+                self.leave_fitting()
 
     def _familiarity(self, decision: Decision) -> float:
         """The share of own examples that are less familiar than this; see ``Prediction``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,17 +14,20 @@ import numpy as np
 import numpy.typing as npt
 
 from classify_anything.backbones import Backbone, load_backbone
-from classify_anything.embedding import OnProgress, seen_by
+from classify_anything.backbones.views import wanted_views
+from classify_anything.embedding import MadeViews, OnProgress, seen_by, views_by
 from classify_anything.errors import (
     BackboneError,
     ConflictError,
     MissingExtraError,
     SettingError,
+    StoreError,
 )
-from classify_anything.evaluation import AUTOMATIC, Lesson, make_head
+from classify_anything.evaluation import RETIRED_HEADS, Lesson, make_head
 from classify_anything.heads import Head
+from classify_anything.heads.fitting import Fit
 from classify_anything.heads.frozen import Frozen
-from classify_anything.knowledge import Knowledge
+from classify_anything.knowledge import Knowledge, PendingFit
 from classify_anything.store import Row, Store
 from classify_anything.types import Float32Array, Prediction, Progress, Settings
 
@@ -45,9 +49,11 @@ class Learning:
         self._store = Store(path)
         self._progress = progress or _nobody
         self._knowledge = Knowledge(head)
-        self._revision = -1
+        self._makes_views = True
+        self._viewed = self._revision = -1
         self._version: tuple[int, int] | None = None
         try:
+            self._replace_retired_head()
             self.backbone = backbone or self._remembered_backbone()
             self.refresh()
         except BaseException:
@@ -64,8 +70,18 @@ class Learning:
             if not wanted:
                 raise
             default = load_backbone()
-            self.notice = f"{default.name} looks for now. {error}"
+            self.notice = f"Using {default.name} for now. {error}"
             return default
+
+    def _replace_retired_head(self) -> None:
+        """Let a project that chose a head of an earlier version use the adaptive one."""
+        settings = self._store.settings()
+        if settings.head in RETIRED_HEADS:
+            self._store.set_settings(replace(settings, head=Settings().head))
+            self.notice = (
+                f"This project used the head {settings.head!r}, which no longer exists. "
+                "The adaptive head replaces it."
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -113,28 +129,32 @@ class Learning:
 
     @property
     def head_name(self) -> str:
-        """The head that decides now: "knn", "means", "ridge", or "own" for one that was given."""
+        """The head in use: "adaptive", "classic", or "own" for one passed to ``Classifier``."""
         self.refresh()
-        self._knowledge.choose()
         return self._knowledge.head_name
 
-    def to_choose_by(self) -> Lesson | None:
-        """What the best head is to be chosen by, if it is time to; see ``Knowledge``."""
-        self.refresh()
-        return self._knowledge.to_choose_by()
+    def leave_fitting(self) -> None:
+        """Let someone else fit the head (``pending_fit``, ``adopt_fit``) and make views."""
+        self._makes_views = False
+        self._knowledge.leave_fitting()
 
-    def take_choice(self, name: str, lesson: Lesson) -> None:
-        """Decide with the head that a lesson has shown to be the best, if that is still wanted."""
-        self.refresh()
-        self._knowledge.take_choice(name, lesson)
+    @property
+    def needs_fit(self) -> bool:
+        """Whether the head's fit is older than its examples."""
+        return self._knowledge.needs_fit
 
-    def leave_choosing(self) -> None:
-        """Let somebody else choose the best head, by ``to_choose_by`` and ``take_choice``."""
-        self._knowledge.chooses = False
+    def pending_fit(self) -> PendingFit | None:
+        """A copy of the examples to fit the head with, on any thread; None if nothing changed."""
+        self.refresh()
+        return self._knowledge.pending_fit()
+
+    def adopt_fit(self, pending: PendingFit, fit: Fit, compared: Float32Array | None) -> None:
+        """Decide by a fit, unless the head is another one by now."""
+        self._knowledge.adopt_fit(pending, fit, compared)
 
     def lesson(self) -> Lesson:
         """All examples as a head learns them: to teach or to judge another one."""
-        self.refresh()
+        self._settle()
         return self._knowledge.lesson()
 
     def freeze(self) -> Frozen:
@@ -144,27 +164,27 @@ class Learning:
             InputError: there are no examples.
             SettingError: the head was given to ``Classifier``, and cannot be frozen.
         """
-        self.refresh()
+        self._settle()
         return self._knowledge.freeze()
 
     def familiar(self) -> Float32Array:
         """How clearly examples belonged without their recording; see ``Knowledge.familiar``."""
-        self.refresh()
+        self._settle()
         return self._knowledge.familiar()
 
     def threshold(self) -> float | None:
         """The familiarity that a known prediction is above; None where all are known."""
-        self.refresh()
+        self._settle()
         return self._knowledge.threshold()
 
     def knowledge(self) -> Knowledge:
         """A copy of all that is learnt now, which no later change reaches."""
-        self.refresh()
+        self._settle()
         return copy.deepcopy(self._knowledge)
 
     def decide(self, embeddings: npt.ArrayLike) -> list[Prediction]:
         """Say which classes embeddings, float [n, d], belong to. Raises EmbeddingError."""
-        self.refresh()
+        self._settle()
         return self._knowledge.predict(embeddings)
 
     def configure(self, *, head: str | None = None, strictness: float | None = None) -> Settings:
@@ -179,8 +199,7 @@ class Learning:
             head=before.head if head is None else head,
             strictness=before.strictness if strictness is None else strictness,
         )
-        if settings.head != AUTOMATIC:
-            make_head(settings.head)
+        make_head(settings.head)
         if not 0 <= settings.strictness <= 1:
             raise SettingError(f"Strictness is from 0 to 1, not {settings.strictness}.")
         self._store.set_settings(settings)
@@ -205,6 +224,62 @@ class Learning:
         """The images of examples, by their ids; without those that are gone."""
         return self._store.images_of(ids)
 
+    def missing_views(self) -> list[int]:
+        """Return the ids of examples that should have views of this backbone and have none.
+
+        Views that another process has stored are learnt on the way, and those of examples that
+        should have none any more are forgotten: the head knows what it would know if the project
+        was opened now.
+        """
+        self.refresh()
+        members = self._knowledge.members
+        ids = list(members)
+        wanted = wanted_views(
+            [members.class_of(id_) for id_ in ids], ids, [members.recording_of(id_) for id_ in ids]
+        )
+        self._knowledge.keep_views_of(wanted)
+        unknown = self._knowledge.without_views(wanted)
+        found = self._store.views_of(unknown, self.backbone.fingerprint) if unknown else {}
+        stored = {id_: rows for id_, rows in found.items() if self._is_usable(rows)}
+        self._knowledge.learn_views(stored)
+        return [id_ for id_ in unknown if id_ not in stored]
+
+    def _is_usable(self, rows: Float32Array) -> bool:
+        """Whether stored views, [8, d], can be learnt; damaged ones are made again."""
+        return (
+            rows.shape[1] == self.backbone.dimension
+            and bool(np.isfinite(rows).all())
+            and bool(rows.any(axis=1).all())
+        )
+
+    def keep_views(self, made: MadeViews, fingerprint: str) -> None:
+        """Store and learn the views of examples that a backbone has embedded. Raises StoreError."""
+        self._store.put_views(made, fingerprint)
+        if fingerprint == self.backbone.fingerprint:
+            self._knowledge.learn_views(dict(made))
+
+    def make_views(self, progress: OnProgress | None = None, workers: int | None = None) -> None:
+        """Make the missing views; those that ``views_by`` leaves out stay missing.
+
+        What was done is kept if it ends early.
+
+        Raises:
+            BackboneError: it cannot be run, or its numbers are not finite.
+            StoreError: the views could not be written.
+        """
+        missing = self.missing_views()
+        for made in views_by(self.backbone, missing, self.images_of, progress or _nobody, workers):
+            self.keep_views(made, self.backbone.fingerprint)
+        self._viewed = self._revision
+
+    def _settle(self) -> None:
+        """Make missing views, unless a server does that in the background."""
+        self.refresh()
+        if self._makes_views and self._viewed != self._revision:
+            with contextlib.suppress(StoreError):  # a full disk stops no answer
+                self.make_views()
+            self._viewed = self._revision
+
     def touched(self) -> tuple[int, int]:
         """Changes with the examples and their classes, and with nothing else."""
         return self._store.touched()
@@ -219,6 +294,7 @@ class Learning:
             keys=[row.example_id for row in rows],
             groups=[row.recording_id for row in rows],
             labels={item.id: item.name for item in snapshot.classes},
+            views=self._store.views_of([row.example_id for row in rows], backbone.fingerprint),
         )
 
     def use_backbone(self, backbone: Backbone, name: str | None = None) -> None:
@@ -246,7 +322,7 @@ class Learning:
             replace(settings, backbone=name, former=tuple(one for one in former if one))
         )
         self.backbone, self._knowledge = backbone, knowledge
-        self._revision, self._version = snapshot.revision, None
+        self._revision, self._version, self._viewed = snapshot.revision, None, -1
         self.notice = ""
         self.refresh()
 

@@ -9,6 +9,7 @@ from classify_anything.moment import Moment
 def learnt(moment: Moment) -> Learnt:
     """Put it together."""
     backbone, knowledge = moment.backbone, moment.knowledge
+    rows, rank = knowledge.view_scatter()
     return Learnt(
         project=moment.project,
         uid=moment.uid,
@@ -27,4 +28,6 @@ def learnt(moment: Moment) -> Learnt:
         strictness=knowledge.settings.strictness,
         familiar=knowledge.familiar(),
         probe=backbone.embed(probe_picture(backbone.size)[None])[0],
+        view_rows=rows,
+        view_rank=rank,
     )

@@ -19,7 +19,7 @@ from threadpoolctl import ThreadpoolController
 T = TypeVar("T")
 R = TypeVar("R")
 
-_TOGETHER = 8
+TOGETHER = 8
 """Items of a quick source that one thread takes at a time: what a job needs is then still in the
 core's cache for the next, and there is less to hand over."""
 
@@ -45,7 +45,7 @@ def one_blas_thread() -> AbstractContextManager[object]:
 
 def in_parallel(job: Callable[[T], R], items: Iterable[T], workers: int) -> Generator[R]:
     """The results of a job on each item, in the order of the items; see ``in_blocks``."""
-    with contextlib.closing(in_blocks(each(job), items, workers, _TOGETHER)) as blocks:
+    with contextlib.closing(in_blocks(each(job), items, workers, TOGETHER)) as blocks:
         for block in blocks:
             yield from block
 
@@ -56,13 +56,18 @@ def each(job: Callable[[T], R]) -> Callable[[list[T]], list[R]]:
 
 
 def in_blocks(
-    job: Callable[[list[T]], list[R]], items: Iterable[T], workers: int, size: int
+    job: Callable[[list[T]], list[R]],
+    items: Iterable[T],
+    workers: int,
+    size: int,
+    together: int = TOGETHER,
 ) -> Generator[list[R]]:
     """The results of a job on some items at a time, in their order, at most ``size`` at once.
 
     Items are taken from their source only a few ahead of the result that is asked for. Of a quick
     source the results come ``size`` together, of a slow one each before the next item is taken. If
-    the source fails, the results of what it gave come first.
+    the source fails, the results of what it gave come first. A thread takes ``together`` items at a
+    time; 1 where one item is much work.
     """
     source, end, started = iter(items), None, False
     waiting: deque[Future[list[R]]] = deque()
@@ -72,7 +77,7 @@ def in_blocks(
         try:
             while end is None:
                 asked = perf_counter()
-                some, end = _take(source, _TOGETHER if started else 1)
+                some, end = _take(source, together if started else 1)
                 hurry = not started or end is not None or perf_counter() - asked > _PATIENCE
                 started = True
                 with _unbroken():

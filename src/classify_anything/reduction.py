@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
 
 from classify_anything.backbones import Backbone, load_backbone
-from classify_anything.formats.levels import from_levels, to_levels
 from classify_anything.formats.onnx_file import EMBEDDING, only
 from classify_anything.formats.onnx_metadata import Precision
 from classify_anything.moment import Moment
@@ -68,10 +67,7 @@ def reduced(ask: Ask, moment: Moment, precision: Precision, folder: Path) -> Red
         quantized(source, squares(ask, spread(lesson.keys, CALIBRATION_PICTURES), size), target)
     small = load_backbone(target)
     before = teach(moment.knowledge, lesson)
-    anew = embedded_anew(ask, lesson, small.for_workers().embed, size)
-    if precision == "int8":
-        # A page keeps its embeddings in 8 bits, too: the head must be taught by just these.
-        anew = replace(anew, vectors=from_levels(to_levels(anew.vectors)))
+    anew = embedded_anew(ask, lesson, small.for_workers().embed, size, precision)
     after = teach(moment.knowledge, anew)
     was, now = before.accuracy(), after.accuracy()
     known = None if was is None or now is None else (was, now)

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from classify_anything.backbones import Backbone
 from classify_anything.embedding import Made, seen_by
-from classify_anything.evaluation import Evaluation, best_head
+from classify_anything.evaluation import Evaluation, evaluate
 from classify_anything.project import Ask, Project
-from classify_anything.types import Progress
+from classify_anything.types import Progress, Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
     """How well a project's own examples are recognised with a backbone, and how fast.
 
-    ``evaluation`` is that of the head that is best with it; ``milliseconds`` is for one image.
+    ``evaluation`` is that of the adaptive head; ``milliseconds`` is the time for one image.
     """
 
     name: str
@@ -60,13 +60,12 @@ def reembed(
 
 
 def judged(ask: Ask, backbone: Backbone) -> Evaluation:
-    """The evaluation of the head that is best with a backbone, on examples that it has seen.
+    """Evaluate the adaptive head with a backbone, on examples that are embedded with it.
 
     Raises:
         InputError: fewer than two classes have examples.
     """
-    best, found = best_head(ask(lambda project: project.lesson_of(backbone)))
-    return found[best]
+    return evaluate(ask(lambda project: project.lesson_of(backbone)), Settings().head)
 
 
 def _keeping(made: Made, fingerprint: str) -> Callable[[Project], None]:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from classify_anything.formats.onnx_metadata import Facts
+from classify_anything.heads.constants import SMALLEST_DISTANCE
 from classify_anything.moment import Moment
 from classify_anything.project import Ask
 from classify_anything.reteaching import Embed, Taught
@@ -16,7 +17,6 @@ from classify_anything.types import Float32Array, UInt8Array
 
 _NOISE = 1e-6
 """What a float32 product of a thousand terms may be off by."""
-_SMALLEST_DISTANCE = 1e-5
 _BLOCK = 16
 
 
@@ -105,9 +105,9 @@ def _slack(
     facts: Facts, probabilities: Float32Array, codes: Sequence[int], similarities: Sequence[float]
 ) -> float:
     """How much a probability hangs on the last digits of the neighbours' similarities."""
-    if facts.head != "knn" or facts.parameters.get("weights") != "distance":
+    if facts.head not in ("knn", "cosine") or facts.parameters.get("weights") != "distance":
         return 0.0
-    distances = np.maximum(1 - np.asarray(similarities), _SMALLEST_DISTANCE)
+    distances = np.maximum(1 - np.asarray(similarities), SMALLEST_DISTANCE)
     votes = np.ones(len(distances))
     if facts.parameters.get("balanced"):
         votes = 1 / np.sqrt(np.maximum(np.asarray(facts.examples)[list(codes)], 1))

@@ -10,6 +10,8 @@ import numpy as np
 
 from classify_anything.errors import SettingError
 from classify_anything.evaluation import Lesson, summarize
+from classify_anything.formats.levels import from_levels, to_levels
+from classify_anything.formats.onnx_metadata import Precision
 from classify_anything.heads import Head, HeldOut
 from classify_anything.heads.frozen import Freezable, Frozen
 from classify_anything.images import to_square
@@ -32,9 +34,7 @@ class Taught:
     """
 
     def __init__(self, lesson: Lesson, head: Head, strictness: float) -> None:
-        self.lesson, self.head = lesson, head
-        ids = list(lesson.labels)
-        head.partial_fit(lesson.vectors, lesson.class_ids, lesson.keys, ids, lesson.groups)
+        self.lesson, self.head = lesson, lesson.taught("", head)
         self._strictness = strictness
         self._held: HeldOut | None = None
 
@@ -79,15 +79,23 @@ def teach(knowledge: Knowledge, lesson: Lesson) -> Taught:
     return Taught(lesson, knowledge.unlearnt(), knowledge.settings.strictness)
 
 
-def embedded_anew(ask: Ask, lesson: Lesson, embed: Embed, size: int) -> Lesson:
-    """The same lesson, with the embeddings that another network gives."""
+def embedded_anew(
+    ask: Ask, lesson: Lesson, embed: Embed, size: int, precision: Precision
+) -> Lesson:
+    """Return the same lesson with the embeddings of another network, of that precision.
+
+    With "int8" a page keeps its embeddings in 8 bits, too: the head must learn exactly these.
+    """
 
     def see(data: bytes) -> Float32Array:
         (vector,) = embed(to_square(data, size)[None])
         return np.asarray(vector, np.float32)
 
     pictures = (_picture(ask, key) for key in lesson.keys)
-    return replace(lesson, vectors=np.stack(list(in_parallel(see, pictures, os.cpu_count() or 1))))
+    vectors = np.stack(list(in_parallel(see, pictures, os.cpu_count() or 1)))
+    if precision == "int8":
+        vectors = from_levels(to_levels(vectors))
+    return replace(lesson, vectors=vectors)
 
 
 def spread(keys: Sequence[int], most: int) -> list[int]:

@@ -14,6 +14,7 @@ from classify_anything.display import prediction_html
 from classify_anything.errors import ClassifyAnythingError
 
 UInt8Array = npt.NDArray[np.uint8]
+Float16Array = npt.NDArray[np.float16]
 Float32Array = npt.NDArray[np.float32]
 
 
@@ -141,14 +142,14 @@ class Settings:
     """How a project decides; kept in it, for all who use it.
 
     Attributes:
-        head: "knn", "means", "ridge", or "auto" for the one that evaluates best.
+        head: "adaptive", or "classic" for the votes of the nearest examples.
         strictness: the share of the project's own examples that would be called "none of these",
             were they new: 0 always answers, and the higher, the surer an answer must be.
         backbone: the name or the file of the backbone; empty for the default.
         former: those that were used before, so that one can go back to them.
     """
 
-    head: str = "knn"
+    head: str = "adaptive"
     strictness: float = 0.0
     backbone: str = ""
     former: tuple[str, ...] = ()

@@ -51,6 +51,7 @@ ASK = """async ([size, pictures, orders]) => {
     }
     await call(calls++, name, given);
   }
+  await call(calls++, "fitted");
   const answers = [];
   for (const picture of pictures) {
     const answer = await call(calls++, "predict", pictureOf(picture));

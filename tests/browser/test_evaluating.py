@@ -85,6 +85,8 @@ def two_alike() -> tuple[dict[str, bytes], dict[str, bytes]]:
 def test_two_things_that_are_confused_are_told_apart_by_who_follows_the_advice(
     playwright: Playwright, server: RunningServer, tmp_path: Path
 ) -> None:
+    # The adaptive head learns at once that the light does not matter.
+    server.http.patch("/api/settings", json={"head": "classic"}).raise_for_status()
     one, other = two_alike()
     scenes = [one["warm"], other["warm"], one["cool"], other["cool"]]
     clip = write_clip(tmp_path / "alike.mjpeg", scenes, 2)
@@ -134,28 +136,6 @@ def test_a_class_of_one_recording_is_shown_again(page: ProjectPage, server: Runn
     expect(page.page.get_by_test_id("accuracy")).to_contain_text("%", timeout=15_000)
     expect(advice).to_have_count(0, timeout=15_000)
     expect(page.page.get_by_text("the number is too good")).to_have_count(0)
-
-
-def test_a_better_head_is_one_click(page: ProjectPage, server: RunningServer) -> None:
-    """One square of sixteen tells the classes apart; all others are noise."""
-    random = np.random.default_rng(7)
-    for number in range(48):
-        class_id = number % 2 + 1
-        squares = random.integers(60, 200, (4, 4, 3), dtype=np.uint8)
-        squares[1, 1] = (150, 120, 90) if class_id == 1 else (90, 120, 150)
-        picture = encoded(squares.repeat(16, axis=0).repeat(16, axis=1), "PNG")
-        server.http.post(f"/api/examples?class_id={class_id}", content=picture).raise_for_status()
-    page.page.get_by_role("link", name="Evaluate").click()
-    advice = page.page.locator("[data-testid=advice][data-kind=head]")
-    expect(advice).to_contain_text("switch?", timeout=15_000)
-    before = accuracy(page)
-    promised = re.search(r"Ridge would be right (\d+)\s%", advice.inner_text())
-    assert promised
-    advice.get_by_role("button", name="Switch").click()
-    expect(page.page.get_by_test_id("accuracy")).to_have_text(f"{promised[1]} %", timeout=15_000)
-    assert accuracy(page) > before
-    expect(advice).to_have_count(0)
-    expect(page.page.get_by_role("radio", name=re.compile("^Ridge"))).to_be_checked()
 
 
 def test_the_map_shows_the_picture_pointed_at_and_where_the_camera_looks(
@@ -217,15 +197,18 @@ def test_the_head_and_the_strictness_are_chosen_on_the_page(
 ) -> None:
     page = badly_taught.page
     expect(page.get_by_test_id("accuracy")).to_contain_text("%", timeout=15_000)
-    page.get_by_label("Automatic").check()
-    expect(page.get_by_text(re.compile(r"^now \w+"))).to_be_visible(timeout=15_000)
+    with page.expect_response("**/api/settings"):
+        page.get_by_label("Classic k-NN votes").check()
     with page.expect_response("**/api/settings"):
         page.get_by_label("“None of these”").fill("0.2")
     expect(page.get_by_text("is none of these")).to_be_visible()
     settings = server.http.get("/api/state").json()["settings"]
-    assert (settings["head"], settings["strictness"]) == ("auto", 0.2)
+    assert (settings["head"], settings["strictness"]) == ("classic", 0.2)
     page.reload()
-    expect(page.get_by_label("Automatic")).to_be_checked(timeout=15_000)
+    expect(page.get_by_label("Classic k-NN votes")).to_be_checked(timeout=15_000)
+    page.get_by_label("Classic k-NN votes").uncheck()
+    expect(page.get_by_test_id("accuracy")).to_contain_text("%", timeout=15_000)
+    assert server.http.get("/api/state").json()["settings"]["head"] == "adaptive"
 
 
 def test_with_nothing_to_tell_apart_the_page_says_so(page: ProjectPage) -> None:

@@ -86,7 +86,7 @@ def test_an_onnx_file_made_there_says_what_the_page_says(
     card = exports(page)("One ONNX file")
     download = made(page, card)
     assert download.suggested_filename == "it's my desk.onnx"
-    expect(card.get_by_text("Checked on all 9 examples")).to_be_visible()
+    expect(card.get_by_text("Checked on 9 pictures and ")).to_be_visible()
     path = tmp_path / "made.onnx"
     download.save_as(path)
     expect(card.get_by_role("button", name="it's my desk.onnx")).to_be_visible()

@@ -55,11 +55,11 @@ def test_a_long_name_makes_no_page_wider_and_the_picture_says_what_decides(
     teacher.click(name)
     phone.evaluate("location.hash = '#/how'")
     field = phone.get_by_label("What the camera sees, among its nearest examples")
-    expect(phone.get_by_text(f"The nearest examples speak for {name}: 100 %.")).to_be_visible()
+    expect(phone.get_by_text(f"These are the nearest examples of {name}.")).to_be_visible()
     assert phone.evaluate("document.documentElement.scrollWidth") == 390
     expect(field.locator("figure b")).to_be_in_viewport(ratio=1)
-    server.http.patch("/api/settings", json={"head": "ridge"}).raise_for_status()
-    expect(phone.get_by_text("They do not decide alone")).to_be_visible()
+    server.http.patch("/api/settings", json={"head": "classic"}).raise_for_status()
+    expect(phone.get_by_text(f"The most similar examples vote for {name}: 100 %.")).to_be_visible()
 
 
 def test_a_touch_on_the_chart_tells_of_the_layer(
@@ -97,14 +97,10 @@ def test_looking_in_the_browser_gives_the_same_answer(page: ProjectPage) -> None
 def test_it_tells_of_the_way_that_decides(page: ProjectPage, server: RunningServer) -> None:
     page.page.get_by_role("link", name="How it works").click()
     region = page.page.get_by_role("region", name="Nearest neighbours")
-    expect(region).to_contain_text("the nearest ones decide")
-    for head, told in (
-        ("means", "the nearest mean decides"),
-        ("ridge", "Straight borders between the classes are computed"),
-    ):
-        server.http.patch("/api/settings", json={"head": head})
-        expect(region).to_contain_text(told)
-        expect(region).not_to_contain_text("nearest ones decide")
+    expect(region).to_contain_text("it learns which differences matter")
+    server.http.patch("/api/settings", json={"head": "classic"})
+    expect(region).to_contain_text("the three most similar ones vote")
+    expect(region).not_to_contain_text("it learns")
 
 
 def test_what_was_measured_stays_until_the_other_network_is(

@@ -163,7 +163,7 @@ def test_a_network_that_is_gone_is_told_until_someone_decides(
     with run_server(project) as running:
         page = open_page(running.url)
         told = page.page.get_by_test_id("connection")
-        expect(told).to_contain_text(f"{LITE} looks for now.")
+        expect(told).to_contain_text(f"Using {LITE} for now.")
         expect(told).to_contain_text("gone.onnx: no such backbone file.")
         page.page.get_by_role("link", name="How it works").click()
         row = page.page.locator(f"tr[data-name={LITE}]")

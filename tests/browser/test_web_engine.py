@@ -16,7 +16,7 @@ from tests.browser.pages import ProjectPage
 from tests.static_host import ISOLATING, hosted
 
 
-@pytest.mark.parametrize("head", ["knn", "means", "ridge"])
+@pytest.mark.parametrize("head", ["adaptive", "classic"])
 @pytest.mark.parametrize("strictness", [0.0, 0.3])
 def test_the_page_says_what_the_program_says(
     taught: Classifier,
@@ -39,25 +39,30 @@ def test_the_page_says_what_the_program_says(
         assert None in [answer["label"] for answer in said["answers"]]
 
 
-@pytest.mark.parametrize("head", ["knn", "means", "ridge"])
+@pytest.mark.parametrize("head", ["adaptive", "classic"])
 def test_the_page_learns_and_forgets_as_the_program_does(
     taught: Classifier, tmp_path: Path, visit: Callable[..., ProjectPage], head: str
 ) -> None:
     taught.configure(head=head)
     with hosted(taught.export(tmp_path / "page", "web")) as host:
         page = visit(host.url).page
-        before = temperature(taught)
+        before = page_temperature(taught)
         pictures = queries(taught)
         added = [("cat", pictures[6]), ("noise", pictures[9]), ("noise", pictures[10])]
         lessons = []
         for label, picture in added:
             example = taught.add(label, picture, source="picture")
             lessons.append(
-                {"id": example.id, "classId": example.class_id, "picture": coded(picture)}
+                {
+                    "id": example.id,
+                    "classId": example.class_id,
+                    "recordingId": example.recording_id,
+                    "picture": coded(picture),
+                }
             )
-        ids = [example.id for example in taught.examples("coffee")]
-        moved, gone = ids[0], ids[1:9]
-        taught.move(moved, "rocket")
+        first, *others = taught.examples("coffee")
+        gone = [example.id for example in others[:8]]
+        taught.move(first.id, "rocket")
         taught.remove(gone)
         classes = [
             {"id": item.id, "name": item.name, "color": item.color} for item in taught.classes()
@@ -66,22 +71,25 @@ def test_the_page_learns_and_forgets_as_the_program_does(
         orders = [
             ("arrange", classes),
             ("learn", lessons),
-            ("learn", [{"id": moved, "classId": rocket}]),
+            ("learn", [{"id": first.id, "classId": rocket, "recordingId": first.recording_id}]),
             ("forget", gone),
         ]
         said = ask(page, pictures, orders)
-    grown = temperature(taught) / before
+    grown = page_temperature(taught) / before
     for picture, answer in zip(pictures, said["answers"], strict=True):
         expected = taught.predict(picture)
-        shares = {label: share**grown for label, share in expected.probabilities.items()}
+        power = grown if head == "adaptive" else 1
+        shares = {label: share**power for label, share in expected.probabilities.items()}
         total = sum(shares.values())
         probabilities = {label: share / total for label, share in shares.items()}
         compare(answer, replace(expected, probabilities=probabilities), taught.labels)
 
 
-def temperature(clf: Classifier) -> float:
-    """The page keeps that of its export; the program's follows what it learns."""
-    return float(clf.freeze().parameters.get("temperature", 1))
+def page_temperature(clf: Classifier) -> float:
+    """With one recording a class: the page keeps that, and the program fits its own."""
+    pairs = {(example.class_id, example.recording_id) for example in clf.examples()}
+    recordings = len(pairs) / len({class_id for class_id, _ in pairs})
+    return float(clf.freeze().parameters.get("temperature", 1)) * recordings**0.5
 
 
 @pytest.mark.parametrize(
@@ -106,22 +114,25 @@ def test_the_networks_that_come_with_it_say_the_same_in_the_browser(
         page = visit(host.url).page
         sent = [(path, size) for path, size in host.sent if path != "/sw.js"]
         said = ask(page, pictures)
-    assert first_visit(folder, sent, precision) < {"fp32": 25e6, "int8": 9e6}[precision]
+    assert first_visit(folder, sent, precision) < {"fp32": 26e6, "int8": 12e6}[precision]
     for answer, wanted in zip(said["answers"], expected, strict=True):
         if precision == "fp32":
             compare(answer, wanted, labels)
-        elif wanted.probability == 1:
+        elif wanted.probability > SURE:
             assert answer["label"] == wanted.label
-    assert [wanted.probability for wanted in expected].count(1) >= 5
+    assert sum(wanted.probability > SURE for wanted in expected) >= 5
 
 
+SURE = 0.999
 PER_EXAMPLE = {"fp32": 6600, "int8": 1850}
 """Bytes of an embedding and a small picture, measured on a project with 1,000 examples."""
+METRIC_ROW = 4 * 1280
+"""Bytes of a direction of the metric; there are at most 512, and fewer than examples."""
 
 
 def first_visit(folder: Path, sent: Sequence[tuple[str, int]], precision: str) -> float:
     """The bytes of a visit, were there 1,000 examples, and text sent as hosts do: gzipped."""
-    total = 1000 * PER_EXAMPLE[precision]
+    total = 1000 * PER_EXAMPLE[precision] + 512 * METRIC_ROW
     of_examples = 0
     for name, size in sent:
         path = folder / (name.lstrip("/") or "index.html")
@@ -129,5 +140,5 @@ def first_visit(folder: Path, sent: Sequence[tuple[str, int]], precision: str) -
             of_examples += size
         else:
             total += size if path.suffix == ".gz" else len(gzip.compress(path.read_bytes()))
-    assert of_examples < 15 * PER_EXAMPLE[precision] + 15_000
+    assert of_examples < 15 * (PER_EXAMPLE[precision] + METRIC_ROW) + 15_000
     return total

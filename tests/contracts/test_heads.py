@@ -8,17 +8,16 @@ import numpy as np
 import pytest
 
 from classify_anything.errors import EmbeddingError, InputError, NotFoundError
-from classify_anything.heads import ClassMeansHead, Head, KNeighborsHead, RidgeHead
+from classify_anything.heads import Head, KNeighborsHead
 from classify_anything.heads.frozen import Frozen
-from classify_anything.heads.kernel import KernelRidge
 
 HEADS: dict[str, Callable[[], Head]] = {
-    "k-NN, uniform": KNeighborsHead,
-    "k-NN, distance": lambda: KNeighborsHead(weights="distance"),
-    "k-NN, k=1": lambda: KNeighborsHead(n_neighbors=1),
-    "k-NN, balanced": lambda: KNeighborsHead(weights="distance", balanced=True),
-    "class means": ClassMeansHead,
-    "ridge": RidgeHead,
+    "adaptive": KNeighborsHead,
+    "adaptive, k=1": lambda: KNeighborsHead(1),
+    "votes": lambda: KNeighborsHead(metric="cosine"),
+    "votes, distance": lambda: KNeighborsHead(metric="cosine", weights="distance"),
+    "votes, k=1": lambda: KNeighborsHead(1, "cosine"),
+    "votes, balanced": lambda: KNeighborsHead(3, "cosine", "distance", balanced=True),
 }
 
 
@@ -52,20 +51,19 @@ def test_it_knows_what_it_was_shown(head: Head) -> None:
         assert (np.diff(decision.similarities) <= 1e-6).all()
 
 
-def test_the_examples_it_names_speak_for_its_answer(head: Head) -> None:
-    """Of k-NN those that voted; of others those of the class that it is most like."""
+def test_the_examples_it_names_support_its_answer(head: Head) -> None:
     random = np.random.default_rng(0)
     X, y = clusters(count=20)
     head.partial_fit(X + 0.4 * random.standard_normal(X.shape), y)
     labels = dict(enumerate(y))
     for query in random.standard_normal((30, 8)) + 0.3:
         decision = head.decide(query)
-        said = head.classes_[decision.probabilities.argmax()]
+        answer = head.classes_[decision.probabilities.argmax()]
         named = [labels[key] for key in decision.keys.tolist()]
-        if isinstance(head, KNeighborsHead):
-            assert said in named
+        if head.metric == "adaptive":
+            assert named == [answer] * head.n_neighbors
         else:
-            assert named == [said] * 3
+            assert answer in named
 
 
 def test_without_examples_it_says_nothing_and_does_not_fail(head: Head) -> None:
@@ -148,42 +146,41 @@ def test_a_key_means_one_example(head: Head) -> None:
     assert len(head) == 1
 
 
-def _decide_as_told(frozen: Frozen, unit: np.ndarray) -> tuple[np.ndarray, float]:
-    """Probabilities and familiarity, by the words of ``Frozen`` and nothing else."""
+def _decide_as_described(frozen: Frozen, unit: np.ndarray) -> tuple[np.ndarray, float]:
+    """Probabilities and typicality, from the description of ``Frozen`` and nothing else."""
     parameters, arrays = frozen.parameters, frozen.arrays
+    count = parameters["n_neighbors"]
+    if frozen.name == "adaptive":
+
+        def seen(row: np.ndarray) -> np.ndarray:
+            c = row - arrays["centre"]
+            c = c + ((arrays["directions"] @ c) * arrays["gains"]) @ arrays["directions"]
+            return c / max(np.linalg.norm(c), 1e-5)
+
+        products = np.array([seen(row) @ seen(unit) for row in frozen.vectors])
+        scores = np.full(len(frozen.taught), -np.inf)
+        for code in np.flatnonzero(frozen.taught):
+            scores[code] = np.sort(products[frozen.codes == code])[-count:].mean()
+        exponents = np.exp((scores - scores.max()) / parameters["temperature"])
+        return exponents / exponents.sum(), float(scores.max())
     similarities = frozen.vectors @ unit
-    if frozen.name == "knn":
-        order = np.lexsort((np.arange(len(similarities)), -np.round(similarities, 6)))
-        nearest = order[: parameters["n_neighbors"]]
-        weights = arrays["votes"][frozen.codes[nearest]].astype(float)
-        if parameters["weights"] == "distance":
-            weights /= np.maximum(1 - similarities[nearest], 1e-5)
-        probabilities = np.bincount(frozen.codes[nearest], weights, len(frozen.taught))
-        probabilities /= probabilities.sum()
-        mine = np.flatnonzero(frozen.codes == probabilities.argmax())
-        mine = mine[np.argsort(-similarities[mine])[:5]]
-        near, this = frozen.vectors[mine] - arrays["mean"], unit - arrays["mean"]
-        cosines = near @ this / np.linalg.norm(near, axis=1) / np.linalg.norm(this)
-        return probabilities, float(cosines.mean())
-    if frozen.name == "means":
-        this = unit - arrays["centre"]
-        scores = arrays["means"] @ this / np.linalg.norm(this)
-    else:
-        scores = arrays["linear"] @ unit + arrays["offsets"]
-    scores = np.where(frozen.taught, scores, -np.inf)
-    exponents = np.exp((scores - scores.max()) / parameters["temperature"])
-    best = np.sort(scores[frozen.taught])[::-1]
-    if frozen.name == "means":
-        return exponents / exponents.sum(), float(best[0])
-    variance = 1 - similarities @ arrays["inverse"] @ similarities
-    best = np.sort((scores / arrays["heights"])[frozen.taught])[::-1]
-    return exponents / exponents.sum(), float(2 * (best[0] - best[1]) - 3 * variance)
+    order = np.lexsort((np.arange(len(similarities)), -np.round(similarities, 6)))
+    nearest = order[:count]
+    weights = arrays["votes"][frozen.codes[nearest]].astype(float)
+    if parameters["weights"] == "distance":
+        weights /= np.maximum(1 - similarities[nearest], 1e-5)
+    probabilities = np.bincount(frozen.codes[nearest], weights, len(frozen.taught))
+    probabilities /= probabilities.sum()
+    mine = np.flatnonzero(frozen.codes == probabilities.argmax())
+    mine = mine[np.argsort(-similarities[mine])[:5]]
+    near, this = frozen.vectors[mine] - arrays["mean"], unit - arrays["mean"]
+    cosines = near @ this / np.linalg.norm(near, axis=1) / np.linalg.norm(this)
+    return probabilities, float(cosines.mean())
 
 
-def test_each_is_judged_as_if_its_group_had_never_been(
+def test_held_out_predictions_equal_those_of_a_head_fitted_without_the_group(
     head: Head, make_head: Callable[[], Head]
 ) -> None:
-    """The closed forms say what a head says that was really taught without the group."""
     random = np.random.default_rng(3)
     codes = np.repeat(np.arange(12) % 3, 4)
     rows = np.eye(8)[codes] + 0.5 * np.repeat(random.standard_normal((12, 8)), 4, axis=0)
@@ -196,7 +193,8 @@ def test_each_is_judged_as_if_its_group_had_never_been(
     held = head.held_out()
     assert not held.alone.any()
     assert sorted(held.keys.tolist()) == kept.tolist()
-    for key, code, said, familiarity in zip(
+    adaptive, same = head.metric == "adaptive", []
+    for key, code, said, typicality in zip(
         held.keys, held.codes, held.probabilities, held.familiarities, strict=True
     ):
         rest = kept[groups[kept] != groups[key]]
@@ -204,21 +202,14 @@ def test_each_is_judged_as_if_its_group_had_never_been(
         other.partial_fit(
             rows[rest], codes[rest].tolist(), keys=rest, classes=range(3), groups=groups[rest]
         )
-        other.decide(rows[key])
-        _take_over_what_was_tuned(head, other)
         decision = other.decide(rows[key])
         assert code == codes[key]
-        np.testing.assert_allclose(said, decision.probabilities, atol=2e-5)
-        assert familiarity == pytest.approx(decision.familiarity, abs=1e-4)
-
-
-def _take_over_what_was_tuned(head: Head, other: Head) -> None:
-    """Temperature and penalty are found on all examples; what is left out has no say in them."""
-    if isinstance(head, ClassMeansHead | RidgeHead):
-        other._temperature = head._temperature
-    if isinstance(head, RidgeHead):
-        rows = other._rows.vectors[other._chosen]
-        other._solution = KernelRidge(rows, head._solution.penalty)
+        same.append(said.argmax() == decision.probabilities.argmax())
+        # The scale of the covariance is not refitted; with 12 recordings that shows a little.
+        assert typicality == pytest.approx(decision.familiarity, abs=0.08 if adaptive else 1e-4)
+        if not adaptive:
+            np.testing.assert_allclose(said, decision.probabilities, atol=2e-5)
+    assert np.mean(same) > (0.9 if adaptive else 0.999)
 
 
 def test_the_only_example_of_a_class_is_not_judged(head: Head) -> None:
@@ -237,7 +228,7 @@ def test_of_one_example_a_class_nothing_is_judged(head: Head) -> None:
     assert len(head.held_out().keys) == 0
 
 
-def test_a_frozen_head_tells_all_that_is_needed_to_decide(make_head) -> None:
+def test_the_parameters_of_a_head_are_all_that_is_needed_to_decide(make_head) -> None:
     rng = np.random.default_rng(5)
     head = make_head()
     codes = rng.integers(0, 4, 90)
@@ -251,6 +242,6 @@ def test_a_frozen_head_tells_all_that_is_needed_to_decide(make_head) -> None:
     for query in rng.normal(size=(20, 24)):
         decision = head.decide(query)
         unit = (query / np.linalg.norm(query)).astype(np.float32)
-        probabilities, familiarity = _decide_as_told(frozen, unit)
+        probabilities, familiarity = _decide_as_described(frozen, unit)
         np.testing.assert_allclose(probabilities, decision.probabilities, atol=1e-5)
         assert familiarity == pytest.approx(decision.familiarity, abs=1e-4)

@@ -83,6 +83,34 @@ def test_another_backbone_has_no_embeddings_until_it_makes_them(store: Store) ->
     assert row.embedding.shape == (9,)
 
 
+def test_views_are_kept_for_each_backbone_and_change_no_example(store: Store) -> None:
+    mug = store.add_class("Mug")
+    first, second = store.add([new(mug.id), new(mug.id)], BACKBONE)
+    before = store.since(-1, BACKBONE).revision, store.version(), store.touched()
+    made = np.linspace(-1, 1, 32, dtype=np.float16).reshape(8, 4)
+    store.put_views([(first.id, made), (second.id + 1, made)], BACKBONE)
+    store.put_views([(first.id, -made), (second.id, made)], "other")
+    assert (store.since(-1, BACKBONE).revision, store.version(), store.touched()) == before
+    assert store.viewed(BACKBONE) == {first.id}, "there is no third example"
+    assert store.viewed("other") == {first.id, second.id}
+    assert store.viewed("none") == set()
+    found = store.views_of([first.id, second.id], BACKBONE)
+    assert list(found) == [first.id]
+    assert found[first.id].dtype == np.float32
+    np.testing.assert_array_equal(found[first.id], made)
+    store.put_views([(first.id, -made)], BACKBONE)
+    np.testing.assert_array_equal(store.views_of([first.id], BACKBONE)[first.id], -made)
+
+
+def test_views_of_a_removed_example_are_there_when_it_comes_back(store: Store) -> None:
+    mug = store.add_class("Mug")
+    (example,) = store.add([new(mug.id)], BACKBONE)
+    store.undo()
+    store.put_views([(example.id, np.ones((8, 4), np.float16))], BACKBONE)
+    store.redo()
+    assert list(store.views_of([example.id], BACKBONE)) == [example.id]
+
+
 def test_a_key_is_added_once_and_a_recording_is_one_change(store: Store) -> None:
     mug = store.add_class("Mug")
     (first,) = store.add([new(mug.id, key="a", recording="press")], BACKBONE)

@@ -12,7 +12,7 @@ from classify_anything.cli.output import print_json, print_line, print_table, pr
 if TYPE_CHECKING:
     from classify_anything.reembedding import Compared
 
-_COLUMNS = ("name", "right", "in 95 of 100 cases", "ms", "head")
+_COLUMNS = ("name", "right", "in 95 of 100 cases", "ms")
 
 
 def use(
@@ -50,7 +50,7 @@ def compare(
 ) -> None:
     """Tell how often a project would be right with several networks, and how fast each is.
 
-    Each is judged on the project's own examples, with the head that is best for it. The project
+    Each is judged on the project's own examples. The project
     stays with the network it has.
     """
     with open_classifier(project, None, provider) as clf:
@@ -71,7 +71,6 @@ def _row(compared: Compared) -> tuple[str, ...]:
         f"{evaluation.accuracy:.1%}",
         f"{low:.1%} to {high:.1%}",
         f"{compared.milliseconds:.1f}",
-        evaluation.head,
     )
 
 
@@ -81,7 +80,6 @@ def _as_json(compared: Compared) -> dict[str, object]:
         "name": compared.name,
         "accuracy": evaluation.accuracy,
         "interval": evaluation.interval,
-        "head": evaluation.head,
         "examples": len(evaluation.outcomes),
         "milliseconds": compared.milliseconds,
     }

@@ -34,9 +34,9 @@ def verify(
 ) -> None:
     """Check that an exported ONNX file or page decides as its project does.
 
-    Pictures of the project, spread evenly, go through both, and up to 2,000 of its examples through
-    what decides in both. Without a project, the export must say of known pictures what it said when
-    it was made. The exit code is 1 where they disagree.
+    Pictures of the project, spread evenly, go through both, and blends of two of its examples
+    through what decides in both. Without a project, the export must say of known pictures what it
+    said when it was made. The exit code is 1 where they disagree.
     """
     from classify_anything.exported import load_export  # noqa: PLC0415 - takes 0.2 s
     from classify_anything.exported_page import ExportedPage, is_page  # noqa: PLC0415
@@ -56,7 +56,7 @@ def verify(
             {
                 "agrees": found.agrees,
                 "pictures": found.pictures,
-                "examples": found.decided,
+                "blends": found.decided,
                 "probabilities": found.probabilities,
                 "embedding": found.embedding,
                 "different": found.different,
@@ -70,7 +70,7 @@ def verify(
 
 
 def _print(exported: Export, found: Verification, *, alone: bool) -> None:
-    what = "pictures of its own" if alone else f"pictures and {found.decided} examples"
+    what = "pictures of its own" if alone else f"pictures and {found.decided} blends of two"
     print_line(f"{exported.path}: {found.pictures} {what}, precision {exported.facts.precision}")
     excused = found.within and found.probabilities > found.tolerance
     print_line(

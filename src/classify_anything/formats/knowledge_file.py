@@ -23,7 +23,7 @@ from classify_anything.formats.levels import to_levels
 from classify_anything.heads.frozen import Frozen
 from classify_anything.types import Class, Example, Float32Array
 
-MAGIC, VERSION = b"CAKN", 2
+MAGIC, VERSION = b"CAKN", 3
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -43,6 +43,8 @@ class Learnt:
         strictness: see ``Settings``.
         familiar: float32 [m], see ``Knowledge.familiar``.
         probe: float32 [d], the embedding of ``probe_picture``.
+        view_rows: float32 [m, d], how views vary; see ``heads/metric.py``.
+        view_rank: of the scatter that they stand for.
         coarse: whether the vectors are written in 8 bits; see ``levels.py``.
     """
 
@@ -57,6 +59,8 @@ class Learnt:
     strictness: float
     familiar: Float32Array
     probe: Float32Array
+    view_rows: Float32Array
+    view_rank: int
     coarse: bool = False
 
 
@@ -67,8 +71,10 @@ def write_knowledge(learnt: Learnt) -> bytes:
     arrays = {
         "vectors": empty if learnt.coarse else learnt.vectors,
         "familiar": learnt.familiar,
-        "linear": head.arrays.get("linear", empty),
-        "offsets": head.arrays.get("offsets", empty),
+        "centre": head.arrays.get("centre", empty),
+        "directions": head.arrays.get("directions", empty),
+        "gains": head.arrays.get("gains", empty),
+        "view_rows": learnt.view_rows,
         "probe": learnt.probe,
     }
     places, start = {}, 0
@@ -98,12 +104,11 @@ def write_knowledge(learnt: Learnt) -> bytes:
         },
         "head": {
             "name": head.name,
-            "n_neighbors": head.parameters.get("n_neighbors", 3),
+            "n_neighbors": head.parameters["n_neighbors"],
             "weights": head.parameters.get("weights", "uniform"),
             "balanced": head.parameters.get("balanced", False),
             "temperature": head.parameters.get("temperature", 1.0),
-            "penalty": head.parameters.get("penalty", 1.0),
-            "chosen": head.keys.tolist(),
+            "view_rank": learnt.view_rank,
         },
         "strictness": learnt.strictness,
         "arrays": places,

@@ -119,8 +119,7 @@ def to_bytes(model: onnx.ModelProto) -> bytes:
     """The file. Raises OutputError if it would be larger than ONNX allows in one."""
     if model.ByteSize() > _MOST_BYTES:
         raise OutputError(
-            "An ONNX file has at most 2 GB; these examples need more. The heads 'means' and "
-            "'ridge' need less room than 'knn'."
+            "An ONNX file has at most 2 GB; these examples need more. Delete some of them."
         )
     data: bytes = model.SerializeToString(deterministic=True)
     return data

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from onnx import TensorProto
 
 from classify_anything.formats.onnx_nodes import Nodes
+from classify_anything.heads.constants import (
+    SMALLEST_DISTANCE,
+    SMALLEST_LENGTH,
+    TIE,
+    TYPICAL_NEIGHBORS,
+)
 from classify_anything.heads.frozen import Frozen
+from classify_anything.heads.metric import Metric
 
-_TIE = 1e-6
-"""Similarities that differ by less count as equal."""
-
-_SMALLEST_DISTANCE = 1e-5
-_FAMILIAR = 5
 _NEVER = -1e30
 """The score of a class without examples; its probability comes out as 0."""
 
@@ -25,20 +26,50 @@ def head_nodes(head: Frozen, embedding: str, probabilities: str, similarity: str
         head: what it has learnt.
         embedding: the name of float32 [n, d]; it is made a unit vector first.
         probabilities: the name that float32 [n, classes] gets.
-        similarity: the name that float32 [n], the familiarity, gets.
+        similarity: the name that float32 [n], the typicality, gets.
     """
     nodes = Nodes("head")
     unit = nodes.node("LpNormalization", embedding, axis=1, p=2)
-    if head.name == "knn":
-        _neighbors(nodes, head, unit, probabilities, similarity)
-    elif head.name == "means":
-        _means(nodes, head, unit, probabilities, similarity)
-    else:
-        _ridge(nodes, head, unit, probabilities, similarity)
+    decide = _adaptive if head.name == "adaptive" else _votes
+    decide(nodes, head, unit, probabilities, similarity)
     return nodes
 
 
-def _neighbors(nodes: Nodes, head: Frozen, unit: str, probabilities: str, similarity: str) -> None:
+def _adaptive(nodes: Nodes, head: Frozen, unit: str, probabilities: str, similarity: str) -> None:
+    arrays, count = head.arrays, int(head.parameters["n_neighbors"])
+    metric = Metric(arrays["centre"], arrays["directions"], arrays["gains"])
+    seen = nodes.node("Sub", unit, nodes.constant("centre", metric.centre))
+    if len(metric.directions):
+        # Two thin products: the whole matrix would add 6.5 MB to a file with 1,280 dimensions.
+        directions = nodes.constant("directions", metric.directions)
+        parts = nodes.node("Gemm", seen, directions, transB=1)
+        parts = nodes.node("Mul", parts, nodes.constant("gains", metric.gains))
+        seen = nodes.node("Add", seen, nodes.node("MatMul", parts, directions))
+    smallest = nodes.constant("smallest", SMALLEST_LENGTH)
+    seen = nodes.node("Div", seen, nodes.node("Max", nodes.length(seen, 1), smallest))
+    rows = nodes.constant("rows", metric.apply(head.vectors))
+    similarities = nodes.node("Gemm", seen, rows, transB=1)
+    # Each class has a line of places among the rows; short lines end with a place that is nobody's.
+    sizes = np.bincount(head.codes, minlength=len(head.taught))
+    places = np.full((len(sizes), int(sizes.max())), len(head.codes))
+    for code, size in enumerate(sizes):
+        places[code, :size] = np.flatnonzero(head.codes == code)
+    padded = nodes.node("Pad", similarities, nodes.indices(0, 0, 0, 1), nodes.constant("low", -2))
+    by_class = nodes.node("Gather", padded, nodes.constant("places", places, np.int64), axis=1)
+    best, _ = nodes.top(by_class, min(count, places.shape[1]), axis=2)
+    there = nodes.node("Greater", best, nodes.constant("unlike", -1.5))
+    there = nodes.node("Cast", there, to=TensorProto.FLOAT)
+    total = nodes.sum(nodes.node("Mul", best, there), 2, keep=False)
+    numbers = nodes.constant("numbers", np.clip(sizes, 1, count))
+    untaught = nodes.constant("untaught", np.where(head.taught, 0, _NEVER))
+    scores = nodes.node("Add", nodes.node("Div", total, numbers), untaught)
+    temperature = nodes.constant("temperature", float(head.parameters["temperature"]))
+    nodes.node("Softmax", nodes.node("Div", scores, temperature), axis=1, output=probabilities)
+    highest, _ = nodes.top(scores, 1)
+    nodes.node("Squeeze", highest, nodes.indices(1), output=similarity)
+
+
+def _votes(nodes: Nodes, head: Frozen, unit: str, probabilities: str, similarity: str) -> None:
     rows = nodes.constant("rows", head.vectors)
     similarities = nodes.node("Gemm", unit, rows, transB=1)
     chosen = _nearest(nodes, similarities, int(head.parameters["n_neighbors"]))
@@ -48,7 +79,7 @@ def _neighbors(nodes: Nodes, head: Frozen, unit: str, probabilities: str, simila
     if head.parameters["weights"] == "distance":
         near = nodes.node("GatherElements", similarities, chosen, axis=1)
         distances = nodes.node("Sub", nodes.constant("one", 1), near)
-        smallest = nodes.constant("smallest", _SMALLEST_DISTANCE)
+        smallest = nodes.constant("smallest", SMALLEST_DISTANCE)
         weights = nodes.node("Div", weights, nodes.node("Max", distances, smallest))
     classes = nodes.constant("classes", np.arange(len(head.taught)), np.int64)
     their_codes = nodes.node("Unsqueeze", nodes.node("Gather", codes, chosen), nodes.indices(2))
@@ -58,12 +89,12 @@ def _neighbors(nodes: Nodes, head: Frozen, unit: str, probabilities: str, simila
     nodes.node("Div", given, nodes.sum(given, 1), output=probabilities)
     best = nodes.node("ArgMax", probabilities, axis=1)
     mine = nodes.node("Equal", codes, best)
-    _familiarity(nodes, head, unit, (rows, similarities, mine), similarity)
+    _typicality(nodes, head, unit, (rows, similarities, mine), similarity)
 
 
 def _nearest(nodes: Nodes, similarities: str, count: int) -> str:
     """The rows of the highest similarities, int64 [n, count]; of equal ones the first row."""
-    tie = nodes.constant("tie", _TIE)
+    tie = nodes.constant("tie", TIE)
     highest, _ = nodes.top(similarities, count)
     last = nodes.node("Gather", highest, nodes.indices(count - 1), axis=1)
     near = nodes.node("GreaterOrEqual", similarities, nodes.node("Sub", last, tie))
@@ -85,12 +116,12 @@ def _nearest(nodes: Nodes, similarities: str, count: int) -> str:
     return chosen
 
 
-def _familiarity(
+def _typicality(
     nodes: Nodes, head: Frozen, unit: str, known: tuple[str, str, str], output: str
 ) -> None:
     """The mean cosine, seen from the examples' mean, to the class's most similar examples."""
     rows, similarities, mine = known
-    count = min(_FAMILIAR, len(head.codes))
+    count = min(TYPICAL_NEIGHBORS, len(head.codes))
     others = nodes.constant("others", -2)
     highest, places = nodes.top(nodes.node("Where", mine, similarities, others), count)
     there = nodes.node("Greater", highest, nodes.constant("unlike", -1.5))
@@ -100,64 +131,8 @@ def _familiarity(
     this = nodes.node("Unsqueeze", nodes.node("Sub", unit, mean), nodes.indices(2))
     products = nodes.node("MatMul", near, this)
     lengths = nodes.node("Mul", nodes.length(near, 2), nodes.length(this, 1))
-    smallest = nodes.constant("smallest", _SMALLEST_DISTANCE)
+    smallest = nodes.constant("smallest", SMALLEST_DISTANCE)
     cosines = nodes.node("Div", products, nodes.node("Max", lengths, smallest))
     cosines = nodes.node("Squeeze", cosines, nodes.indices(2))
     total = nodes.sum(nodes.node("Mul", cosines, there), 1, keep=False)
     nodes.node("Div", total, nodes.sum(there, 1, keep=False), output=output)
-
-
-def _means(nodes: Nodes, head: Frozen, unit: str, probabilities: str, similarity: str) -> None:
-    this = nodes.node("Sub", unit, nodes.constant("centre", head.arrays["centre"]))
-    direction = nodes.node("LpNormalization", this, axis=1, p=2)
-    means = nodes.constant("means", head.arrays["means"])
-    unlike = nodes.constant("unlike", _where_untaught(head))
-    scores = nodes.node("Gemm", direction, means, unlike, transB=1)
-    _softmax(nodes, head, scores, probabilities)
-    best, _ = nodes.top(scores, 1)
-    nodes.node("Squeeze", best, nodes.indices(1), output=similarity)
-
-
-def _ridge(nodes: Nodes, head: Frozen, unit: str, probabilities: str, similarity: str) -> None:
-    linear = nodes.constant("linear", head.arrays["linear"])
-    offsets = nodes.constant("offsets", head.arrays["offsets"])
-    scores = nodes.node("Gemm", unit, linear, offsets, transB=1)
-    unlike = nodes.constant("unlike", _where_untaught(head))
-    possible = nodes.node("Add", scores, unlike)
-    _softmax(nodes, head, possible, probabilities)
-    root = nodes.constant("root", _root(head.vectors, float(head.parameters["penalty"])))
-    explained = nodes.node("Gemm", unit, root, transB=1)
-    explained = nodes.sum(nodes.node("Mul", explained, explained), 1, keep=False)
-    variance = nodes.node("Sub", nodes.constant("one", 1), explained)
-    found = nodes.node("Mul", variance, nodes.constant("minus_three", -3))
-    if head.taught.sum() > 1:
-        shares = nodes.node("Div", scores, nodes.constant("heights", head.arrays["heights"]))
-        highest, _ = nodes.top(nodes.node("Add", shares, unlike), 2)
-        signs = nodes.constant("two_leads", [2, -2])
-        lead = nodes.sum(nodes.node("Mul", highest, signs), 1, keep=False)
-        found = nodes.node("Add", found, lead)
-    nodes.node("Identity", found, output=similarity)
-
-
-def _root(vectors: npt.NDArray[np.float32], penalty: float) -> npt.NDArray[np.float32]:
-    """R [r, d], with r the lesser of n and d, such that |R u|² is k · inverse · k.
-
-    The inverse is (vectors · vectorsᵀ + penalty)⁻¹ and k is vectors · u. Float32 products with the
-    inverse itself would lose four digits, since its entries are large and cancel out.
-    """
-    rows = vectors.astype(np.float64)
-    n, d = rows.shape
-    gram = rows @ rows.T if n <= d else rows.T @ rows
-    values, turned = np.linalg.eigh(gram)
-    values = np.maximum(values, 0)
-    directions = turned.T @ rows if n <= d else turned.T * np.sqrt(values)[:, None]
-    return np.asarray(directions / np.sqrt(values + penalty)[:, None], np.float32)
-
-
-def _softmax(nodes: Nodes, head: Frozen, scores: str, output: str) -> None:
-    temperature = nodes.constant("temperature", float(head.parameters["temperature"]))
-    nodes.node("Softmax", nodes.node("Div", scores, temperature), axis=1, output=output)
-
-
-def _where_untaught(head: Frozen) -> npt.NDArray[np.float32]:
-    return np.where(head.taught, 0, _NEVER).astype(np.float32)

@@ -46,7 +46,7 @@ class Facts:
         project: its name.
         classes: in their order, which is that of ``probabilities``.
         examples: how many each class has, in that order.
-        head: "knn", "means" or "ridge".
+        head: "adaptive" or "cosine"; files of version 0.1 also have "knn", "means" or "ridge".
         parameters: of the head.
         strictness: see ``Settings``.
         threshold: it is "none of these" where ``similarity`` is not above it; None: never.

@@ -44,11 +44,13 @@ class Nodes:
         name = "indices." + ".".join(map(str, numbers))
         return self.constant(name, numbers, np.int64)
 
-    def top(self, x: str, count: int) -> tuple[str, str]:
-        """The highest values of [n, m] and their places, each [n, count]; first come, first."""
+    def top(self, x: str, count: int, axis: int = 1) -> tuple[str, str]:
+        """The highest values along an axis and their places, both ``count`` long there."""
         name = f"{self._part}/topk_{len(self.nodes)}"
         outputs = [f"{name}.values", f"{name}.places"]
-        self.nodes.append(helper.make_node("TopK", [x, self.indices(count)], outputs, name, axis=1))
+        self.nodes.append(
+            helper.make_node("TopK", [x, self.indices(count)], outputs, name, axis=axis)
+        )
         return outputs[0], outputs[1]
 
     def sum(self, x: str, axis: int, *, keep: bool = True) -> str:

@@ -1,17 +1,13 @@
 """Heads: what decides, by comparing an embedding with the examples."""
 
-from classify_anything.heads.means import ClassMeansHead
 from classify_anything.heads.neighbors import KNeighborsHead
 from classify_anything.heads.protocol import Decision, Head, HeldOut
-from classify_anything.heads.ridge import RidgeHead
 from classify_anything.heads.rows import unit_rows
 
 __all__ = [
-    "ClassMeansHead",
     "Decision",
     "Head",
     "HeldOut",
     "KNeighborsHead",
-    "RidgeHead",
     "unit_rows",
 ]

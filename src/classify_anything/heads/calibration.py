@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from classify_anything.types import Float32Array
 
-_TEMPERATURES = np.geomspace(0.04, 2, 30)
+_TEMPERATURES = np.geomspace(0.005, 1, 40)
 _PRIOR_WEIGHT = 3.0
 _GROWTH = 1.2
 

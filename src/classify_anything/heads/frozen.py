@@ -20,7 +20,7 @@ class Frozen:
     Attributes:
         name: which kind of head.
         taught: bool [classes], which classes have examples; the others have the probability 0.
-        keys: int64 [n], the examples it decides by: of ridge, those that its solution takes.
+        keys: int64 [n], the examples.
         codes: int64 [n], their classes, ascending; within a class the oldest comes first, so that
             of two equal similarities the earlier row counts.
         vectors: float32 [n, d], unit vectors.
@@ -29,21 +29,20 @@ class Frozen:
 
     For a unit vector ``u`` a program decides so:
 
-    ``knn``    The ``n_neighbors`` rows of ``vectors`` with the highest product with ``u`` (those
-               that differ by less than 1e-6 count as equal) vote for their classes. A vote weighs
-               ``votes[class]``, and with ``weights == "distance"`` also
-               1 / max(1 - similarity, 1e-5). Probabilities are shares of the weight. Familiarity:
-               over the (at most 5) examples of the best class with the highest similarity, the
-               mean cosine between ``vector - mean`` and ``u - mean``.
-    ``means``  Scores are the cosines between ``u - centre`` and the rows of ``means`` [classes, d].
-               Probabilities are softmax(scores / ``temperature``). Familiarity: the highest score.
-    ``ridge``  Scores are ``linear`` [classes, d] @ u + ``offsets`` [classes]. Probabilities are
-               softmax(scores / ``temperature``). With k = vectors @ u, familiarity is twice the
-               lead of the highest of scores / ``heights`` [classes] over the next (0 where one
-               class only is taught), less 3 · (1 - k · ``inverse`` [n, n] @ k).
+    ``adaptive``  With c = u - ``centre``, u becomes c + ((``directions`` · c) * ``gains``) ·
+                  ``directions``, divided by its length (at least 1e-5), and so does each row of
+                  ``vectors``. The score of a class is the mean of its ``n_neighbors`` highest
+                  products with it. Probabilities are softmax(scores / ``temperature``), and
+                  typicality is the highest score.
+    ``cosine``    The ``n_neighbors`` rows of ``vectors`` with the highest product with ``u`` (those
+                  that differ by less than 1e-6 count as equal) vote for their classes. A vote
+                  weighs ``votes[class]``, and with ``weights == "distance"`` also
+                  1 / max(1 - similarity, 1e-5). Probabilities are shares of the weight. Typicality:
+                  over the (at most 5) examples of the best class with the highest similarity, the
+                  mean cosine between ``vector - mean`` and ``u - mean``.
     """
 
-    name: Literal["knn", "means", "ridge"]
+    name: Literal["adaptive", "cosine"]
     taught: npt.NDArray[np.bool_]
     keys: Int64Array
     codes: Int64Array

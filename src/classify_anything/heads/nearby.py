@@ -39,7 +39,7 @@ class Nearby:
         """
         mine = np.flatnonzero(rows.codes[self.rows] == code)
         if len(mine) < count and self.differences is not None:
-            members = np.flatnonzero(rows.codes == code)
+            members = rows.of_class(code)
             near = fewest(self.differences[members], count * _PER_NEIGHBOR)
             return _among(members[near], rows, unit)
         return Nearby(self.rows[mine], self.similarities[mine])
@@ -54,7 +54,7 @@ def nearby(rows: Rows, units: Float32Array, count: int) -> list[Nearby]:
     sketch = rows.sketch if 4 * wanted < len(rows) else None
     if sketch is None:
         everything = np.arange(len(rows))
-        return [Nearby(everything, found) for found in units @ rows.vectors.T]
+        return [Nearby(everything, found) for found in units @ rows.compared.T]
     found = []
     for unit in units:
         differences = sketch.differences(unit)
@@ -64,4 +64,4 @@ def nearby(rows: Rows, units: Float32Array, count: int) -> list[Nearby]:
 
 
 def _among(chosen: Int64Array, rows: Rows, unit: Float32Array) -> Nearby:
-    return Nearby(chosen, rows.vectors[chosen] @ unit)
+    return Nearby(chosen, rows.compared[chosen] @ unit)

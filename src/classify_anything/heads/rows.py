@@ -12,11 +12,10 @@ from classify_anything.heads.sketch import Sketch
 from classify_anything.types import Float32Array
 
 _FIRST_CAPACITY = 64
-_SKETCHED_FROM = 4096
+_SKETCHED_FROM = 32_768
 """So many rows are compared with one by one in less time than a sketch is worth."""
 _LEAST_SIGNS = 256
 """A sketch of fewer signs tells too little."""
-_SMALLEST = 1e-12
 
 
 def unit_rows(X: npt.ArrayLike, dimension: int | None = None) -> Float32Array:
@@ -42,12 +41,6 @@ def unit_rows(X: npt.ArrayLike, dimension: int | None = None) -> Float32Array:
     return units
 
 
-def directions(vectors: Float32Array) -> Float32Array:
-    """Rows [n, d] divided by their length; a row of zeros stays."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(lengths, _SMALLEST), np.float32)
-
-
 class Rows:
     """Unit vectors with a key, a class code and a group each; adding one costs amortised O(d).
 
@@ -57,12 +50,14 @@ class Rows:
 
     def __init__(self) -> None:
         self._vectors = np.empty((0, 0), dtype=np.float32)
+        self._compared: Float32Array | None = None
         self._keys = np.empty(0, dtype=np.int64)
         self._codes = np.empty(0, dtype=np.int64)
         self._groups = np.empty(0, dtype=np.int64)
         self._sum = np.zeros(0)
         self._mean: Float32Array | None = None
         self._row_of_key: dict[int, int] = {}
+        self._of_class: dict[int, npt.NDArray[np.int64]] = {}
         self._sketch: Sketch | None = None
 
     def __len__(self) -> int:
@@ -80,6 +75,24 @@ class Rows:
     def vectors(self) -> Float32Array:
         """float32 [n, d], a view."""
         return self._vectors[: len(self)]
+
+    @property
+    def compared(self) -> Float32Array:
+        """float32 [n, d], a view: what a query is compared with, by default ``vectors``."""
+        return self.vectors if self._compared is None else self._compared[: len(self)]
+
+    def compare(self, vectors: Float32Array | None) -> None:
+        """Compare queries with these unit vectors, [n, d]; with None, with ``vectors``."""
+        self._compared, self._sketch = vectors, None
+        if vectors is not None and len(vectors) < len(self._vectors):
+            self._compared = np.empty_like(self._vectors)
+            self._compared[: len(vectors)] = vectors
+
+    def of_class(self, code: int) -> npt.NDArray[np.int64]:
+        """The rows of a class, ascending."""
+        if code not in self._of_class:
+            self._of_class[code] = np.flatnonzero(self.codes == code)
+        return self._of_class[code]
 
     @property
     def mean(self) -> Float32Array:
@@ -112,7 +125,7 @@ class Rows:
         if len(self) < _SKETCHED_FROM or self._vectors.shape[1] < _LEAST_SIGNS:
             return None
         if self._sketch is None or self._sketch.outgrown:
-            self._sketch = Sketch(self.vectors)
+            self._sketch = Sketch(self.compared)
         return self._sketch
 
     def append(
@@ -121,8 +134,12 @@ class Rows:
         keys: npt.NDArray[np.int64],
         codes: npt.NDArray[np.int64],
         groups: npt.NDArray[np.int64],
+        compared: Float32Array | None = None,
     ) -> None:
-        """Add unit vectors [m, d] with new keys [m], class codes [m] and groups [m]."""
+        """Add unit vectors [m, d] with new keys [m], class codes [m] and groups [m].
+
+        ``compared`` [m, d] is what they are compared by, if ``compare`` was called.
+        """
         start, stop = len(self), len(self) + len(units)
         if start == 0 and self._vectors.shape[1] != units.shape[1]:
             self._vectors = np.empty((0, units.shape[1]), dtype=np.float32)
@@ -131,53 +148,56 @@ class Rows:
             )
         if start == 0:
             self._sum = np.zeros(units.shape[1])
-            self._sketch = None
+            self._compared = self._sketch = None
         self._sum += units.sum(axis=0, dtype=np.float64)
         self._mean = None
         if stop > len(self._vectors):
             self._grow(max(stop, 2 * len(self._vectors), _FIRST_CAPACITY))
         self._vectors[start:stop] = units
-        if self._sketch is not None:
-            self._sketch.append(units)
+        if self._compared is not None and compared is not None:
+            self._compared[start:stop] = compared
         self._keys[start:stop] = keys
         self._codes[start:stop] = codes
         self._groups[start:stop] = groups
         self._row_of_key.update(zip(keys.tolist(), range(start, stop), strict=True))
+        if self._sketch is not None:
+            self._sketch.append(self.compared[start:stop])
+        self._of_class.clear()
 
-    def remove(self, keys: Iterable[int]) -> list[tuple[int, int]]:
-        """Take out the rows with these keys. Raises NotFoundError, and then removes none.
-
-        Gives for each, in turn, the place that it had and that of the row that is there now.
-        """
+    def remove(self, keys: Iterable[int]) -> None:
+        """Take out the rows with these keys. Raises NotFoundError, and then removes none."""
         keys = list(dict.fromkeys(keys))
         for key in keys:
             if key not in self._row_of_key:
                 raise NotFoundError(f"No example with the key {key}.")
-        moves = []
+        self._of_class.clear()
         for key in keys:
             gap = self._row_of_key.pop(key)
             self._sum -= self._vectors[gap]
             self._mean = None
             last = len(self)
-            moves.append((gap, last))
             if self._sketch is not None:
                 self._sketch.move_last(gap)
             if gap != last:
                 self._vectors[gap] = self._vectors[last]
+                if self._compared is not None:
+                    self._compared[gap] = self._compared[last]
                 self._keys[gap] = self._keys[last]
                 self._codes[gap] = self._codes[last]
                 self._groups[gap] = self._groups[last]
                 self._row_of_key[int(self._keys[gap])] = gap
-        return moves
 
     def recode(self, codes: npt.NDArray[np.int64]) -> None:
         """Give every row a new class code: ``codes[old]``."""
         self.codes[:] = codes[self.codes]
+        self._of_class.clear()
 
     def _grow(self, capacity: int) -> None:
         count = len(self)
-        for name in ("_vectors", "_keys", "_codes", "_groups"):
+        for name in ("_vectors", "_compared", "_keys", "_codes", "_groups"):
             old = getattr(self, name)
+            if old is None:
+                continue
             new = np.empty((capacity, *old.shape[1:]), dtype=old.dtype)
             new[:count] = old[:count]
             setattr(self, name, new)

@@ -41,6 +41,7 @@ from classify_anything.server.routes import exports as export_routes
 from classify_anything.server.routes import project as project_routes
 from classify_anything.server.samples import add_samples
 from classify_anything.server.served import Served
+from classify_anything.server.views import Views
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +79,9 @@ def create_app(project: Served, token: str | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         following = [
             asyncio.create_task(project.follow_other_processes()),
+            asyncio.create_task(project.keep_fitted()),
             asyncio.create_task(app.state.backbones.follow()),
+            asyncio.create_task(app.state.views.follow()),
         ]
         yield
         for task in following:
@@ -86,6 +89,7 @@ def create_app(project: Served, token: str | None = None) -> FastAPI:
         await app.state.imports.close()
         await app.state.exports.close()
         await app.state.backbones.cancel()
+        await app.state.views.close()
 
     app = _routes(lifespan)
     app.state.project = project
@@ -93,6 +97,7 @@ def create_app(project: Served, token: str | None = None) -> FastAPI:
     app.state.exports = Exports(project)
     app.state.evaluations = Evaluations(project)
     app.state.backbones = backbones = Backbones(project, lambda: imports.running)
+    app.state.views = Views(project, lambda: imports.running or backbones.working)
     app.add_middleware(Guard, token=token)
 
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)

@@ -23,6 +23,7 @@ from classify_anything.server.messages import (
     PredictionInfo,
     SettingsInfo,
     State,
+    VariationsInfo,
 )
 from classify_anything.server.served import RUN, Served
 from classify_anything.server.translate import to_prediction
@@ -77,13 +78,20 @@ class FrozenExport(Served):
         """Raise FrozenError: there is no classifier."""
         self.expect_project()
 
+    def show_variations(self, variations: VariationsInfo | None) -> None:  # noqa: ARG002
+        """Raise FrozenError: there are no examples."""
+        self.expect_project()
+
     @contextlib.contextmanager
     def watch(self) -> Iterator[Watcher]:
         """Watch the state, which is told once."""
         yield Watcher(self._state)
 
     async def follow_other_processes(self) -> None:
-        """There is nothing to follow."""
+        """Return: an export does not change."""
+
+    async def keep_fitted(self) -> None:
+        """Return: an export does not learn."""
 
     def close(self) -> None:
         """Let the last picture end."""
@@ -118,9 +126,8 @@ def _to_state(exported: Exported) -> State:
         version=__version__,
         image_size=facts.size,
         settings=SettingsInfo(
-            head=facts.head,  # type: ignore[arg-type] # the message checks it
+            head="classic" if facts.head == "cosine" else "adaptive",
             strictness=facts.strictness,
-            deciding=facts.head,
         ),
         classes=[
             ClassInfo(id=item.id, name=item.name, color=item.color, examples=count, latest=[])

@@ -130,11 +130,17 @@ class ChangeInfo(Message):
 
 
 class SettingsInfo(Message):
-    """How the project decides; ``deciding`` is the head that "auto" has taken."""
+    """How the project decides."""
 
-    head: Literal["knn", "means", "ridge", "auto"]
+    head: Literal["adaptive", "classic"]
     strictness: float = Field(ge=0, le=1)
-    deciding: str
+
+
+class VariationsInfo(Message):
+    """How far the making of altered copies of examples is, in examples."""
+
+    done: int
+    total: int
 
 
 class State(Message):
@@ -155,6 +161,9 @@ class State(Message):
     smoothing: int | None = Field(
         default=None,
         description="Milliseconds in which an answer settles; null: as the page likes.",
+    )
+    variations: VariationsInfo | None = Field(
+        default=None, description="Altered copies of examples that are being made; null: none."
     )
     run: str = Field(description="Of the server: in the next one an id may mean another example.")
 
@@ -198,7 +207,7 @@ class ClassEdit(Message):
 class SettingsEdit(Message):
     """Body of ``PATCH /api/settings``; what is absent stays."""
 
-    head: Literal["knn", "means", "ridge", "auto"] | None = None
+    head: Literal["adaptive", "classic"] | None = None
     strictness: float | None = Field(default=None, ge=0, le=1)
 
 
@@ -240,30 +249,19 @@ class EvaluationInfo(Message):
     outcomes: list[OutcomeInfo]
 
 
-class HeadAccuracy(Message):
-    """How often a head would be right."""
-
-    head: str
-    accuracy: float
-    interval: tuple[float, float]
-
-
 class AdviceInfo(Message):
     """One suggestion: ``kind`` for programs, ``text`` for people, and what it is about."""
 
-    kind: Literal["few", "one_recording", "confused", "mislabelled", "head"]
+    kind: Literal["few", "one_recording", "confused", "mislabelled"]
     text: str
     class_ids: list[int]
     example_ids: list[int]
-    head: str | None
 
 
 class Report(Message):
-    """``GET /api/evaluation``: the head that decides, all heads, and what would help."""
+    """``GET /api/evaluation``: the accuracy of the head in use, and what would help."""
 
     evaluation: EvaluationInfo
-    heads: list[HeadAccuracy]
-    best: str = Field(description='The head that "auto" takes.')
     advice: list[AdviceInfo]
 
 

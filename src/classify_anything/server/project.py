@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from time import perf_counter
 from typing import TypeVar
 
 from classify_anything.classifier import Classifier
-from classify_anything.evaluation import best_head
+from classify_anything.errors import ClassifyAnythingError
 from classify_anything.server.frames import FrameJob
 from classify_anything.server.messages import (
     AddFrame,
@@ -17,12 +20,17 @@ from classify_anything.server.messages import (
     PredictFrame,
     PredictionInfo,
     State,
+    VariationsInfo,
 )
 from classify_anything.server.served import Served
 from classify_anything.server.translate import to_prediction, to_state
 from classify_anything.server.watcher import Watcher
 
+log = logging.getLogger(__name__)
+
 _POLL_SECONDS = 0.5
+_REST = 1.0
+"""Between two fits the processor is free for this many times as long as the last one took."""
 
 T = TypeVar("T")
 
@@ -46,7 +54,7 @@ class LiveProject(Served):
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="classifier")
         try:
             self._classifier = self._thread.submit(open_classifier).result()
-            self._classifier.leave_choosing()
+            self._thread.submit(self._classifier.leave_fitting).result()
             self._state = self._thread.submit(to_state, self._classifier).result()
         except BaseException:
             give_up()
@@ -54,6 +62,7 @@ class LiveProject(Served):
             raise
         self._watchers: set[Watcher] = set()
         self._frames: list[FrameJob] = []
+        self._changed = asyncio.Event()
 
     @property
     def state(self) -> State:
@@ -87,15 +96,20 @@ class LiveProject(Served):
         """Run a job on the classifier's thread; whoever watches hears of what it changed."""
         loop = asyncio.get_running_loop()
         result, state = await loop.run_in_executor(self._thread, self._run, job)
-        if state is not self._state and state.revision >= self._state.revision:
-            self._state = state
-            for watcher in self._watchers:
-                watcher.tell(state)
+        if self._classifier.needs_fit:
+            self._changed.set()
+        if state and state.revision >= self._state.revision:
+            self._show(state, self._state.variations)
         return result
 
     def read(self, job: Callable[[Classifier], T]) -> T:
         """Run a job that changes nothing; for other threads than the event loop's."""
         return self._thread.submit(job, self._classifier).result()
+
+    def show_variations(self, variations: VariationsInfo | None) -> None:
+        """Tell whoever watches how far the making of views is; None once it has ended."""
+        if variations != self._state.variations:
+            self._show(self._state, variations)
 
     @contextlib.contextmanager
     def watch(self) -> Iterator[Watcher]:
@@ -112,25 +126,51 @@ class LiveProject(Served):
         while True:
             await asyncio.sleep(_POLL_SECONDS)
             if self._watchers:
-                await self.run(Classifier.refresh)
-            await self._choose_head()
+                try:
+                    await self.run(Classifier.refresh)
+                except ClassifyAnythingError as error:
+                    log.warning("Changes by other processes could not be read: %s", error)
 
-    async def _choose_head(self) -> None:
-        """Find out beside the live answer which head is best, when it is time to."""
-        lesson = await self.run(Classifier.to_choose_by)
-        if lesson:
-            best, _ = await asyncio.to_thread(best_head, lesson)
-            await self.run(lambda clf: clf.take_choice(best, lesson))
+    async def keep_fitted(self) -> None:
+        """Fit the head to new examples on a thread of its own; after an error, to the next ones."""
+        failed = -1
+        while True:
+            try:
+                rest = 0.0 if self._state.revision == failed else await self._fit()
+            except Exception:
+                log.exception("The head could not be fitted to the examples")
+                failed, rest = self._state.revision, 0.0
+            if rest:
+                await asyncio.sleep(rest)
+                continue
+            self._changed.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), _POLL_SECONDS)
+
+    async def _fit(self) -> float:
+        """Fit the head, and return for how many seconds to rest; 0 if nothing has changed."""
+        pending = await self.run(Classifier.pending_fit)
+        if pending is None:
+            return 0.0
+        start = perf_counter()
+        fit, compared = await asyncio.to_thread(pending.fit)
+        await self.run(partial(Classifier.adopt_fit, pending=pending, fit=fit, compared=compared))
+        return _REST * (perf_counter() - start)
 
     def close(self) -> None:
         """Let the last job end, and close the project."""
         self._thread.submit(self._classifier.close).result()
         self._thread.shutdown()
 
-    def _run(self, job: Callable[[Classifier], T]) -> tuple[T, State]:
+    def _show(self, state: State, variations: VariationsInfo | None) -> None:
+        self._state = state.model_copy(update={"variations": variations})
+        for watcher in self._watchers:
+            watcher.tell(self._state)
+
+    def _run(self, job: Callable[[Classifier], T]) -> tuple[T, State | None]:
+        """The result of a job, and the state if it is another one afterwards."""
         result = job(self._classifier)
         clf, state = self._classifier, self._state
-        known = (state.revision, state.settings.deciding, state.notice)
-        if (clf.revision, clf.head_name, clf.notice) == known:
-            return result, self._state
+        if (clf.revision, clf.notice) == (state.revision, state.notice):
+            return result, None
         return result, to_state(self._classifier)

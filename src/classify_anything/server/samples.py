@@ -28,7 +28,6 @@ from classify_anything.server.messages import (
     ExportInfo,
     ExportRequest,
     ExportSizes,
-    HeadAccuracy,
     Health,
     ImportInfo,
     ImportStart,
@@ -71,7 +70,7 @@ _SAMPLES: tuple[Message, ...] = (
         backbone="efficientnet-lite0",
         version=__version__,
         image_size=224,
-        settings=SettingsInfo(head="auto", strictness=0.05, deciding="ridge"),
+        settings=SettingsInfo(head="adaptive", strictness=0.05),
         classes=[_MUG],
         undo=_CHANGE,
         redo=None,
@@ -120,12 +119,12 @@ _SAMPLES: tuple[Message, ...] = (
     ExampleIds(ids=[7, 8]),
     ExampleMove(ids=[7, 8], class_id=2),
     ImportStart(label="Mug"),
-    SettingsEdit(head="auto", strictness=0.05),
+    SettingsEdit(head="adaptive", strictness=0.05),
     ExampleMap(ids=[7, 8], class_ids=[1, 1], x=[0.5, -1.0], y=[0.1, -0.1]),
     Report(
         evaluation=EvaluationInfo(
             revision=31,
-            head="knn",
+            head="adaptive",
             accuracy=0.9,
             interval=(0.74, 0.97),
             calibration_error=0.05,
@@ -143,15 +142,12 @@ _SAMPLES: tuple[Message, ...] = (
             confusion=[[2]],
             outcomes=[OutcomeInfo(example_id=7, class_id=1, predicted=1, probability=0.92)],
         ),
-        heads=[HeadAccuracy(head="ridge", accuracy=0.95, interval=(0.8, 0.99))],
-        best="ridge",
         advice=[
             AdviceInfo(
                 kind="few",
                 text="Mug has only 2 examples. Show more.",
                 class_ids=[1],
                 example_ids=[],
-                head=None,
             )
         ],
     ),

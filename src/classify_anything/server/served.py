@@ -14,6 +14,7 @@ from classify_anything.server.messages import (
     PredictFrame,
     PredictionInfo,
     State,
+    VariationsInfo,
 )
 from classify_anything.server.watcher import Watcher
 
@@ -74,12 +75,24 @@ class Served(ABC):
         """
 
     @abstractmethod
+    def show_variations(self, variations: VariationsInfo | None) -> None:
+        """Tell whoever watches how far the making of views is; None once it has ended.
+
+        Raises:
+            FrozenError: there is no project, but an export.
+        """
+
+    @abstractmethod
     def watch(self) -> AbstractContextManager[Watcher]:
         """Watch the state, from the present one on."""
 
     @abstractmethod
     async def follow_other_processes(self) -> None:
         """Look, while a page is open, whether another process has changed something."""
+
+    @abstractmethod
+    async def keep_fitted(self) -> None:
+        """Fit the head to new examples, until cancelled."""
 
     @abstractmethod
     def close(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from classify_anything._version import __version__
 from classify_anything.advice import advise
 from classify_anything.classifier import Classifier
-from classify_anything.evaluation import Lesson, best_head, plane
+from classify_anything.evaluation import Evaluation, Lesson, plane
 from classify_anything.exported import Exported
 from classify_anything.server.messages import (
     AdviceInfo,
@@ -16,7 +16,6 @@ from classify_anything.server.messages import (
     ExampleIndex,
     ExampleInfo,
     ExampleMap,
-    HeadAccuracy,
     NeighborInfo,
     OutcomeInfo,
     PredictionInfo,
@@ -54,19 +53,13 @@ def to_settings(classifier: Classifier) -> SettingsInfo:
     return SettingsInfo(
         head=settings.head,  # type: ignore[arg-type] # the message checks it
         strictness=settings.strictness,
-        deciding=classifier.head_name,
     )
 
 
-def to_report(lesson: Lesson, head: str, revision: int, *, automatic: bool) -> Report:
-    """The evaluation of all heads; needs no classifier, so it can be made on any thread.
-
-    A head that is chosen automatically changes by itself, and needs no advice to.
-    """
-    best, found = best_head(lesson)
-    now = found[head] if head in found else found[best]
+def to_report(now: Evaluation, lesson: Lesson, revision: int) -> Report:
+    """An evaluation as a message, with advice."""
     ids = list(lesson.labels)
-    advice = advise(now, lesson.counts, None if automatic else found[best])
+    advice = advise(now, lesson.counts)
     return Report(
         evaluation=EvaluationInfo(
             revision=revision,
@@ -97,18 +90,12 @@ def to_report(lesson: Lesson, head: str, revision: int, *, automatic: bool) -> R
                 for one in now.outcomes
             ],
         ),
-        heads=[
-            HeadAccuracy(head=name, accuracy=one.accuracy, interval=one.interval)
-            for name, one in found.items()
-        ],
-        best=best,
         advice=[
             AdviceInfo(
                 kind=one.kind,  # type: ignore[arg-type] # the message checks it
                 text=one.text,
                 class_ids=list(one.class_ids),
                 example_ids=list(one.example_ids),
-                head=one.head,
             )
             for one in advice
         ],

@@ -34,6 +34,7 @@ from classify_anything.store.tables import (
     examples,
     project,
     recordings,
+    views,
 )
 from classify_anything.types import Change
 
@@ -161,7 +162,8 @@ def compact(connection: sa.Connection) -> None:
     doomed = sa.select(examples.c.id).where(gone)
     if connection.execute(doomed.limit(1)).first() is None:
         return
-    connection.execute(sa.delete(embeddings).where(embeddings.c.example_id.in_(doomed)))
+    for table in (embeddings, views):
+        connection.execute(sa.delete(table).where(table.c.example_id.in_(doomed)))
     connection.execute(sa.delete(examples).where(gone))
     used = sa.select(examples.c.recording_id)
     connection.execute(sa.delete(recordings).where(recordings.c.id.not_in(used)))

@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
+from classify_anything.constants import CONSTANTS
 from classify_anything.errors import LabelError, NotFoundError
 from classify_anything.store import journal
 from classify_anything.store.labels import clean_label, same_label
-from classify_anything.store.tables import classes, embeddings, examples, recordings
+from classify_anything.store.tables import classes, embeddings, examples, recordings, views
 from classify_anything.store.values import NewExample, Row
-from classify_anything.types import Class, Example, Float32Array
+from classify_anything.types import Class, Example, Float16Array, Float32Array
 
 COLORS = 8
+_VIEWS: int = CONSTANTS["views"]["per_example"]
 
 
 def all_classes(connection: sa.Connection) -> list[Class]:
@@ -267,6 +269,41 @@ def insert_embeddings(
         for id_, vector in vectors
     ]
     connection.execute(sa.insert(embeddings).prefix_with("OR REPLACE"), values)
+
+
+def existing(connection: sa.Connection, ids: Iterable[int]) -> set[int]:
+    """Those of some ids that examples have, removed or not."""
+    select = sa.select(examples.c.id).where(examples.c.id.in_(ids))
+    return set(connection.execute(select).scalars())
+
+
+def insert_views(
+    connection: sa.Connection, made: Sequence[tuple[int, Float16Array]], backbone: str
+) -> None:
+    """Write float16 [8, d] views of examples, in place of those the backbone made before."""
+    values = [
+        {"example_id": id_, "backbone": backbone, "vectors": np.asarray(vectors, "<f2").tobytes()}
+        for id_, vectors in made
+    ]
+    connection.execute(sa.insert(views).prefix_with("OR REPLACE"), values)
+
+
+def views_of(
+    connection: sa.Connection, ids: Sequence[int], backbone: str
+) -> dict[int, Float32Array]:
+    """The views of examples by their ids, float32 [8, d], where a backbone has made some.
+
+    Damaged ones are left out.
+    """
+    found = dict[int, Float32Array]()
+    for chunk in journal.chunks(ids):
+        select = sa.select(views.c.example_id, views.c.vectors).where(
+            views.c.backbone == backbone, views.c.example_id.in_(chunk)
+        )
+        for id_, vectors in connection.execute(select):
+            if len(vectors) % (2 * _VIEWS) == 0:
+                found[id_] = np.frombuffer(vectors, "<f2").reshape(_VIEWS, -1).astype(np.float32)
+    return found
 
 
 def count_examples(connection: sa.Connection, which: sa.ColumnElement[bool]) -> int:

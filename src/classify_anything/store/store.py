@@ -15,9 +15,9 @@ from classify_anything.errors import ConflictError, NotFoundError, StoreError
 from classify_anything.store import journal, queries
 from classify_anything.store.database import clear_errors, open_database
 from classify_anything.store.labels import clean_label, free_label, same_label
-from classify_anything.store.tables import classes, examples, project, recordings
+from classify_anything.store.tables import classes, examples, project, recordings, views
 from classify_anything.store.values import Index, NewExample, Snapshot
-from classify_anything.types import Change, Class, Example, Float32Array, Settings
+from classify_anything.types import Change, Class, Example, Float16Array, Float32Array, Settings
 
 
 class Store:
@@ -173,6 +173,17 @@ class Store:
             rows = connection.execute(select.where(examples.c.id.in_(ids)))
             return [(row.id, row.image) for row in rows]
 
+    def viewed(self, backbone: str) -> set[int]:
+        """The ids of the examples that a backbone has views of, also of removed ones."""
+        select = sa.select(views.c.example_id).where(views.c.backbone == backbone)
+        with self._reading() as connection:
+            return set(connection.execute(select).scalars())
+
+    def views_of(self, ids: Sequence[int], backbone: str) -> dict[int, Float32Array]:
+        """The views of examples by their ids, float32 [8, d]; without those that have none."""
+        with self._reading() as connection:
+            return queries.views_of(connection, ids, backbone)
+
     def next_undo(self) -> Change | None:
         """The change that ``undo`` would undo."""
         with self._reading() as connection:
@@ -265,12 +276,22 @@ class Store:
     def put_embeddings(self, vectors: Sequence[tuple[int, Float32Array]], backbone: str) -> None:
         """Keep embeddings that another backbone has made; not of examples that are gone."""
         with clear_errors(self.path), self._writer.begin() as connection:
-            ids = [id_ for id_, _ in vectors]
-            there = sa.select(examples.c.id).where(examples.c.id.in_(ids))
-            known = set(connection.execute(there).scalars())
+            known = queries.existing(connection, [id_ for id_, _ in vectors])
             kept = [(id_, vector) for id_, vector in vectors if id_ in known]
             if kept:
                 queries.insert_embeddings(connection, kept, backbone)
+
+    def put_views(self, made: Sequence[tuple[int, Float16Array]], backbone: str) -> None:
+        """Keep views that a backbone has embedded, float16 [8, d]; not of examples that are gone.
+
+        The revision stays: views change no example.
+        """
+        self._check_open()
+        with clear_errors(self.path), self._writer.begin() as connection:
+            known = queries.existing(connection, [id_ for id_, _ in made])
+            kept = [(id_, vectors) for id_, vectors in made if id_ in known]
+            if kept:
+                queries.insert_views(connection, kept, backbone)
 
     def remove_examples(self, ids: Sequence[int]) -> None:
         """Remove some examples. Raises NotFoundError, and then removes none."""

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 APPLICATION_ID = 0x436C4179
 """SQLite's ``application_id`` of a project: "ClAy"."""
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """The number of the newest migration, kept as SQLite's ``user_version``."""
 
 metadata = sa.MetaData()
@@ -87,6 +87,16 @@ embeddings = sa.Table(
     sqlite_with_rowid=False,
 )
 """``vector`` is float32, little-endian; ``backbone`` is the backbone's fingerprint."""
+
+views = sa.Table(
+    "views",
+    metadata,
+    sa.Column("example_id", sa.Integer, sa.ForeignKey("examples.id"), primary_key=True),
+    sa.Column("backbone", sa.Text, primary_key=True),
+    sa.Column("vectors", sa.LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""``vectors`` is float16 [8, d], little-endian: the embeddings of eight altered copies."""
 
 changes = sa.Table(
     "changes",

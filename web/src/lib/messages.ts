@@ -735,15 +735,13 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "few" | "one_recording" | "confused" | "mislabelled" | "head";
+            kind: "few" | "one_recording" | "confused" | "mislabelled";
             /** Text */
             text: string;
             /** Class Ids */
             class_ids: number[];
             /** Example Ids */
             example_ids: number[];
-            /** Head */
-            head: string | null;
         };
         /**
          * BackboneChoice
@@ -1165,21 +1163,6 @@ export interface components {
             };
         };
         /**
-         * HeadAccuracy
-         * @description How often a head would be right.
-         */
-        HeadAccuracy: {
-            /** Head */
-            head: string;
-            /** Accuracy */
-            accuracy: number;
-            /** Interval */
-            interval: [
-                number,
-                number
-            ];
-        };
-        /**
          * Health
          * @description ``GET /healthz``.
          */
@@ -1402,17 +1385,10 @@ export interface components {
         };
         /**
          * Report
-         * @description ``GET /api/evaluation``: the head that decides, all heads, and what would help.
+         * @description ``GET /api/evaluation``: the accuracy of the head in use, and what would help.
          */
         Report: {
             evaluation: components["schemas"]["EvaluationInfo"];
-            /** Heads */
-            heads: components["schemas"]["HeadAccuracy"][];
-            /**
-             * Best
-             * @description The head that "auto" takes.
-             */
-            best: string;
             /** Advice */
             advice: components["schemas"]["AdviceInfo"][];
         };
@@ -1422,24 +1398,22 @@ export interface components {
          */
         SettingsEdit: {
             /** Head */
-            head?: ("knn" | "means" | "ridge" | "auto") | null;
+            head?: ("adaptive" | "classic") | null;
             /** Strictness */
             strictness?: number | null;
         };
         /**
          * SettingsInfo
-         * @description How the project decides; ``deciding`` is the head that "auto" has taken.
+         * @description How the project decides.
          */
         SettingsInfo: {
             /**
              * Head
              * @enum {string}
              */
-            head: "knn" | "means" | "ridge" | "auto";
+            head: "adaptive" | "classic";
             /** Strictness */
             strictness: number;
-            /** Deciding */
-            deciding: string;
         };
         /**
          * State
@@ -1485,6 +1459,8 @@ export interface components {
              * @description Milliseconds in which an answer settles; null: as the page likes.
              */
             smoothing?: number | null;
+            /** @description Altered copies of examples that are being made; null: none. */
+            variations?: components["schemas"]["VariationsInfo"] | null;
             /**
              * Run
              * @description Of the server: in the next one an id may mean another example.
@@ -1500,6 +1476,16 @@ export interface components {
         UndoRequest: {
             /** Change */
             change?: number | null;
+        };
+        /**
+         * VariationsInfo
+         * @description How far the making of altered copies of examples is, in examples.
+         */
+        VariationsInfo: {
+            /** Done */
+            done: number;
+            /** Total */
+            total: number;
         };
         /**
          * AddFrame

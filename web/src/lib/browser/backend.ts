@@ -97,9 +97,8 @@ export class BrowserBackend implements Backend {
       version: this.#knowledge.package,
       image_size: this.#marks.size,
       settings: {
-        head: this.#knowledge.head.name,
+        head: this.#knowledge.head.name === "adaptive" ? "adaptive" : "classic",
         strictness: this.#knowledge.strictness,
-        deciding: this.#knowledge.head.name,
       },
       classes: this.project.classes,
       undo: undoable,
@@ -191,8 +190,8 @@ export class BrowserBackend implements Backend {
     const gone = [...was.keys()].filter((id) => !is.has(id));
     if (gone.length > 0) await this.engine.forget(gone);
     const lessons: Lesson[] = [];
-    for (const { id, classId } of after.examples) {
-      if (was.get(id) !== classId) lessons.push({ id, classId, ...(await this.#vectorOf(id)) });
+    for (const { id, classId, recordingId } of after.examples) {
+      if (was.get(id) !== classId) lessons.push({ id, classId, recordingId, ...(await this.#vectorOf(id)) });
     }
     if (lessons.length > 0) await this.engine.learn(lessons);
     this.#listener?.state(this.state);

@@ -1,7 +1,7 @@
 /** What is known, and what is said of a picture: the TypeScript side of ``knowledge.py``. */
 
 import type { NeighborInfo, PredictionInfo } from "../types";
-import { argmax, makeHead, type Classes, type Head } from "./heads";
+import { argmax, makeHead, type Fit, type Head } from "./heads";
 import type { KnownClass, Knowledge } from "./knowledge";
 import { Rows, type Near } from "./rows";
 
@@ -9,6 +9,7 @@ import { Rows, type Near } from "./rows";
 export interface Lesson {
   id: number;
   classId: number;
+  recordingId: number;
   vector?: Float32Array;
 }
 
@@ -24,30 +25,38 @@ const NOTHING: PredictionInfo = {
 export class Brain {
   readonly #rows: Rows;
   readonly #head: Head;
-  readonly #classes: Classes;
-  readonly #knowledge: Knowledge;
+  readonly #familiar: Float32Array;
   #names = new Map<number, string>();
   #strictness: number;
 
-  constructor(knowledge: Knowledge) {
+  private constructor(knowledge: Knowledge, fit: Fit) {
     const { examples, classes, backbone, vectors } = knowledge;
-    this.#knowledge = knowledge;
+    this.#familiar = knowledge.familiar;
     this.#strictness = knowledge.strictness;
     this.#rows = new Rows(backbone.dimension);
-    this.#classes = { ids: [], counts: new Map() };
     this.arrange(classes);
     examples.ids.forEach((id, place) => {
-      const start = place * backbone.dimension;
-      const classId = examples.class_ids[place] ?? -1;
-      this.#rows.put(id, classId, vectors.subarray(start, start + backbone.dimension));
-      this.#count(classId, 1);
+      const vector = vectors.subarray(place * backbone.dimension, (place + 1) * backbone.dimension);
+      this.#rows.put(id, examples.class_ids[place]!, examples.recording_ids[place]!, vector);
     });
-    this.#head = makeHead(this.#rows, this.#classes, knowledge);
+    this.#head = makeHead(this.#rows, knowledge, fit);
+  }
+
+  /** ``fit`` learns a metric on another thread. */
+  static async open(knowledge: Knowledge, fit: Fit): Promise<Brain> {
+    const brain = new Brain(knowledge, fit);
+    await brain.ready;
+    return brain;
+  }
+
+  /** Settles when nothing is left to be fitted. */
+  get ready(): Promise<void> {
+    return this.#head.ready;
   }
 
   /** All classes, in their order. */
   arrange(classes: readonly KnownClass[]): void {
-    this.#classes.ids = classes.map(({ id }) => id);
+    this.#rows.classes = classes.map(({ id }) => id);
     this.#names = new Map(classes.map(({ id, name }) => [id, name]));
   }
 
@@ -56,30 +65,23 @@ export class Brain {
   }
 
   /** Learn examples, or give those that are known another class. */
-  async learn(lessons: readonly Lesson[]): Promise<void> {
-    await this.#head.ready;
+  learn(lessons: readonly Lesson[]): void {
     const unknown = lessons.find(({ id, vector }) => !vector && this.#rows.slotOf(id) === undefined);
     if (unknown) throw new Error(`Nothing is known of example ${unknown.id}.`);
-    for (const { id, classId, vector } of lessons) {
-      this.#take(id);
-      this.#head.learn(this.#rows.put(id, classId, vector));
-      this.#count(classId, 1);
-    }
+    for (const { id, classId, recordingId, vector } of lessons) this.#rows.put(id, classId, recordingId, vector);
+    this.#head.follow(lessons.length);
   }
 
-  async forget(ids: readonly number[]): Promise<void> {
-    await this.#head.ready;
-    for (const id of ids) this.#take(id);
+  forget(ids: readonly number[]): void {
+    this.#rows.drop(ids);
+    this.#head.follow(ids.length);
   }
 
   predict(unit: Float32Array): PredictionInfo {
     if (this.#rows.alive.length === 0) return NOTHING;
-    const similarities = this.#rows.similarities(unit);
-    const near = this.#best(similarities, this.#knowledge.head.n_neighbors);
-    const { probabilities, familiarity } = this.#head.decide({ unit, similarities, near });
-    const { ids, counts } = this.#classes;
-    const taught = ids.flatMap((id, place) =>
-      (counts.get(id) ?? 0) > 0 ? [{ id, probability: probabilities[place] ?? 0 }] : [],
+    const { probabilities, familiarity, near } = this.#head.decide(unit);
+    const taught = this.#rows.classes.flatMap((id, place) =>
+      this.#rows.size(id) > 0 ? [{ id, probability: probabilities[place] ?? 0 }] : [],
     );
     const best = taught[argmax(taught.map(({ probability }) => probability))];
     const share = this.#share(familiarity);
@@ -90,58 +92,28 @@ export class Brain {
       probability: known ? best.probability : 0,
       probabilities: Object.fromEntries(taught.map(({ id, probability }) => [id, probability])),
       familiarity: share,
-      neighbors: this.#reasons(similarities, near, best?.id),
+      neighbors: near.map((one) => this.#neighbor(one)),
     };
-  }
-
-  /** The examples that speak for the answer: that voted, or of its class the most alike. */
-  #reasons(similarities: Float64Array, near: Near[], classId?: number): NeighborInfo[] {
-    const { name, n_neighbors } = this.#knowledge.head;
-    if (name === "knn") return near.map(({ slot, similarity }) => this.#neighbor(slot, similarity));
-    const { alive } = this.#rows;
-    const own = similarities.map((one, place) => (this.#rows.classOf(alive[place]!) === classId ? one : -Infinity));
-    return this.#best(own, n_neighbors)
-      .filter(({ similarity }) => similarity > -Infinity)
-      .map(({ slot, similarity }) => this.#neighbor(slot, similarity));
   }
 
   /** The examples most like one, without itself. */
   neighbors(id: number, count: number): NeighborInfo[] {
     const own = this.#rows.slotOf(id);
     if (own === undefined) return [];
-    const near = this.#best(this.#rows.similarities(this.#rows.vector(own)), count + 1);
-    return near
+    return this.#rows
+      .best(this.#head.similarities(this.#rows.vector(own)), count + 1)
       .filter(({ slot }) => slot !== own)
       .slice(0, count)
-      .map(({ slot, similarity }) => this.#neighbor(slot, similarity));
+      .map((one) => this.#neighbor(one));
   }
 
-  #best(similarities: Float64Array, count: number) {
-    return this.#rows.best(similarities, count, (classId) => this.#classes.ids.indexOf(classId));
-  }
-
-  #neighbor(slot: number, similarity: number): NeighborInfo {
+  #neighbor({ slot, similarity }: Near): NeighborInfo {
     return { example_id: this.#rows.idOf(slot), class_id: this.#rows.classOf(slot), similarity };
   }
 
   /** The share of own examples that were less clearly of their class. */
   #share(familiarity: number): number {
-    const { familiar } = this.#knowledge;
-    if (this.#strictness <= 0 || familiar.length === 0) return 1;
-    let less = 0;
-    while (less < familiar.length && familiar[less]! < familiarity) less++;
-    return less / familiar.length;
-  }
-
-  #take(id: number): void {
-    const slot = this.#rows.slotOf(id);
-    if (slot === undefined || !this.#rows.alive.includes(slot)) return;
-    this.#head.forget(slot);
-    this.#count(this.#rows.classOf(slot), -1);
-    this.#rows.drop([id]);
-  }
-
-  #count(classId: number, change: number): void {
-    this.#classes.counts.set(classId, (this.#classes.counts.get(classId) ?? 0) + change);
+    if (this.#strictness <= 0 || this.#familiar.length === 0) return 1;
+    return this.#familiar.filter((one) => one < familiarity).length / this.#familiar.length;
   }
 }

@@ -1,6 +1,8 @@
 /** Looks at pictures on a thread of its own, so that the page never stutters. */
 
 import { Brain, type Lesson } from "./brain";
+import type { Metric, Sample } from "./fitting";
+import FittingWorker from "./fitting.worker?worker";
 import type { KnownClass } from "./knowledge";
 import { parseKnowledge } from "./knowledge";
 import { agrees } from "./probe";
@@ -10,6 +12,24 @@ import { SquareReader } from "./squares";
 let session: Session;
 let squares: SquareReader;
 let brain: Brain | null = null;
+let fitter: Worker | undefined;
+
+/** One fit at a time, on another thread: this one answers meanwhile. */
+let fitting: Promise<unknown> = Promise.resolve();
+
+function fit(sample: Sample): Promise<Metric> {
+  const fitted = fitting.then(
+    () =>
+      new Promise<Metric>((resolve, reject) => {
+        fitter ??= new FittingWorker();
+        fitter.onmessage = ({ data }: MessageEvent<Metric>) => resolve(data);
+        fitter.onerror = ({ message }) => reject(new Error(`The metric cannot be fitted (${message}).`));
+        fitter.postMessage(sample);
+      }),
+  );
+  fitting = fitted.catch(() => undefined);
+  return fitted;
+}
 
 /** What the page can ask for; ``engine.ts`` has the same names. */
 const ENGINE = {
@@ -36,7 +56,7 @@ const ENGINE = {
 
   /** Know what is in this file, and nothing else. */
   async know(file: ArrayBuffer | null) {
-    brain = file && new Brain(parseKnowledge(file));
+    brain = file && (await Brain.open(parseKnowledge(file), fit));
   },
 
   async predict(picture: Blob) {
@@ -54,6 +74,8 @@ const ENGINE = {
   embed: (pixels: Uint8Array) => session.embed(pixels),
   learn: async (lessons: readonly Lesson[]) => brain?.learn(lessons),
   forget: async (ids: readonly number[]) => brain?.forget(ids),
+  /** Settles when the metric fits what was learnt; answers do not wait for it. */
+  fitted: async () => brain?.ready,
   arrange: async (classes: readonly KnownClass[]) => brain?.arrange(classes),
   configure: async (strictness: number) => brain?.configure(strictness),
   close: async () => self.close(),
@@ -64,7 +86,6 @@ export type Engine = typeof ENGINE;
 export type Order = { id: number; name: keyof Engine; given: unknown[] };
 export type Delivery = { id: number; result: unknown } | { id: number; error: string };
 
-/** One after the other, but for ``learn``, which may wait for a solution while others are answered. */
 self.onmessage = async ({ data: { id, name, given } }: MessageEvent<Order>) => {
   try {
     const act = ENGINE[name] as (...given: unknown[]) => Promise<unknown>;

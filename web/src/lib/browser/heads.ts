@@ -1,244 +1,231 @@
-/** How each head decides; the TypeScript side of ``heads/{neighbors,means,ridge}.py``. */
+/** How each head decides; the TypeScript side of ``heads/neighbors.py``. */
 
-import { KernelRidge } from "./kernel";
+import { head as HEAD } from "../../../../src/classify_anything/constants.json";
+import type { Metric, Sample } from "./fitting";
 import type { Knowledge } from "./knowledge";
 import { product, type Near, type Rows } from "./rows";
 
-/** Probabilities in the order of the classes, and how clearly it belongs to the best of them. */
+/** Probabilities in the order of the classes, how clearly it belongs to the best of them, and why. */
 export interface Decision {
   probabilities: number[];
   familiarity: number;
-}
-
-export interface Query {
-  unit: Float32Array;
-  /** With each of ``rows.alive``. */
-  similarities: Float64Array;
-  /** The nearest examples. */
   near: Near[];
 }
 
 export interface Head {
-  decide(query: Query): Decision;
-  /** Be told after an example has come. */
-  learn(slot: number): void;
-  /** Be told before an example goes, or changes its class. */
-  forget(slot: number): void;
-  /** Settles when nothing is left to be worked out before more can be learnt. */
+  /** Settles when nothing is left to be fitted. It decides meanwhile, but not before it settles for the first time. */
   readonly ready: Promise<void>;
+  /** With each of ``rows.alive``. */
+  similarities(unit: Float32Array): Float64Array;
+  decide(unit: Float32Array): Decision;
+  /** Follow ``rows``, in which so many examples are new, gone or of another class. */
+  follow(changes: number): void;
 }
 
-/** The classes in their order, and how many examples each has. */
-export interface Classes {
-  ids: number[];
-  counts: Map<number, number>;
-}
+export type Fit = (sample: Sample) => Promise<Metric>;
 
-type Parameters = Knowledge["head"];
-
-/** The score of a class is row · unit + offset; the height is that of its indicators. */
-interface Linear {
-  row: Float32Array;
-  offset: number;
-  height: number;
-}
-
-const SMALLEST_DISTANCE = 1e-5;
-const FAMILIAR = 5;
-/** A solution takes no more examples than this. */
-const MOST = 1500;
+/** A fit takes no more examples, evenly of all classes: its time grows with their cube, and 400 take a second or two. */
+const MOST_FITTED = 400;
+/** While vectors are measured, others get their turn this often. */
+const SLICE_MS = 8;
 const AT_ONCE = Promise.resolve();
 
-/** k nearest neighbours. */
-export class KNeighbors implements Head {
+/** The mean similarity of each class's nearest examples, in a metric learnt from all of them. */
+class Adaptive implements Head {
+  ready: Promise<void>;
+  readonly #rows: Rows;
+  readonly #fit: Fit;
+  readonly #count: number;
+  readonly #views: Float32Array;
+  readonly #viewRank: number;
+  /** What it would be with one recording a class. */
+  readonly #temperature: number;
+  #metric!: Metric;
+  #recordings = 1;
+  /** Of each vector in the metric, by slot. */
+  #lengths: number[] = [];
+  #changes = 0;
+  #fitting = false;
+
+  constructor(rows: Rows, { head, centre, directions, gains, view_rows }: Knowledge, fit: Fit) {
+    this.#rows = rows;
+    this.#fit = fit;
+    this.#count = head.n_neighbors;
+    this.#views = view_rows;
+    this.#viewRank = head.view_rank;
+    // It falls with the root of the number of recordings, as in ``heads/fitting.py``.
+    this.#temperature = head.temperature * Math.sqrt(recordingsPerClass(rows));
+    this.ready = this.#adopt({ centre, directions, gains });
+  }
+
+  /**
+   * The metric maps c = unit - centre to M · c. Of the products (M · c) · (M · x) only the first side
+   * is mapped, twice, and each example has its length in the metric: so no mapped vectors are kept.
+   */
+  similarities(unit: Float32Array): Float64Array {
+    const { centre, directions, gains } = this.#metric;
+    const { from, parts, length } = measured(this.#metric, unit);
+    const seen = from.slice();
+    parts.forEach((part, r) => {
+      const share = part * ((1 + gains[r]!) ** 2 - 1);
+      for (let i = 0, at = r * seen.length; i < seen.length; i++, at++) seen[i]! += share * directions[at]!;
+    });
+    const offset = product(centre, 0, seen);
+    const { alive } = this.#rows;
+    return this.#rows.products(seen).map((value, place) => (value - offset) / (length * this.#lengths[alive[place]!]!));
+  }
+
+  decide(unit: Float32Array): Decision {
+    const { alive, classes } = this.#rows;
+    const similarities = this.similarities(unit);
+    const highest = new Map<number, number[]>(classes.map((id) => [id, []]));
+    similarities.forEach((similarity, place) => {
+      const own = highest.get(this.#rows.classOf(alive[place]!));
+      if (!own || (own.length === this.#count && similarity <= own[0]!)) return;
+      own.push(similarity);
+      own.sort((a, b) => a - b);
+      if (own.length > this.#count) own.shift();
+    });
+    const scores = classes.map((id) => (this.#rows.size(id) > 0 ? meanOf(highest.get(id)!) : -Infinity));
+    const best = argmax(scores);
+    return {
+      probabilities: softmax(scores, this.#temperature / Math.sqrt(this.#recordings)),
+      familiarity: scores[best] ?? -1,
+      near: this.#rows.best(similarities, this.#count, classes[best] ?? -1),
+    };
+  }
+
+  /** Until a fit is there, the former metric decides: a live answer never waits. */
+  follow(changes: number): void {
+    this.#changes += changes;
+    while (this.#lengths.length < this.#rows.count) this.#lengths.push(this.#lengthOf(this.#lengths.length));
+    if (this.#due && !this.#fitting) this.ready = this.#refit();
+  }
+
+  get #due(): boolean {
+    const { length } = this.#rows.alive;
+    return length > 0 && this.#changes > (length <= HEAD.refit_always ? 0 : HEAD.refit_growth * length);
+  }
+
+  async #refit(): Promise<void> {
+    this.#fitting = true;
+    while (this.#due) {
+      this.#changes = 0;
+      await this.#fit(this.#sample()).then(
+        (metric) => this.#adopt(metric),
+        // The former metric goes on deciding.
+        (error: unknown) => console.warn("The metric could not be fitted.", error),
+      );
+    }
+    this.#fitting = false;
+  }
+
+  /** Measure all vectors in a metric, in small slices of time, and then decide by it. */
+  async #adopt(metric: Metric): Promise<void> {
+    const lengths: number[] = [];
+    for (let resumed = performance.now(); lengths.length < this.#rows.count; ) {
+      lengths.push(this.#lengthOf(lengths.length, metric));
+      if (performance.now() - resumed < SLICE_MS) continue;
+      await new Promise((resolve) => setTimeout(resolve));
+      resumed = performance.now();
+    }
+    [this.#metric, this.#lengths] = [metric, lengths];
+    this.#recordings = recordingsPerClass(this.#rows);
+  }
+
+  #lengthOf(slot: number, metric = this.#metric): number {
+    return measured(metric, this.#rows.vector(slot)).length;
+  }
+
+  #sample(): Sample {
+    const rows = this.#rows;
+    const slots = evenly(rows, MOST_FITTED);
+    const vectors = new Float32Array(slots.length * rows.dimension);
+    slots.forEach((slot, place) => vectors.set(rows.vector(slot), place * rows.dimension));
+    const [classes, recordings] = [slots.map((slot) => rows.classOf(slot)), slots.map((slot) => rows.recordingOf(slot))];
+    return { dimension: rows.dimension, vectors, classes, recordings, views: this.#views, viewRank: this.#viewRank };
+  }
+}
+
+/** The nearest examples of all vote. */
+class Votes implements Head {
   readonly ready = AT_ONCE;
   readonly #rows: Rows;
-  readonly #classes: Classes;
-  readonly #parameters: Parameters;
+  readonly #head: Knowledge["head"];
   /** Of all examples; null after a change. */
   #mean: Float32Array | null = null;
 
-  constructor(rows: Rows, classes: Classes, parameters: Parameters) {
+  constructor(rows: Rows, { head }: Knowledge) {
     this.#rows = rows;
-    this.#classes = classes;
-    this.#parameters = parameters;
+    this.#head = head;
   }
 
-  learn(): void {
+  follow(): void {
     this.#mean = null;
   }
 
-  forget(): void {
-    this.#mean = null;
+  similarities(unit: Float32Array): Float64Array {
+    return this.#rows.products(unit);
   }
 
-  decide({ unit, similarities, near }: Query): Decision {
-    const { weights, balanced } = this.#parameters;
+  decide(unit: Float32Array): Decision {
+    const { classes } = this.#rows;
+    const { n_neighbors, weights, balanced } = this.#head;
+    const similarities = this.similarities(unit);
+    const near = this.#rows.best(similarities, n_neighbors);
     const votes = new Map<number, number>();
     for (const { slot, similarity } of near) {
       const classId = this.#rows.classOf(slot);
-      let weight = balanced ? 1 / Math.sqrt(this.#classes.counts.get(classId) ?? 1) : 1;
-      if (weights === "distance") weight /= Math.max(1 - similarity, SMALLEST_DISTANCE);
+      let weight = balanced ? 1 / Math.sqrt(this.#rows.size(classId)) : 1;
+      if (weights === "distance") weight /= Math.max(1 - similarity, HEAD.smallest_distance);
       votes.set(classId, (votes.get(classId) ?? 0) + weight);
     }
     const total = sum([...votes.values()]);
-    const probabilities = this.#classes.ids.map((id) => (votes.get(id) ?? 0) / total);
-    const best = this.#classes.ids[argmax(probabilities)] ?? -1;
-    return { probabilities, familiarity: this.#familiarity(best, unit, similarities) };
+    const probabilities = classes.map((id) => (votes.get(id) ?? 0) / total);
+    const own = this.#rows.best(similarities, HEAD.typical_neighbors, classes[argmax(probabilities)] ?? -1);
+    return { probabilities, familiarity: this.#familiarity(own, unit), near };
   }
 
   /** The mean cosine with the class's nearest, seen from the mean of all examples. */
-  #familiarity(classId: number, unit: Float32Array, similarities: Float64Array): number {
+  #familiarity(own: readonly Near[], unit: Float32Array): number {
     const rows = this.#rows;
-    const mine = rows.alive
-      .map((slot, place) => ({ slot, similarity: similarities[place]! }))
-      .filter(({ slot }) => rows.classOf(slot) === classId)
-      .sort((a, b) => b.similarity - a.similarity)
-      .slice(0, FAMILIAR);
-    const mean = (this.#mean ??= meanOf(rows.alive.map((slot) => rows.vector(slot)), rows.dimension));
-    const seen = unit.map((value, i) => value - mean[i]!);
-    return sum(mine.map(({ slot }) => cosine(rows.vector(slot).map((value, i) => value - mean[i]!), seen))) / mine.length;
+    const mean = (this.#mean ??= average(rows.alive.map((slot) => rows.vector(slot)), rows.dimension));
+    const seen = difference(unit, mean);
+    return meanOf(own.map(({ slot }) => cosine(difference(rows.vector(slot), mean), seen)));
   }
 }
 
-/** The most similar class mean, seen from the mean of these means. */
-export class ClassMeans implements Head {
-  readonly ready = AT_ONCE;
-  readonly #rows: Rows;
-  readonly #classes: Classes;
-  readonly #temperature: number;
-  #means: (Float32Array | null)[] | null = null;
-  #centre = new Float32Array();
+export function makeHead(rows: Rows, knowledge: Knowledge, fit: Fit): Head {
+  return knowledge.head.name === "adaptive" ? new Adaptive(rows, knowledge, fit) : new Votes(rows, knowledge);
+}
 
-  constructor(rows: Rows, classes: Classes, { temperature }: Parameters) {
-    this.#rows = rows;
-    this.#classes = classes;
-    this.#temperature = temperature;
-  }
+/** A vector from the centre, its part in each direction of a metric, and how long the metric makes it. */
+function measured({ centre, directions, gains }: Metric, unit: Float32Array) {
+  const from = difference(unit, centre);
+  const parts = Float64Array.from(gains, (_, r) => product(directions, r * from.length, from));
+  let square = product(from, 0, from);
+  parts.forEach((part, r) => (square += part ** 2 * ((1 + gains[r]!) ** 2 - 1)));
+  return { from, parts, length: Math.max(Math.sqrt(Math.max(square, 0)), HEAD.smallest_length) };
+}
 
-  learn(): void {
-    this.#means = null;
-  }
+function recordingsPerClass(rows: Rows): number {
+  const pairs = new Set(rows.alive.map((slot) => `${rows.classOf(slot)} ${rows.recordingOf(slot)}`));
+  const taught = rows.classes.filter((id) => rows.size(id) > 0);
+  return Math.max(pairs.size, 1) / Math.max(taught.length, 1);
+}
 
-  forget(): void {
-    this.#means = null;
-  }
-
-  decide({ unit }: Query): Decision {
-    const means = this.#fitted();
-    const seen = unit.map((value, i) => value - this.#centre[i]!);
-    const scores = means.map((mean) => (mean ? cosine(mean, seen) : -Infinity));
-    return { probabilities: softmax(scores, this.#temperature), familiarity: Math.max(...scores) };
-  }
-
-  #fitted(): (Float32Array | null)[] {
-    if (this.#means) return this.#means;
-    const { dimension, alive } = this.#rows;
-    const means = this.#classes.ids.map((id) => {
-      const mine = alive.filter((slot) => this.#rows.classOf(slot) === id);
-      return mine.length > 0 ? meanOf(mine.map((slot) => this.#rows.vector(slot)), dimension) : null;
+/** At most so many examples, as many of each class as can be. */
+function evenly(rows: Rows, most: number): number[] {
+  const groups = rows.classes.map((id) => rows.alive.filter((slot) => rows.classOf(slot) === id));
+  let left = most;
+  return groups
+    .sort((a, b) => a.length - b.length)
+    .flatMap((slots, place) => {
+      const count = Math.min(slots.length, Math.floor(left / (groups.length - place)));
+      left -= count;
+      const gap = (slots.length - 1) / Math.max(count - 1, 1);
+      return Array.from({ length: count }, (_, i) => slots[Math.floor(i * gap)]!);
     });
-    this.#centre = meanOf(means.filter((mean) => mean !== null), dimension);
-    this.#means = means.map((mean) => mean?.map((value, i) => value - this.#centre[i]!) ?? null);
-    return this.#means;
-  }
-}
-
-/** Kernel ridge regression; see ``heads/ridge.py`` for targets and offsets. */
-export class Ridge implements Head {
-  readonly ready: Promise<void>;
-  readonly #rows: Rows;
-  readonly #classes: Classes;
-  readonly #temperature: number;
-  readonly #solution: KernelRidge;
-  /** By class; null after a change. */
-  #linear: Map<number, Linear> | null;
-  #solved = false;
-
-  constructor(rows: Rows, classes: Classes, knowledge: Knowledge) {
-    const { temperature, penalty, chosen } = knowledge.head;
-    const { dimension } = rows;
-    this.#rows = rows;
-    this.#classes = classes;
-    this.#temperature = temperature;
-    this.#solution = new KernelRidge(rows, penalty);
-    const rowOf = (place: number) => knowledge.linear.subarray(place * dimension, (place + 1) * dimension);
-    const taught = knowledge.offsets.filter((offset) => offset > 0).length;
-    this.#linear = new Map(
-      classes.ids.map((id, place) => {
-        const offset = knowledge.offsets[place] ?? 0;
-        return [id, { row: rowOf(place), offset, height: offset * taught }];
-      }),
-    );
-    this.ready = this.#solution
-      .build(chosen.flatMap((id) => rows.slotOf(id) ?? []))
-      .then(() => void (this.#solved = true));
-  }
-
-  learn(slot: number): void {
-    if (this.#solution.members.length >= MOST) this.#solution.remove(this.#oldestOfMost());
-    this.#solution.add(slot);
-    this.#linear = null;
-  }
-
-  forget(slot: number): void {
-    this.#solution.remove(slot);
-    this.#linear = null;
-  }
-
-  decide({ unit, similarities }: Query): Decision {
-    const linear = (this.#linear ??= this.#fit());
-    const scores = this.#classes.ids.map((id) => {
-      const own = linear.get(id);
-      return own && this.#classes.counts.get(id) ? product(own.row, 0, unit) + own.offset : -Infinity;
-    });
-    const shares = this.#classes.ids.map((id, place) => scores[place]! / (linear.get(id)?.height || 1));
-    const [first = 0, second = first] = shares.filter(Number.isFinite).sort((a, b) => b - a);
-    // Until the solution is there, everything counts as familiar.
-    const variance = this.#solved ? this.#solution.variance(this.#kernel(similarities)) : -1;
-    return { probabilities: softmax(scores, this.#temperature), familiarity: 2 * (first - second) - 3 * variance };
-  }
-
-  #kernel(similarities: Float64Array): Float64Array {
-    const places = new Map(this.#rows.alive.map((slot, place) => [slot, place]));
-    return Float64Array.from(this.#solution.members, (slot) => similarities[places.get(slot) ?? -1] ?? 0);
-  }
-
-  /** Class indicators, smaller for classes with more examples, less their means over the classes. */
-  #fit(): Map<number, Linear> {
-    const { members } = this.#solution;
-    const codes = members.map((slot) => this.#classes.ids.indexOf(this.#rows.classOf(slot)));
-    const sizes = this.#classes.ids.map((_, code) => codes.filter((own) => own === code).length);
-    const taught = Math.max(sizes.filter((size) => size > 0).length, 1);
-    const usual = members.length / taught;
-    const heights = sizes.map((size) => (size > 0 ? Math.sqrt(usual / size) : 0));
-    return new Map(
-      this.#classes.ids.map((id, code) => {
-        const offset = heights[code]! / taught;
-        const weights = this.#solution.weigh(
-          Float64Array.from(codes, (own) => (own === code ? heights[code]! : 0) - offset),
-        );
-        const row = new Float64Array(this.#rows.dimension);
-        members.forEach((slot, place) => addTo(row, this.#rows.vector(slot), weights[place]!));
-        return [id, { row: Float32Array.from(row), offset, height: heights[code]! }];
-      }),
-    );
-  }
-
-  /** The member that makes room for another one: the oldest of the class with the most. */
-  #oldestOfMost(): number {
-    const { members } = this.#solution;
-    const classes = members.map((slot) => this.#rows.classOf(slot));
-    const sizes = this.#classes.ids.map((id) => classes.filter((own) => own === id).length);
-    const most = this.#classes.ids[argmax(sizes)];
-    return Math.min(...members.filter((_, place) => classes[place] === most));
-  }
-}
-
-export function makeHead(rows: Rows, classes: Classes, knowledge: Knowledge): Head {
-  if (knowledge.head.name === "ridge") return new Ridge(rows, classes, knowledge);
-  const Kind = knowledge.head.name === "means" ? ClassMeans : KNeighbors;
-  return new Kind(rows, classes, knowledge.head);
 }
 
 export function argmax(values: readonly number[]): number {
@@ -256,17 +243,23 @@ function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }
 
-function meanOf(vectors: readonly Float32Array[], dimension: number): Float32Array<ArrayBuffer> {
+function meanOf(values: readonly number[]): number {
+  return sum(values) / values.length;
+}
+
+function average(vectors: readonly Float32Array[], dimension: number): Float32Array {
   const total = new Float64Array(dimension);
-  for (const vector of vectors) addTo(total, vector, 1);
-  return Float32Array.from(total, (value) => value / Math.max(vectors.length, 1));
+  for (const vector of vectors) vector.forEach((value, i) => (total[i]! += value / vectors.length));
+  return Float32Array.from(total);
 }
 
-function addTo(total: Float64Array, vector: Float32Array, weight: number): void {
-  for (let i = 0; i < total.length; i++) total[i]! += weight * vector[i]!;
+function difference(a: Float32Array, b: Float32Array): Float64Array {
+  const found = new Float64Array(a);
+  for (let i = 0; i < found.length; i++) found[i]! -= b[i]!;
+  return found;
 }
 
-function cosine(a: Float32Array, b: Float32Array): number {
+function cosine(a: Float64Array, b: Float64Array): number {
   const lengths = Math.sqrt(product(a, 0, a) * product(b, 0, b));
-  return product(a, 0, b) / Math.max(lengths, SMALLEST_DISTANCE);
+  return product(a, 0, b) / Math.max(lengths, HEAD.smallest_distance);
 }

@@ -1,7 +1,5 @@
 /** What a project knows, as one file: written by ``formats/knowledge_file.py``, read here. */
 
-export type HeadName = "knn" | "means" | "ridge";
-
 export interface KnownClass {
   id: number;
   name: string;
@@ -20,7 +18,7 @@ export interface KnownExamples {
 }
 
 export interface Knowledge {
-  version: 2;
+  version: 3;
   project: string;
   /** What no other project has. */
   uid: string;
@@ -31,28 +29,28 @@ export interface Knowledge {
   classes: KnownClass[];
   examples: KnownExamples;
   head: {
-    name: HeadName;
+    name: "adaptive" | "cosine";
     n_neighbors: number;
     weights: "uniform" | "distance";
     balanced: boolean;
     temperature: number;
-    penalty: number;
-    /** Of ridge, the examples that its solution takes. */
-    chosen: number[];
+    view_rank: number;
   };
   strictness: number;
   /** Unit vectors of the examples, [n, dimension]. */
   vectors: Float32Array;
   /** How clearly each of some own examples belonged when its recording was left out, ascending. */
   familiar: Float32Array;
-  /** Of ridge: [classes, dimension] and [classes], so that the first answer need not wait for a solution. */
-  linear: Float32Array;
-  offsets: Float32Array;
+  /** Of the adaptive head: its metric, and how views of examples vary; see ``fitting.ts``. */
+  centre: Float32Array;
+  directions: Float32Array;
+  gains: Float32Array;
+  view_rows: Float32Array;
   /** The embedding of the picture that ``probe.ts`` makes. */
   probe: Float32Array;
 }
 
-type Arrays = "vectors" | "familiar" | "linear" | "offsets" | "probe";
+type Arrays = "vectors" | "familiar" | "centre" | "directions" | "gains" | "view_rows" | "probe";
 
 interface Span {
   start: number;
@@ -64,7 +62,7 @@ type Header = Omit<Knowledge, Arrays> & {
 };
 
 const MAGIC = "CAKN";
-const VERSION = 2;
+const VERSION = 3;
 
 /** Throws an Error with one line that a person understands. */
 export function parseKnowledge(file: ArrayBuffer): Knowledge {
@@ -87,8 +85,10 @@ export function parseKnowledge(file: ArrayBuffer): Knowledge {
     ...rest,
     vectors: arrays.levels.length > 0 ? units(levels, rest.backbone.dimension) : numbers(arrays.vectors),
     familiar: numbers(arrays.familiar),
-    linear: numbers(arrays.linear),
-    offsets: numbers(arrays.offsets),
+    centre: numbers(arrays.centre),
+    directions: numbers(arrays.directions),
+    gains: numbers(arrays.gains),
+    view_rows: numbers(arrays.view_rows),
     probe: numbers(arrays.probe),
   };
 }

@@ -1,8 +1,10 @@
-/** Examples as unit vectors; the TypeScript side of ``heads/rows.py`` and ``heads/memory.py``. */
+/** Examples as unit vectors; the TypeScript side of ``heads/rows.py`` and of the ties in ``heads/neighbors.py``. */
 
-/** Similarities that differ by less are the same number: then class order decides, then age. */
-const TIE = 1e-6;
+import { head as HEAD } from "../../../../src/classify_anything/constants.json";
+
 const FIRST_CAPACITY = 64;
+
+type Numbers = Float32Array | Float64Array;
 
 export interface Near {
   slot: number;
@@ -12,13 +14,18 @@ export interface Near {
 /** Vectors stay where they are when an example is forgotten: it may come back by undo. */
 export class Rows {
   readonly dimension: number;
+  /** The ids of all classes, in their order. */
+  classes: number[] = [];
   /** The places of the examples there are, oldest first. */
   alive: number[] = [];
+  /** How many places there are, those of forgotten examples with them. */
+  count = 0;
   #vectors: Float32Array;
-  #count = 0;
+  readonly #sizes = new Map<number, number>();
   readonly #slots = new Map<number, number>();
   readonly #ids: number[] = [];
-  readonly #classes: number[] = [];
+  readonly #classOf: (number | null)[] = [];
+  readonly #recordings: number[] = [];
 
   constructor(dimension: number) {
     this.dimension = dimension;
@@ -30,11 +37,20 @@ export class Rows {
   }
 
   classOf(slot: number): number {
-    return this.#classes[slot] ?? -1;
+    return this.#classOf[slot] ?? -1;
+  }
+
+  recordingOf(slot: number): number {
+    return this.#recordings[slot] ?? -1;
   }
 
   slotOf(id: number): number | undefined {
     return this.#slots.get(id);
+  }
+
+  /** How many examples a class has. */
+  size(classId: number): number {
+    return this.#sizes.get(classId) ?? 0;
   }
 
   vector(slot: number): Float32Array {
@@ -42,59 +58,61 @@ export class Rows {
   }
 
   /** Learn an example, or give a known one its class; without a vector it must have been here before. */
-  put(id: number, classId: number, vector?: Float32Array): number {
+  put(id: number, classId: number, recordingId: number, vector?: Float32Array): number {
     let slot = this.#slots.get(id);
     if (slot === undefined) {
       if (!vector) throw new Error(`Nothing is known of example ${id}.`);
-      slot = this.#count++;
-      this.#reserve(this.#count);
+      slot = this.count++;
+      this.#reserve(this.count);
       this.#vectors.set(vector, slot * this.dimension);
       this.#slots.set(id, slot);
       this.#ids[slot] = id;
     }
-    this.#classes[slot] = classId;
-    if (!this.alive.includes(slot)) this.alive.push(slot);
-    const last = this.alive.at(-2);
+    this.drop([id]);
+    this.#classOf[slot] = classId;
+    this.#recordings[slot] = recordingId;
+    this.#sizes.set(classId, this.size(classId) + 1);
+    const last = this.alive.at(-1);
+    this.alive.push(slot);
     if (last !== undefined && this.idOf(last) > id) this.alive.sort((a, b) => this.idOf(a) - this.idOf(b));
     return slot;
   }
 
-  drop(ids: Iterable<number>): void {
-    const gone = new Set(Array.from(ids, (id) => this.#slots.get(id)));
+  drop(ids: readonly number[]): void {
+    const gone = new Set(ids.flatMap((id) => this.#slots.get(id) ?? []).filter((slot) => this.#classOf[slot] != null));
+    if (gone.size === 0) return;
+    for (const slot of gone) {
+      this.#sizes.set(this.classOf(slot), this.size(this.classOf(slot)) - 1);
+      this.#classOf[slot] = null;
+    }
     this.alive = this.alive.filter((slot) => !gone.has(slot));
   }
 
-  /** With each example there is, in the order of ``alive``. */
-  similarities(unit: Float32Array): Float64Array {
-    const found = new Float64Array(this.alive.length);
-    for (let place = 0; place < found.length; place++) found[place] = this.dot(this.alive[place]!, unit);
-    return found;
+  /** The products of a vector with each example there is, in the order of ``alive``. */
+  products(vector: Numbers): Float64Array {
+    return Float64Array.from(this.alive, (slot) => product(this.#vectors, slot * this.dimension, vector));
   }
 
-  dot(slot: number, unit: Float32Array): number {
-    return product(this.#vectors, slot * this.dimension, unit);
-  }
-
-  /** The nearest, nearest first; ``rank`` is the place of a class in their order. */
-  best(similarities: Float64Array, count: number, rank: (classId: number) => number): Near[] {
-    const wanted = Math.min(count, similarities.length);
-    if (wanted <= 0) return [];
-    const last = similarities.toSorted()[similarities.length - wanted] ?? 0;
+  /** The nearest of all, or of a class, nearest first; ties go by the order of classes, then by age. */
+  best(similarities: Float64Array, count: number, classId?: number): Near[] {
+    const { alive } = this;
+    const mine = (place: number) => classId === undefined || this.classOf(alive[place]!) === classId;
+    const wanted = Math.min(count, classId === undefined ? alive.length : this.size(classId));
+    const last = similarities.filter((_, place) => mine(place)).sort().at(-wanted);
+    if (wanted <= 0 || last === undefined) return [];
     const near: Near[] = [];
     similarities.forEach((similarity, place) => {
-      if (similarity >= last - TIE) near.push({ slot: this.alive[place] ?? -1, similarity });
+      if (similarity >= last - HEAD.tie && mine(place)) near.push({ slot: alive[place]!, similarity });
     });
     near.sort((a, b) => b.similarity - a.similarity);
     let step = 0;
-    const steps = near.map(({ similarity }, place) => {
-      if (place > 0 && near[place - 1]!.similarity - similarity > TIE) step++;
-      return step;
-    });
     return near
-      .map((one, place) => ({ ...one, step: steps[place]!, rank: rank(this.classOf(one.slot)) }))
+      .map((one, place) => {
+        if (place > 0 && near[place - 1]!.similarity - one.similarity > HEAD.tie) step++;
+        return { ...one, step, rank: this.classes.indexOf(this.classOf(one.slot)) };
+      })
       .sort((a, b) => a.step - b.step || a.rank - b.rank || this.idOf(a.slot) - this.idOf(b.slot))
-      .slice(0, wanted)
-      .map(({ slot, similarity }) => ({ slot, similarity }));
+      .slice(0, wanted);
   }
 
   #reserve(count: number): void {
@@ -106,7 +124,7 @@ export class Rows {
 }
 
 /** The scalar product of ``a`` from ``start`` on with ``b``; four sums at a time are twice as quick. */
-export function product(a: Float32Array, start: number, b: Float32Array): number {
+export function product(a: Numbers | number[], start: number, b: Numbers | number[]): number {
   let [s0, s1, s2, s3] = [0, 0, 0, 0];
   const even = b.length - (b.length % 4);
   for (let i = 0; i < even; i += 4) {

@@ -1,0 +1,80 @@
+"""Views of an example: altered copies, whose embeddings show what does not tell classes apart."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageEnhance
+
+from classify_anything.constants import CONSTANTS
+from classify_anything.types import UInt8Array
+
+VIEWS: int = CONSTANTS["views"]["per_example"]
+TABLE: list[list[float]] = CONSTANTS["views"]["table"]
+"""Of each view: scale and place (x, y) of its window, degrees, brightness, saturation, contrast."""
+
+_ENOUGH_RECORDINGS = 25
+"""With more recordings a class, the examples themselves show what their views would."""
+_OF_A_RECORDING = (0, 4, 8, 12)
+_OF_A_CLASS = 20
+
+
+def make_views(square: UInt8Array, sha256: str) -> UInt8Array:
+    """Return 8 altered copies, [8, s, s, 3], of a square, [s, s, 3].
+
+    ``sha256``, of the image's bytes, chooses the rows of the table: a browser chooses the same.
+    """
+    first = int(sha256[:2], 16) * VIEWS % len(TABLE)
+    picture = Image.fromarray(square)
+    fill = tuple(round(mean) for mean in square.mean((0, 1)))
+    return np.stack([_view(picture, fill, *row) for row in TABLE[first : first + VIEWS]])
+
+
+def _view(
+    picture: Image.Image,
+    fill: tuple[int, ...],
+    scale: float,
+    x: float,
+    y: float,
+    degrees: float,
+    brightness: float,
+    saturation: float,
+    contrast: float,
+) -> UInt8Array:
+    """A window of a picture, turned about its own centre, and with other colours."""
+    size, half = picture.width, picture.width / 2
+    cos, sin = (scale * turn(math.radians(degrees)) for turn in (math.cos, math.sin))
+    center_x, center_y = (size * (place * (1 - scale) + scale / 2) for place in (x, y))
+    left, top = center_x - half * (cos + sin), center_y - half * (cos - sin)
+    view = picture.transform(
+        picture.size,
+        Image.Transform.AFFINE,
+        (cos, sin, left, -sin, cos, top),
+        Image.Resampling.BILINEAR,
+        fillcolor=fill,
+    )
+    view = ImageEnhance.Brightness(view).enhance(brightness)
+    view = ImageEnhance.Color(view).enhance(saturation)
+    return np.asarray(ImageEnhance.Contrast(view).enhance(contrast))
+
+
+def wanted_views(class_ids: Sequence[int], keys: Sequence[int], groups: Sequence[int]) -> list[int]:
+    """Return the keys of the examples that should have views, oldest first; none if not needed.
+
+    Of each class and recording (a group) these are the 1st, 5th, 9th and 13th example, and at most
+    20 of a class. A recording that grows never changes the choice of older examples.
+    """
+    recordings = set(zip(class_ids, groups, strict=True))
+    if len(recordings) > _ENOUGH_RECORDINGS * len(set(class_ids)):
+        return []
+    wanted = list[int]()
+    seen, chosen = Counter[tuple[int, int]](), Counter[int]()
+    for key, class_id, group in sorted(zip(keys, class_ids, groups, strict=True)):
+        if seen[class_id, group] in _OF_A_RECORDING and chosen[class_id] < _OF_A_CLASS:
+            wanted.append(key)
+            chosen[class_id] += 1
+        seen[class_id, group] += 1
+    return wanted

@@ -1,0 +1,98 @@
+"""Makes the views of examples in the background, whenever no example is being added."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Sequence
+
+from classify_anything.backbones import Backbone
+from classify_anything.classifier import Classifier
+from classify_anything.embedding import MadeViews, views_by
+from classify_anything.errors import BackboneError
+from classify_anything.server.messages import VariationsInfo
+from classify_anything.server.served import Served
+
+log = logging.getLogger(__name__)
+
+_POLL_SECONDS = 0.5
+_FEW = 20
+"""Making the views of so many examples is too quick to show."""
+_PER_WORKER = 2
+"""Examples in a batch, so that a press or the end of the server waits for few."""
+
+
+class Views:
+    """Makes the missing views each time the project has stayed the same for a moment.
+
+    Args:
+        project: what is served.
+        busy: whether other work needs the cores.
+    """
+
+    def __init__(self, project: Served, busy: Callable[[], bool]) -> None:
+        self._project = project
+        self._busy = busy
+        self._left_out = set[tuple[str, int]]()
+        self._batch: asyncio.Task[None] | None = None
+
+    async def follow(self) -> None:
+        """Make missing views until this is cancelled; after an error, from the next change on."""
+        if self._project.state.frozen:
+            return
+        seen = done = -1
+        while True:
+            await asyncio.sleep(_POLL_SECONDS)
+            before, seen = seen, self._project.state.revision
+            if before == seen != done and not self._busy():
+                try:
+                    done = seen if await self._make(seen) else done
+                except Exception:
+                    log.exception("The variations of examples could not be made")
+                    done = seen
+
+    async def close(self) -> None:
+        """Wait for the batch that is being made."""
+        if self._batch:
+            await asyncio.gather(self._batch, return_exceptions=True)
+
+    async def _make(self, revision: int) -> bool:
+        """Make what is missing at a revision; return False if something else comes between."""
+        backbone, missing = await self._project.run(lambda clf: (clf.backbone, clf.missing_views()))
+        ids = [id_ for id_ in missing if (backbone.fingerprint, id_) not in self._left_out]
+        workers = max(1, (os.cpu_count() or 1) - 1)  # one core is left for the live answer
+        try:
+            for start in range(0, len(ids), _PER_WORKER * workers):
+                if self._project.state.revision != revision or self._busy():
+                    return False
+                if len(ids) > _FEW:
+                    self._project.show_variations(VariationsInfo(done=start, total=len(ids)))
+                some = ids[start : start + _PER_WORKER * workers]
+                self._batch = asyncio.create_task(
+                    asyncio.to_thread(self._embed, backbone, some, workers)
+                )
+                await asyncio.wait([self._batch])  # which leaves it alone when this is cancelled
+                self._batch.result()
+        finally:
+            self._project.show_variations(None)
+        return True
+
+    def _embed(self, backbone: Backbone, ids: list[int], workers: int) -> None:
+        """Make and keep the views of some examples; those that have none are not tried again."""
+
+        def read(some: Sequence[int]) -> list[tuple[int, bytes]]:
+            return self._project.read(lambda clf: clf.images_of(some))
+
+        left = set(ids)
+        try:
+            for made in views_by(backbone, ids, read, lambda _: None, workers):
+                self._project.read(_keeping(made, backbone.fingerprint))
+                left -= {id_ for id_, _ in made}
+        except BackboneError as error:
+            log.warning("%s", error)
+        self._left_out |= {(backbone.fingerprint, id_) for id_ in left}
+
+
+def _keeping(made: MadeViews, fingerprint: str) -> Callable[[Classifier], None]:
+    return lambda classifier: classifier.keep_views(made, fingerprint)
