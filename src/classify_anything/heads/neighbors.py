@@ -33,7 +33,7 @@ _BLOCK = 64
 
 
 _REFIT_AT_ONCE = 16
-"""So few examples are fitted in milliseconds, and the second class cannot wait for another thread."""
+"""This few examples are fitted in milliseconds, and a second class cannot wait for a thread."""
 
 
 class KNeighborsHead(ClassifierEstimator):
