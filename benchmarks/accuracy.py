@@ -22,7 +22,7 @@ from PIL import Image
 from benchmarks.report import publish, table
 from classify_anything import Backbone, KNeighborsHead, load_backbone
 from classify_anything.backbones.views import make_views, wanted_views
-from classify_anything.evaluation import Lesson, calibration_error
+from classify_anything.evaluation.evaluate import Lesson, calibration_error
 from classify_anything.images import to_square
 
 COUNTS = (1, 3, 5, 10, 20)

@@ -21,7 +21,7 @@ from benchmarks.projects import write_project
 from benchmarks.report import publish, table
 from classify_anything import Classifier, load_backbone
 from classify_anything.images import to_square
-from classify_anything.reembedding import reembed
+from classify_anything.project.reembed import reembed
 
 _SIZE = (640, 480)
 _ROUNDS = 5

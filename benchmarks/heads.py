@@ -12,7 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.report import percentiles, publish, table
-from classify_anything.evaluation import HEADS, Lesson, evaluate
+from classify_anything.evaluation.evaluate import HEADS, Lesson, evaluate
 from classify_anything.heads import KNeighborsHead
 from classify_anything.server.translate import to_map, to_report
 

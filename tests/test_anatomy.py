@@ -12,8 +12,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from classify_anything.backbones import load_backbone
-from classify_anything.backbones.anatomy import layers, layers_of
 from classify_anything.backbones.layer import separable
+from classify_anything.backbones.layer_profile import layers, layers_of
 from classify_anything.errors import BackboneError
 from tests.command import objects, run
 from tests.tflite import write_mobile

@@ -21,9 +21,9 @@ from classify_anything import load_backbone
 from classify_anything.backbones import onnx_adapter, speed
 from classify_anything.backbones.catalogue import BY_NAME, CATALOGUE, MOBILENET_V2
 from classify_anything.backbones.descriptions import Compiled, Description, Hub, Resized, Shipped
+from classify_anything.backbones.download_records import keep_receipt, known_sha256
 from classify_anything.backbones.fetch import pull
-from classify_anything.backbones.form import Form, parse_form
-from classify_anything.backbones.receipts import keep_receipt, known_sha256
+from classify_anything.backbones.model_spec import Form, parse_form
 from classify_anything.backbones.variants import made_variants
 from classify_anything.compiler.efficientnet_lite import Variant, compile_efficientnet_lite, save
 from classify_anything.compiler.resized import resize

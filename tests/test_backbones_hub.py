@@ -16,7 +16,7 @@ from filelock import FileLock
 from classify_anything.backbones import descriptions, hub_settings
 from classify_anything.backbones.descriptions import Description
 from classify_anything.backbones.fetch import pull
-from classify_anything.backbones.form import Form
+from classify_anything.backbones.model_spec import Form
 from classify_anything.backbones.onnx_backbone import OnnxBackbone
 from classify_anything.errors import DownloadError
 from classify_anything.types import Progress

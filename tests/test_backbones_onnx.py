@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from classify_anything import Backbone, Classifier, load_backbone
-from classify_anything.backbones.anatomy import layers_of
-from classify_anything.backbones.form import Form, parse_form
+from classify_anything.backbones.layer_profile import layers_of
+from classify_anything.backbones.model_spec import Form, parse_form
 from classify_anything.errors import BackboneError
 from classify_anything.types import UInt8Array
 from tests.convolutions import write_convolutions

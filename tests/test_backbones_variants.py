@@ -10,8 +10,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from classify_anything import Classifier, load_backbone
+from classify_anything.backbones.calibration_images import photograph_like
 from classify_anything.backbones.loading import lasting_name
-from classify_anything.backbones.pictures import photograph_like
 from classify_anything.backbones.variants import made_variants, split_precision
 from classify_anything.errors import BackboneError, DownloadError
 from classify_anything.images import to_square

@@ -13,7 +13,7 @@ from classify_anything import Classifier
 from classify_anything.backbones import load_backbone
 from classify_anything.backbones.onnx_backbone import OnnxBackbone
 from classify_anything.errors import BackboneError, ImageError, StoreError
-from classify_anything.reembedding import reembed
+from classify_anything.project.reembed import reembed
 from tests.networks import write_network
 from tests.photos import encoded, photo, plain
 from tests.tiny import write_backbone

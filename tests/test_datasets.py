@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from classify_anything import Classifier, Frames
+from classify_anything.datasets.read import read_dataset
 from classify_anything.errors import DatasetError, SettingError
-from classify_anything.formats import read_dataset
 from tests.files import colored, write_tree, write_video, write_zip
 
 RED, BLUE, LIME = colored(255, 0, 0), colored(0, 0, 255), colored(0, 255, 0)

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from classify_anything import Classifier
 from classify_anything.backbones import load_backbone
-from classify_anything.embedding import embedded
-from classify_anything.reembedding import reembed
+from classify_anything.backbones.bulk import embedded
+from classify_anything.project.reembed import reembed
 from tests.card import OnCard
 from tests.networks import pictures
 from tests.photos import photo

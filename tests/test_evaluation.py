@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from classify_anything import Classifier
-from classify_anything.advice import advise
 from classify_anything.errors import DatasetError, InputError, SettingError
-from classify_anything.evaluation import (
+from classify_anything.evaluation.advice import advise
+from classify_anything.evaluation.evaluate import (
     HEADS,
     RETIRED_HEADS,
     Lesson,

@@ -31,8 +31,8 @@ from classify_anything.errors import (
     OutputError,
     SettingError,
 )
-from classify_anything.formats.onnx_file import put_together
-from classify_anything.formats.onnx_metadata import VERSION
+from classify_anything.export.formats.onnx_graph import put_together
+from classify_anything.export.formats.onnx_metadata import VERSION
 from classify_anything.heads import Head
 from classify_anything.images import to_square
 from tests.convolutions import write_convolutions

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from classify_anything.formats.onnx_file import head_alone
-from classify_anything.formats.onnx_session import Head
+from classify_anything.export.formats.onnx_graph import head_alone
+from classify_anything.export.formats.onnx_session import Head
 from classify_anything.heads import KNeighborsHead
 from tests import golden
 

@@ -18,8 +18,8 @@ import pytest
 from PIL import Image
 
 from classify_anything import Classifier, Progress
+from classify_anything.datasets.read import read_dataset
 from classify_anything.errors import ConflictError, ImageError, NotFoundError, StoreFullError
-from classify_anything.formats import read_dataset
 from tests.files import colored, write_tree
 from tests.photos import encoded, photo, plain
 

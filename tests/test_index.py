@@ -13,7 +13,7 @@ MANY = 6000
 
 @pytest.fixture(autouse=True)
 def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("classify_anything.heads.rows._SKETCHED_FROM", 4096)
+    monkeypatch.setattr("classify_anything.heads.embedding_matrix._SKETCHED_FROM", 4096)
 
 
 def embeddings(count: int, seed: int = 0) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from classify_anything.formats.levels import from_levels, to_levels
+from classify_anything.export.formats.int8_vectors import from_levels, to_levels
 
 
 def units(count: int, dimension: int) -> np.ndarray:

@@ -56,10 +56,10 @@ def test_the_types_of_the_page_are_not_stale(tmp_path: Path) -> None:
     arguments = [str(program), str(tmp_path / "openapi.json"), "-o", str(tmp_path / "messages.ts")]
     assert node(arguments, cwd=WEB, stdout=subprocess.DEVNULL) == 0
     fresh = (tmp_path / "messages.ts").read_text()
-    assert fresh == (WEB / "src" / "lib" / "messages.ts").read_text(), "run: make types"
+    assert fresh == (WEB / "src" / "lib" / "server" / "messages.ts").read_text(), "run: make types"
 
 
 def test_the_page_smooths_as_the_program_says() -> None:
-    source = (WEB / "src" / "lib" / "smoothing.ts").read_text()
+    source = (WEB / "src" / "lib" / "live" / "smoothing.ts").read_text()
     for name in ("USUAL_SMOOTHING_MS", "MOST_SMOOTHING_MS"):
         assert f"export const {name} = {getattr(settings, name)};" in source

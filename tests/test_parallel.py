@@ -8,7 +8,7 @@ import sys
 import threading
 from types import FrameType
 
-from classify_anything.parallel import in_parallel
+from classify_anything.workers import in_parallel
 
 ITEMS = 12
 

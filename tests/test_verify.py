@@ -15,10 +15,10 @@ from onnx import numpy_helper
 
 from classify_anything import Classifier, load_export, onnx_export, web_export
 from classify_anything.errors import ExportDiffersError, ExportError
-from classify_anything.heads.frozen import Frozen
-from classify_anything.moment import Moment, this_moment
-from classify_anything.project import Project
-from classify_anything.verifying import verify, verify_alone
+from classify_anything.export.verify import verify, verify_alone
+from classify_anything.heads.parameters import Frozen
+from classify_anything.project.project import Project
+from classify_anything.project.snapshot import Moment, this_moment
 from tests.command import run
 from tests.photos import photo
 from tests.tiny import write_backbone

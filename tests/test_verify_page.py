@@ -16,9 +16,9 @@ import pytest
 
 from classify_anything import Classifier, KNeighborsHead
 from classify_anything.errors import ExportDiffersError, ExportError
-from classify_anything.exported_page import ExportedPage
+from classify_anything.export.page_model import ExportedPage
+from classify_anything.export.verify import verify, verify_page_alone
 from classify_anything.heads import Head
-from classify_anything.verifying import verify, verify_page_alone
 from tests.command import objects, run
 from tests.convolutions import write_convolutions
 from tests.photos import photo

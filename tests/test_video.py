@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from classify_anything import Classifier
+from classify_anything.datasets.video import ENDINGS, Frames, is_video, read_frames, read_pictures
 from classify_anything.errors import ImageError, SettingError
-from classify_anything.formats.video import ENDINGS, Frames, is_video, read_frames, read_pictures
 from tests.videos import BLUE, RED, write_video
 
 CODECS = {".avi": "MJPG", ".m4v": "mp4v", ".mkv": "MJPG", ".mov": "mp4v", ".mp4": "mp4v"}
@@ -209,7 +209,7 @@ def test_nothing_is_printed_about_a_damaged_video(tmp_path: Path) -> None:
     script = (
         "from pathlib import Path\n"
         "from classify_anything.errors import ImageError\n"
-        "from classify_anything.formats.video import Frames, read_frames\n"
+        "from classify_anything.datasets.video import Frames, read_frames\n"
         "try:\n    list(read_frames(Path('clip.mp4'), Frames()))\n"
         "except ImageError:\n    print('refused')\n"
     )

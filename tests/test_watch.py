@@ -21,9 +21,9 @@ import pytest
 from PIL import Image
 
 from classify_anything import Classifier
+from classify_anything.datasets.capture import GrowingFolder, Newest, images_below
 from classify_anything.errors import ImageError
 from classify_anything.images import MEDIA_TYPES
-from classify_anything.watching import GrowingFolder, Newest, images_below
 from tests.command import objects, run, start, taught
 from tests.photos import encoded, plain
 from tests.videos import BLUE, RED, write_video

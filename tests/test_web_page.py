@@ -16,8 +16,8 @@ import pytest
 
 from classify_anything import Classifier
 from classify_anything.errors import InputError, OutputError, SettingError
-from classify_anything.exported_page import ExportedPage
-from classify_anything.formats import probe_picture
+from classify_anything.export.formats.probe import probe_picture
+from classify_anything.export.page_model import ExportedPage
 from classify_anything.images import to_square
 from tests.convolutions import write_convolutions
 from tests.networks import write_network

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from classify_anything import Classifier
+from classify_anything.datasets.files import zip_tree
+from classify_anything.datasets.read import read_dataset
 from classify_anything.errors import DatasetError
-from classify_anything.formats import read_dataset
-from classify_anything.formats.trees import zip_tree
 from tests.files import colored, write_zip
 
 GOOD = colored(255, 0, 0)

@@ -14,12 +14,12 @@ from classify_anything._version import __version__
 if TYPE_CHECKING:
     from classify_anything.backbones import Backbone, load_backbone
     from classify_anything.classifier import Classifier
+    from classify_anything.datasets.video import Frames
     from classify_anything.errors import ClassifyAnythingError
-    from classify_anything.estimators import ImageEmbedder as ImageEmbedder
-    from classify_anything.evaluation import Evaluation
-    from classify_anything.exported import Exported, load_export
-    from classify_anything.formats import Frames
+    from classify_anything.evaluation.evaluate import Evaluation
+    from classify_anything.export.onnx_model import Exported, load_export
     from classify_anything.heads import KNeighborsHead
+    from classify_anything.sklearn import ImageEmbedder as ImageEmbedder
     from classify_anything.types import (
         Change,
         Class,
@@ -37,11 +37,11 @@ _HOMES = {
     "Class": "types",
     "Classifier": "classifier",
     "ClassifyAnythingError": "errors",
-    "Evaluation": "evaluation",
+    "Evaluation": "evaluation.evaluate",
     "Example": "types",
-    "Exported": "exported",
-    "Frames": "formats",
-    "ImageEmbedder": "estimators",
+    "Exported": "export.onnx_model",
+    "Frames": "datasets.video",
+    "ImageEmbedder": "sklearn",
     "ImportReport": "types",
     "KNeighborsHead": "heads",
     "Neighbor": "types",
@@ -49,7 +49,7 @@ _HOMES = {
     "Problem": "types",
     "Progress": "types",
     "load_backbone": "backbones",
-    "load_export": "exported",
+    "load_export": "export.onnx_model",
 }
 
 __all__ = [

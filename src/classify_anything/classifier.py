@@ -11,30 +11,26 @@ import numpy as np
 import numpy.typing as npt
 
 from classify_anything.backbones import Backbone, load_backbone
+from classify_anything.backbones.bulk import OnProgress, embedded_blocks
 from classify_anything.backbones.speed import measure
-from classify_anything.embedding import OnProgress, embedded_blocks
+from classify_anything.datasets.items import Dataset, Item
+from classify_anything.datasets.read import read_dataset
+from classify_anything.datasets.video import Frames
 from classify_anything.errors import ImageError, NotAProjectError
-from classify_anything.evaluation import Evaluation, evaluate, make_head
-from classify_anything.exporting import (
+from classify_anything.evaluation.dataset import judge_folder
+from classify_anything.evaluation.evaluate import Evaluation, evaluate, make_head
+from classify_anything.export.write import (
     ExportFormat,
     Options,
     Precision,
     check_options,
     write_export,
 )
-from classify_anything.formats import (
-    Dataset,
-    Frames,
-    Item,
-    read_dataset,
-)
 from classify_anything.heads import Head, unit_rows
 from classify_anything.images import ImageInput, Picture, read_bytes, read_picture, to_square
-from classify_anything.importing import BATCH, Import
-from classify_anything.judging import judge_folder
-from classify_anything.parallel import one_blas_thread
-from classify_anything.project import Project
-from classify_anything.reembedding import Compared, judged, reembed
+from classify_anything.project.importing import BATCH, Import
+from classify_anything.project.project import Project
+from classify_anything.project.reembed import Compared, judged, reembed
 from classify_anything.settings import USUAL_SMOOTHING_MS
 from classify_anything.store import NewExample
 from classify_anything.types import (
@@ -46,6 +42,7 @@ from classify_anything.types import (
     Progress,
     UInt8Array,
 )
+from classify_anything.workers import one_blas_thread
 
 _BLOCK = 16
 """Images that are compared with the examples at once, which reads those only once."""

@@ -1,6 +1,6 @@
 """Anything that is an image → an upright uint8 RGB square.
 
-The crop is one rule, here and in the page (``web/src/lib/camera.ts``): the centre square, then
+The crop is one rule, here and in the page (``web/src/lib/camera/camera.ts``): the centre square, then
 bilinear to the backbone's size. Nothing is ever stretched, nothing is mirrored.
 """
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from classify_anything.display import prediction_html
 from classify_anything.errors import ClassifyAnythingError
+from classify_anything.notebook import prediction_html
 
 UInt8Array = npt.NDArray[np.uint8]
 Float16Array = npt.NDArray[np.float16]

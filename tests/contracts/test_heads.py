@@ -9,7 +9,7 @@ import pytest
 
 from classify_anything.errors import EmbeddingError, InputError, NotFoundError
 from classify_anything.heads import Head, KNeighborsHead
-from classify_anything.heads.frozen import Frozen
+from classify_anything.heads.parameters import Frozen
 
 HEADS: dict[str, Callable[[], Head]] = {
     "adaptive": KNeighborsHead,

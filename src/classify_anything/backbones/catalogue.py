@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from classify_anything.backbones.descriptions import Compiled, Description, Hub, Resized, Shipped
-from classify_anything.backbones.form import Form, Triple
+from classify_anything.backbones.model_spec import Form, Triple
 
 _ZERO: Triple = (0, 0, 0)
 _127: Triple = (127, 127, 127)

@@ -8,7 +8,7 @@ from pathlib import Path
 from classify_anything import settings
 from classify_anything._version import __version__
 from classify_anything.backbones.files import is_file
-from classify_anything.backbones.form import Form
+from classify_anything.backbones.model_spec import Form
 
 DATA = Path(__file__).parent / "data"
 """Where the build puts the compiled graphs; see ``hatch_build.py``."""

@@ -21,10 +21,10 @@ from typing import Any
 
 from classify_anything.backbones.backbone import one_line
 from classify_anything.backbones.descriptions import Hub
+from classify_anything.backbones.download_records import NAME as RECEIPTS
+from classify_anything.backbones.download_records import keep_receipt, known_sha256
 from classify_anything.backbones.files import kept_in
 from classify_anything.backbones.hub_settings import endpoint, timeout, without_password
-from classify_anything.backbones.receipts import NAME as RECEIPTS
-from classify_anything.backbones.receipts import keep_receipt, known_sha256
 from classify_anything.errors import DownloadError, MissingExtraError
 from classify_anything.types import Progress
 

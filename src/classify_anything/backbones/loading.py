@@ -13,7 +13,7 @@ from classify_anything.backbones.backbone import Backbone
 from classify_anything.backbones.catalogue import BY_NAME, DEFAULT
 from classify_anything.backbones.descriptions import Description, Hub
 from classify_anything.backbones.fetch import pull
-from classify_anything.backbones.form import Form, read_form
+from classify_anything.backbones.model_spec import Form, read_form
 from classify_anything.backbones.onnx_backbone import OnnxBackbone
 from classify_anything.backbones.providers import AUTO, CPU, open_checked
 from classify_anything.backbones.tflite_backbone import TFLiteBackbone

@@ -15,7 +15,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper, shape_inference
 
 from classify_anything.backbones.backbone import fingerprint_of, one_line
-from classify_anything.backbones.form import TOKENS, Form, Triple
+from classify_anything.backbones.model_spec import TOKENS, Form, Triple
 from classify_anything.backbones.onnx_file import read_onnx
 from classify_anything.backbones.onnx_graph import Features, ImageInput, OnnxGraph
 from classify_anything.errors import BackboneError, DamagedBackboneError

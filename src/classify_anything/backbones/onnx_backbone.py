@@ -13,7 +13,7 @@ import onnxruntime as ort
 
 from classify_anything.backbones.backbone import Backbone, fingerprint_of, one_line
 from classify_anything.backbones.files import is_file
-from classify_anything.backbones.form import Form
+from classify_anything.backbones.model_spec import Form
 from classify_anything.backbones.providers import CPU, PROVIDERS
 from classify_anything.errors import BackboneError, DamagedBackboneError
 from classify_anything.types import Float32Array, UInt8Array
@@ -107,7 +107,7 @@ class OnnxBackbone(Backbone):
         options.log_severity_level = 4
         if isinstance(graph, bytes):
             # Somebody else's 8-bit weights may need more than the 16 bits that some processors
-            # have for a sum; ours cannot (see ``precision.py``).
+            # have for a sum; ours cannot (see ``backbones/quantize.py``).
             options.add_session_config_entry("session.x64quantprecision", "1")
         wanted = PROVIDERS[self.provider]
         providers = list(dict.fromkeys([wanted, PROVIDERS[CPU]]))

@@ -8,7 +8,7 @@ from typing import Any
 import onnx
 from onnx import TensorProto
 
-from classify_anything.backbones.form import IMAGENET_CLASSES, MAX_SIZE, Form
+from classify_anything.backbones.model_spec import IMAGENET_CLASSES, MAX_SIZE, Form
 from classify_anything.errors import BackboneError
 
 _TYPES = {TensorProto.UINT8: "uint8", TensorProto.FLOAT: "float32", TensorProto.FLOAT16: "float16"}

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from classify_anything.backbones.backbone import Backbone, fingerprint_of, one_line
-from classify_anything.backbones.form import TOKENS, Form
 from classify_anything.backbones.layer import Layer
+from classify_anything.backbones.model_spec import TOKENS, Form
 from classify_anything.errors import BackboneError, MissingExtraError
 from classify_anything.types import Float32Array, UInt8Array
 

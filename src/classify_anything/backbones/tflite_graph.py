@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
-from classify_anything.backbones.form import IMAGENET_CLASSES
+from classify_anything.backbones.model_spec import IMAGENET_CLASSES
 from classify_anything.errors import BackboneError
 
 _AFTER_SCORES = ("SOFTMAX", "LOG_SOFTMAX", "LOGISTIC")

@@ -17,8 +17,8 @@ from classify_anything._version import __version__
 from classify_anything.cli import output
 from classify_anything.cli.backbones import backbones
 from classify_anything.cli.evaluate import evaluate
-from classify_anything.cli.learn import import_
-from classify_anything.cli.look import classes, examples, export
+from classify_anything.cli.import_ import import_
+from classify_anything.cli.list import classes, examples, export
 from classify_anything.cli.predict import predict
 from classify_anything.cli.serve import serve
 from classify_anything.cli.verify import verify

@@ -17,8 +17,8 @@ import typer
 from classify_anything import settings
 from classify_anything.cli.layers import info
 from classify_anything.cli.options import AsJson, option
-from classify_anything.cli.other_backbones import compare, use
 from classify_anything.cli.output import print_json, print_line, print_table
+from classify_anything.cli.use import compare, use
 from classify_anything.errors import BackboneError, ClassifyAnythingError
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from classify_anything.cli.options import (
 from classify_anything.cli.output import print_json, print_line, print_table
 
 if TYPE_CHECKING:
-    from classify_anything.evaluation import Evaluation
+    from classify_anything.evaluation.evaluate import Evaluation
 
 
 def evaluate(

@@ -38,7 +38,7 @@ def info(
     Each is timed here, on one thread; those of a .tflite are not. The bars show the multiply-adds.
     """
     from classify_anything.backbones import load_backbone  # noqa: PLC0415 - takes 0.2 s
-    from classify_anything.backbones.anatomy import layers_of  # noqa: PLC0415
+    from classify_anything.backbones.layer_profile import layers_of  # noqa: PLC0415
 
     backbone = load_backbone(name)
     found = layers_of(backbone, measure=True)

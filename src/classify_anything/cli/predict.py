@@ -100,8 +100,8 @@ def _predict_all(
 
 def _images(paths: list[str]) -> Iterator[tuple[str, ImageInput]]:
     """The images that are meant, with a name for each; a path that is not there is one too."""
+    from classify_anything.datasets.capture import images_below  # noqa: PLC0415 - takes 0.2 s
     from classify_anything.images import MAX_BYTES  # noqa: PLC0415 - takes 0.2 s
-    from classify_anything.watching import images_below  # noqa: PLC0415 - takes 0.2 s
 
     for path in paths:
         if path == "-":

@@ -12,7 +12,7 @@ from classify_anything.cli.options import AsJson, BackboneName, open_classifier,
 from classify_anything.cli.output import print_json, print_line
 
 if TYPE_CHECKING:
-    from classify_anything.verifying import Export, Verification
+    from classify_anything.export.verify import Export, Verification
 
 _MOST_NAMED = 10
 
@@ -38,10 +38,10 @@ def verify(
     through what decides in both. Without a project, the export must say of known pictures what it
     said when it was made. The exit code is 1 where they disagree.
     """
-    from classify_anything.exported import load_export  # noqa: PLC0415 - takes 0.2 s
-    from classify_anything.exported_page import ExportedPage, is_page  # noqa: PLC0415
-    from classify_anything.verifying import verify as compare  # noqa: PLC0415
-    from classify_anything.verifying import verify_alone, verify_page_alone  # noqa: PLC0415
+    from classify_anything.export.onnx_model import load_export  # noqa: PLC0415 - takes 0.2 s
+    from classify_anything.export.page_model import ExportedPage, is_page  # noqa: PLC0415
+    from classify_anything.export.verify import verify as compare  # noqa: PLC0415
+    from classify_anything.export.verify import verify_alone, verify_page_alone  # noqa: PLC0415
 
     exported = ExportedPage(export) if is_page(export) else load_export(export)
     if project is not None:

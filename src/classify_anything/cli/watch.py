@@ -27,8 +27,8 @@ from classify_anything.cli.output import error_object, print_json, show_error
 from classify_anything.errors import ImageError
 
 if TYPE_CHECKING:
+    from classify_anything.datasets.capture import Sight
     from classify_anything.types import Prediction
-    from classify_anything.watching import Sight
 
 
 def watch(
@@ -54,7 +54,7 @@ def watch(
     that is predicted; of a video, each; of a folder, each new image once, when it is completely
     written. What the project learns meanwhile counts at once.
     """
-    from classify_anything.watching import watch as watch_source  # noqa: PLC0415 - takes 0.2 s
+    from classify_anything.datasets.capture import watch as watch_source  # noqa: PLC0415 - takes 0.2 s
 
     command = None if on_change is None else _Command(on_change)
     with (

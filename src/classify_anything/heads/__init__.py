@@ -1,8 +1,8 @@
 """Heads: what decides, by comparing an embedding with the examples."""
 
+from classify_anything.heads.embedding_matrix import unit_rows
 from classify_anything.heads.neighbors import KNeighborsHead
 from classify_anything.heads.protocol import Decision, Head, HeldOut
-from classify_anything.heads.rows import unit_rows
 
 __all__ = [
     "Decision",

@@ -1,11 +1,10 @@
-"""Numbers that the page needs, too: both read them from ``constants.json``."""
+"""The constants of the heads, which the page shares."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from classify_anything.constants import CONSTANTS
 
-_HEAD = json.loads((Path(__file__).parent.parent / "constants.json").read_text())["head"]
+_HEAD = CONSTANTS["head"]
 
 MAX_DIRECTIONS = int(_HEAD["max_directions"])
 """Beyond this many directions accuracy does not change (benchmarks/README.md), only the cost."""

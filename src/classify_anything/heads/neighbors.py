@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from classify_anything.errors import InputError
 from classify_anything.heads.calibration import softmax
+from classify_anything.heads.candidates import Nearby, nearby
 from classify_anything.heads.constants import (
     REFIT_ALWAYS,
     REFIT_GROWTH,
@@ -17,12 +18,11 @@ from classify_anything.heads.constants import (
     TIE,
     TYPICAL_NEIGHBORS,
 )
+from classify_anything.heads.embedding_matrix import Rows, unit_rows
 from classify_anything.heads.estimator import ClassifierEstimator, labels, table
 from classify_anything.heads.fitting import Fit, Sample
-from classify_anything.heads.frozen import Frozen
-from classify_anything.heads.nearby import Nearby, nearby
+from classify_anything.heads.parameters import Frozen
 from classify_anything.heads.protocol import Decision, HeldOut, Int64Array
-from classify_anything.heads.rows import Rows, unit_rows
 from classify_anything.types import Float32Array
 
 MAX_SAMPLE = 2000

@@ -19,10 +19,11 @@ from starlette.types import Lifespan
 
 from classify_anything import errors
 from classify_anything._version import __version__
-from classify_anything.formats import STATIC
+from classify_anything.export.formats.static_page import STATIC
 from classify_anything.server import live
 from classify_anything.server.access import Guard
 from classify_anything.server.backbones import Backbones
+from classify_anything.server.backend import Served
 from classify_anything.server.evaluations import Evaluations
 from classify_anything.server.exports import Exports
 from classify_anything.server.imports import Imports
@@ -40,7 +41,6 @@ from classify_anything.server.routes import examples as example_routes
 from classify_anything.server.routes import exports as export_routes
 from classify_anything.server.routes import project as project_routes
 from classify_anything.server.samples import add_samples
-from classify_anything.server.served import Served
 from classify_anything.server.views import Views
 
 log = logging.getLogger(__name__)

@@ -23,8 +23,9 @@ from classify_anything.errors import (
     ConflictError,
     InputError,
 )
-from classify_anything.evaluation import Evaluation
-from classify_anything.reembedding import judged, reembed
+from classify_anything.evaluation.evaluate import Evaluation
+from classify_anything.project.reembed import judged, reembed
+from classify_anything.server.backend import Served
 from classify_anything.server.known_backbones import Known, known_backbones, name_of
 from classify_anything.server.messages import (
     BackboneInfo,
@@ -32,7 +33,6 @@ from classify_anything.server.messages import (
     BackboneWork,
     ErrorDetail,
 )
-from classify_anything.server.served import Served
 from classify_anything.types import Progress
 
 log = logging.getLogger(__name__)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from classify_anything.classifier import Classifier
-from classify_anything.evaluation import Lesson, evaluate
+from classify_anything.evaluation.evaluate import Lesson, evaluate
+from classify_anything.server.backend import Served
 from classify_anything.server.messages import Report
-from classify_anything.server.served import Served
 from classify_anything.server.translate import to_report
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Literal
 
 from classify_anything.errors import ClassifyAnythingError, ConflictError, NotFoundError
-from classify_anything.exported import load_export
-from classify_anything.exporting import Options, write_export
+from classify_anything.export.onnx_model import load_export
+from classify_anything.export.write import Options, write_export
+from classify_anything.server.backend import Served
 from classify_anything.server.messages import ErrorDetail, ExportInfo, ExportRequest
-from classify_anything.server.served import Served
 from classify_anything.types import Progress
 
 log = logging.getLogger(__name__)

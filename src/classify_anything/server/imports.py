@@ -13,16 +13,17 @@ from time import monotonic
 from typing import Literal, Self
 
 from classify_anything.classifier import Classifier
+from classify_anything.datasets.read import read_dataset
+from classify_anything.datasets.video import Frames
 from classify_anything.errors import (
     ClassifyAnythingError,
     ConflictError,
     InputError,
     NotFoundError,
 )
-from classify_anything.formats import Frames, read_dataset
-from classify_anything.importing import Batch, Import
+from classify_anything.project.importing import Batch, Import
+from classify_anything.server.backend import Served
 from classify_anything.server.messages import ErrorDetail, ImportInfo, ProblemInfo
-from classify_anything.server.served import Served
 
 log = logging.getLogger(__name__)
 

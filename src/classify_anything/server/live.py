@@ -9,8 +9,8 @@ from time import perf_counter
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from classify_anything.errors import ClassifyAnythingError, InvalidMessageError
+from classify_anything.server.backend import Served
 from classify_anything.server.messages import Answer, ErrorReply, parse_frame
-from classify_anything.server.served import Served
 from classify_anything.server.watcher import Watcher
 
 router = APIRouter()

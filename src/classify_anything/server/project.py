@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from classify_anything.classifier import Classifier
 from classify_anything.errors import ClassifyAnythingError
+from classify_anything.server.backend import Served
 from classify_anything.server.frames import FrameJob
 from classify_anything.server.messages import (
     AddFrame,
@@ -22,7 +23,6 @@ from classify_anything.server.messages import (
     State,
     VariationsInfo,
 )
-from classify_anything.server.served import Served
 from classify_anything.server.translate import to_prediction, to_state
 from classify_anything.server.watcher import Watcher
 

@@ -12,14 +12,14 @@ from pathlib import Path
 import uvicorn
 from threadpoolctl import threadpool_limits
 
+from classify_anything.backbones.bulk import OnProgress
 from classify_anything.classifier import Classifier
-from classify_anything.embedding import OnProgress
-from classify_anything.exported import load_export
+from classify_anything.export.onnx_model import load_export
 from classify_anything.server.address import Address
 from classify_anything.server.app import create_app
-from classify_anything.server.frozen import FrozenExport
+from classify_anything.server.backend import Served
 from classify_anything.server.project import LiveProject
-from classify_anything.server.served import Served
+from classify_anything.server.read_only import FrozenExport
 from classify_anything.settings import STARTING_CLASSES
 from classify_anything.types import Progress
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from classify_anything._version import __version__
-from classify_anything.advice import advise
 from classify_anything.classifier import Classifier
-from classify_anything.evaluation import Evaluation, Lesson, plane
-from classify_anything.exported import Exported
+from classify_anything.evaluation.advice import advise
+from classify_anything.evaluation.evaluate import Evaluation, Lesson, plane
+from classify_anything.export.onnx_model import Exported
+from classify_anything.server.backend import RUN
 from classify_anything.server.messages import (
     AdviceInfo,
     ChangeInfo,
@@ -23,7 +24,6 @@ from classify_anything.server.messages import (
     SettingsInfo,
     State,
 )
-from classify_anything.server.served import RUN
 from classify_anything.types import Change, Class, Example, Neighbor, Prediction
 
 _LATEST = 12

@@ -8,11 +8,11 @@ import os
 from collections.abc import Callable, Sequence
 
 from classify_anything.backbones import Backbone
+from classify_anything.backbones.bulk import MadeViews, views_by
 from classify_anything.classifier import Classifier
-from classify_anything.embedding import MadeViews, views_by
 from classify_anything.errors import BackboneError
+from classify_anything.server.backend import Served
 from classify_anything.server.messages import VariationsInfo
-from classify_anything.server.served import Served
 
 log = logging.getLogger(__name__)
 

@@ -1,10 +1,16 @@
 /** The backend of this page, chosen once. */
 
-import { chooseBackend } from "./backend";
+import { BrowserBackend } from "./browser/backend";
+import { marksOf } from "./browser/page-metadata";
+import type { Backend } from "./server/backend";
+import { ServerBackend } from "./server/server-backend.svelte";
 
-export { ApiError } from "./errors";
+export { ApiError } from "./server/errors";
 
-export const backend = chooseBackend();
+const marks = marksOf(document);
+
+/** An exported page carries its project with it. */
+export const backend: Backend = marks ? new BrowserBackend(marks) : new ServerBackend();
 export const { api } = backend;
 
 /** The picture of an example as it came. */

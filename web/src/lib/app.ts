@@ -1,16 +1,16 @@
 import { createContext } from "svelte";
-import { Adding } from "./adding.svelte";
-import { Asking } from "./asking.svelte";
-import { Devices } from "./devices.svelte";
-import { Dialogs } from "./dialogs.svelte";
-import { Exporting } from "./exporting.svelte";
-import { Live } from "./live.svelte";
-import { Pace } from "./pace.svelte";
-import { Project } from "./project.svelte";
-import { Route } from "./route.svelte";
-import { Shutter } from "./shutter.svelte";
-import { Toasts } from "./toasts.svelte";
-import { Work } from "./work.svelte";
+import { Adding } from "./files/add-files.svelte";
+import { Asking } from "./files/image-query.svelte";
+import { Devices } from "./camera/devices.svelte";
+import { Dialogs } from "./page/dialogs.svelte";
+import { Exporting } from "./export/exporting.svelte";
+import { Live } from "./live/live.svelte";
+import { Pace } from "./camera/recording-options.svelte";
+import { Project } from "./project/project.svelte";
+import { Route } from "./page/route.svelte";
+import { Shutter } from "./camera/recorder.svelte";
+import { Toasts } from "./page/toasts.svelte";
+import { Work } from "./project/work.svelte";
 
 /** The parts of the page that its components share. */
 export class App {

@@ -8,11 +8,11 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from classify_anything.backbones.anatomy import layers_of
+from classify_anything.backbones.layer_profile import layers_of
 from classify_anything.errors import ConflictError
-from classify_anything.formats import write_knowledge
-from classify_anything.learnt import learnt
-from classify_anything.moment import this_moment
+from classify_anything.export.browser_model import learnt
+from classify_anything.export.formats.model_file import write_knowledge
+from classify_anything.project.snapshot import this_moment
 from classify_anything.server.messages import (
     BackboneChoice,
     BackbonesInfo,

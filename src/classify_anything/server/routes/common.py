@@ -10,11 +10,11 @@ from fastapi import Depends, Request
 
 from classify_anything.classifier import Classifier
 from classify_anything.server.backbones import Backbones
+from classify_anything.server.backend import RUN, Served
 from classify_anything.server.evaluations import Evaluations
 from classify_anything.server.exports import Exports
 from classify_anything.server.imports import Imports
 from classify_anything.server.messages import ErrorReply, State
-from classify_anything.server.served import RUN, Served
 
 _FOREVER = "private, max-age=31536000, immutable"
 _ASK_AGAIN = "private, no-cache"

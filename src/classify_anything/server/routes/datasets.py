@@ -12,8 +12,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
-from classify_anything.exporting import write_export
-from classify_anything.formats import Frames
+from classify_anything.datasets.video import Frames
+from classify_anything.export.write import write_export
 from classify_anything.server.messages import ImportInfo, ImportStart
 from classify_anything.server.routes.common import (
     ALWAYS,

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import FileResponse
 
-from classify_anything.exporting import check_options, estimated_sizes
+from classify_anything.export.write import check_options, estimated_sizes
 from classify_anything.server.exports import options_of
 from classify_anything.server.messages import ExportInfo, ExportRequest, ExportSizes
 from classify_anything.server.routes.common import (

@@ -1,12 +1,13 @@
 /** The project is in this browser: what an export brought, and what was taught here since. */
 
-import type { Backend } from "../backend";
-import { ApiError } from "../errors";
-import type { Listener, Predictor } from "../predictor";
-import type { PredictionInfo, State } from "../types";
+import type { Backend } from "../server/backend";
+import { ApiError } from "../server/errors";
+import type { Listener, Predictor } from "../live/predictor";
+import type { PredictionInfo, State } from "../server/types";
 import { checkAbilities } from "./abilities";
-import type { Lesson } from "./brain";
+import type { Lesson } from "./model";
 import { browserApi } from "./browser-api";
+import type { BrowserProject, Target } from "./browser-project";
 import { browserExports } from "./browser-exports";
 import { BrowserPredictor } from "./browser-predictor";
 import { tell, tellReady } from "./embedded";
@@ -15,29 +16,16 @@ import type { Engine } from "./engine.worker";
 import { read } from "./files";
 import { parseKnowledge, type Knowledge } from "./knowledge";
 import type { Place } from "./local-import";
-import type { Example, LocalProject, NewClass, Snapshot } from "./local-project";
-import type { Marks } from "./marks";
-import { Notebook } from "./notebook";
+import type { Example, LocalProject, Snapshot } from "./local-project";
+import type { Marks } from "./page-metadata";
+import { Notebook } from "./journal";
 import { kept } from "./offline";
 import { examined, type Examined } from "./pictures";
-import type { KeptPicture } from "./shelf";
+import type { KeptPicture } from "./storage";
 import { parseThumbnails } from "./thumbnails";
 import { packed, type Packed } from "./zips";
 
-/** Where an example goes: a class by its id or its name, and what it belongs to. */
-export interface Target {
-  class_id?: number;
-  label?: string;
-  /** That come with it, if they are new. */
-  classes?: readonly NewClass[];
-  recording: string;
-  /** Examples of one group are undone together. */
-  group: string;
-  source: string;
-  createdAt?: number | undefined;
-}
-
-export class BrowserBackend implements Backend {
+export class BrowserBackend implements Backend, BrowserProject {
   readonly api = browserApi(this);
   readonly privacy = "The pictures never leave this device.";
   readonly views: readonly ("live" | "examples" | "export")[];

@@ -1,13 +1,13 @@
 /** What can be done with a project that is in this browser: the same calls as over HTTP. */
 
-import { ApiError } from "../errors";
-import type { Api } from "../rest";
-import type { ClassInfo, State } from "../types";
-import type { BrowserBackend } from "./backend";
+import { ApiError } from "../server/errors";
+import type { Api } from "../server/rest";
+import type { ClassInfo, State } from "../server/types";
+import type { BrowserProject } from "./browser-project";
 import { LocalImport } from "./local-import";
 import type { Example, LocalProject } from "./local-project";
 
-export function browserApi(backend: BrowserBackend): Api {
+export function browserApi(backend: BrowserProject): Api {
   const imports = new Map<string, LocalImport>();
 
   /** One change, once everything is there. */

@@ -1,6 +1,6 @@
 /** What can be taken out of a page without a server: what was taught there. */
 
-import type { Exports } from "../backend";
+import type { Exports } from "../server/backend";
 import type { Packed } from "./zips";
 
 const FORM = {

@@ -1,8 +1,8 @@
 /** Looks at pictures in this browser. */
 
-import type { Picture } from "../grabber";
-import type { Listener, NewExample, Predictor, Reply } from "../predictor";
-import type { BrowserBackend } from "./backend";
+import type { Picture } from "../camera/frame-encoder";
+import type { Listener, NewExample, Predictor, Reply } from "../live/predictor";
+import type { BrowserProject } from "./browser-project";
 
 const NOT_YET = {
   class_id: null,
@@ -17,12 +17,12 @@ export class BrowserPredictor implements Predictor {
   readonly places = ["browser"] as const;
   readonly place = "browser";
   readonly full = false;
-  readonly #backend: BrowserBackend;
+  readonly #backend: BrowserProject;
   #online = false;
   #busy = 0;
   #seq = 0;
 
-  constructor(backend: BrowserBackend, listener: Listener) {
+  constructor(backend: BrowserProject, listener: Listener) {
     this.#backend = backend;
     backend.ready.then(
       () => {

@@ -1,6 +1,6 @@
 /** An exported page inside another page: it tells that page each answer. See ``public/export/embed.js``. */
 
-import type { PredictionInfo } from "../types";
+import type { PredictionInfo } from "../server/types";
 
 export const embedded = window.parent !== window && new URLSearchParams(location.search).has("embedded");
 

@@ -1,6 +1,6 @@
 /** Looks at pictures on a thread of its own, so that the page never stutters. */
 
-import { Brain, type Lesson } from "./brain";
+import { Brain, type Lesson } from "./model";
 import type { Metric, Sample } from "./fitting";
 import FittingWorker from "./fitting.worker?worker";
 import type { KnownClass } from "./knowledge";

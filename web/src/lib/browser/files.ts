@@ -1,6 +1,6 @@
 /** Files that belong to the page, fetched whole. */
 
-import type { ErrorReply } from "../types";
+import type { ErrorReply } from "../server/types";
 
 /** ``packed``: the file lies there gzipped, so that every host sends it small. */
 export async function read(address: string, packed = false): Promise<ArrayBuffer> {

@@ -4,7 +4,7 @@ import { EigenvalueDecomposition, Matrix } from "ml-matrix";
 import { head as HEAD } from "../../../../src/classify_anything/constants.json";
 import { product } from "./rows";
 
-/** ``centre`` [d], ``directions`` [r, d] and ``gains`` [r]; ``heads/frozen.py`` says what they mean. */
+/** ``centre`` [d], ``directions`` [r, d] and ``gains`` [r]; ``heads/parameters.py`` says what they mean. */
 export interface Metric {
   centre: Float32Array;
   directions: Float32Array;

@@ -1,7 +1,7 @@
 /** The heads against ``golden/head.json``, which ``tests/golden.py`` wrote with the Python heads. */
 
 import { expect, test } from "vitest";
-import { Brain } from "./brain";
+import { Brain } from "./model";
 import { fitMetric } from "./fitting";
 import golden from "./golden/head.json";
 import { makeHead, type Decision, type Fit } from "./heads";

@@ -1,4 +1,4 @@
-/** What a project knows, as one file: written by ``formats/knowledge_file.py``, read here. */
+/** What a project knows, as one file: written by ``export/formats/model_file.py``, read here. */
 
 export interface KnownClass {
   id: number;

@@ -1,8 +1,8 @@
-/** The lists among the files of an import: ``metadata.csv`` and ``classes.csv`` of ``formats/metadata.py``. */
+/** The lists among the files of an import: ``metadata.csv`` and ``classes.csv`` of ``datasets/metadata.py``. */
 
-import type { LocalFile } from "../files";
+import type { LocalFile } from "../files/files";
 import type { NewClass } from "./local-project";
-import { fromIso } from "./moments";
+import { fromIso } from "./timestamps";
 
 const METADATA = "metadata.csv";
 const CLASSES = "classes.csv";

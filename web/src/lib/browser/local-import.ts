@@ -1,8 +1,8 @@
 /** Files, folders and zips become examples of a page without a server. */
 
-import type { LocalFile } from "../files";
-import type { ImportInfo } from "../types";
-import { messageOf } from "../words";
+import type { LocalFile } from "../files/files";
+import type { ImportInfo } from "../server/types";
+import { messageOf } from "../page/words";
 import { readLists, type Facts } from "./lists";
 import type { NewClass } from "./local-project";
 import { unpacked } from "./zips";

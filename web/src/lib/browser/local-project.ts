@@ -1,8 +1,8 @@
 /** The classes and examples of a page without a server, and what can be undone. */
 
-import { ApiError } from "../errors";
-import type { ChangeInfo, ClassEdit, ClassInfo } from "../types";
-import { examples as counted } from "../words";
+import { ApiError } from "../server/errors";
+import type { ChangeInfo, ClassEdit, ClassInfo } from "../server/types";
+import { examples as counted } from "../page/words";
 import type { KnownClass } from "./knowledge";
 
 /** Classes, examples and recordings that are made here have ids from here on. */

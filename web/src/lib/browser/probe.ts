@@ -1,4 +1,4 @@
-/** A picture that both sides can make, to see that both see it alike; ``formats/probe.py`` is the other. */
+/** A picture that both sides can make, to see that both see it alike; ``export/formats/probe.py`` is the other. */
 
 import { product } from "./rows";
 import type { Session } from "./session";

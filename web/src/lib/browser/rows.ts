@@ -1,4 +1,4 @@
-/** Examples as unit vectors; the TypeScript side of ``heads/rows.py`` and of the ties in ``heads/neighbors.py``. */
+/** Examples as unit vectors; the TypeScript side of ``heads/embedding_matrix.py`` and of the ties in ``heads/neighbors.py``. */
 
 import { head as HEAD } from "../../../../src/classify_anything/constants.json";
 

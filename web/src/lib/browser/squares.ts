@@ -1,6 +1,6 @@
 /** Pictures as the backbone takes them: RGB pixels of a square. */
 
-import { centerSquare } from "../camera";
+import { centerSquare } from "../camera/camera";
 
 export class SquareReader {
   readonly #size: number;

@@ -1,10 +1,10 @@
 /** Examples on their way home: the zip that ``classify-anything import`` reads, and such zips read here. */
 
 import { strToU8, unzip, zip, type Zippable } from "fflate";
-import { isHidden, type LocalFile } from "../files";
+import { isHidden, type LocalFile } from "../files/files";
 import type { Example } from "./local-project";
 import type { KnownClass } from "./knowledge";
-import { toIso } from "./moments";
+import { toIso } from "./timestamps";
 import { endingOf } from "./pictures";
 
 export interface Packed extends Example {
@@ -13,7 +13,7 @@ export interface Packed extends Example {
 
 const NOT_IN_NAMES = /[<>:"/\\|?*\x00-\x1f]/g;
 
-/** A folder for each class, with the lists ``metadata.csv`` and ``classes.csv`` of ``formats/metadata.py``. */
+/** A folder for each class, with the lists ``metadata.csv`` and ``classes.csv`` of ``datasets/metadata.py``. */
 export async function packed(classes: readonly KnownClass[], examples: readonly Packed[]): Promise<Blob> {
   const files: Zippable = {};
   const rows = [["file_name", "label", "recording", "created_at", "source", "sha256"]];

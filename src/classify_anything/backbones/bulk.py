@@ -1,0 +1,223 @@
+"""Many images to embeddings: on all cores of a processor, or in batches where that is faster."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import os
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from classify_anything.backbones import Backbone
+from classify_anything.backbones.providers import CPU
+from classify_anything.backbones.views import make_views
+from classify_anything.errors import BackboneError, EmbeddingError, ImageError
+from classify_anything.heads import unit_rows
+from classify_anything.images import to_square
+from classify_anything.types import Float16Array, Float32Array, Progress, UInt8Array
+from classify_anything.workers import TOGETHER, each, in_blocks
+
+_READ = 64
+"""Images that are read, and embeddings that are given, at a time."""
+
+_VIEWED = 8
+"""Images whose views are embedded at a time."""
+
+_FEW = 4
+"""So many are embedded sooner than the threads for more are started."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+OnProgress = Callable[[Progress], object]
+Made = list[tuple[int, Float32Array]]
+MadeViews = list[tuple[int, Float16Array]]
+
+
+def embedded(
+    backbone: Backbone,
+    items: Iterable[T],
+    prepare: Callable[[T], tuple[R, UInt8Array | None]],
+    workers: int | None = None,
+) -> Generator[tuple[R, Float32Array | None]]:
+    """What ``prepare`` made of each item, and the embedding of its square, in order.
+
+    Items are taken from their source only a few ahead of the result that is asked for. On a
+    processor each image is embedded by the thread that decoded it; elsewhere whole batches are.
+
+    Args:
+        backbone: is used on all cores.
+        items: what there is to look at.
+        prepare: gives anything, and uint8 [size, size, 3], or None where nothing can be embedded.
+            It runs on several threads. With several squares, [n, size, size, 3], the result is
+            [n, dimension].
+        workers: how many threads; by default as many as there are cores.
+
+    Raises:
+        BackboneError: it cannot be run, or its numbers are not finite.
+    """
+    blocks = embedded_blocks(backbone, items, prepare, 1, workers)
+    with contextlib.closing(blocks):
+        for block in blocks:
+            yield from block
+
+
+def embedded_blocks(
+    backbone: Backbone,
+    items: Iterable[T],
+    prepare: Callable[[T], tuple[R, UInt8Array | None]],
+    size: int,
+    workers: int | None = None,
+    together: int = TOGETHER,
+) -> Generator[list[tuple[R, Float32Array | None]]]:
+    """The same as ``embedded``, ``size`` at once of a quick source; see ``in_blocks``."""
+    workers = workers or os.cpu_count() or 1
+    if backbone.provider == CPU:
+        yield from in_blocks(_seeing(backbone, prepare), items, workers, size, together)
+        return
+    blocks = in_blocks(each(prepare), items, workers, max(size, backbone.batch), together)
+    with contextlib.closing(blocks):
+        for batch in blocks:
+            yield _seen_together(backbone, batch)
+
+
+def _seeing(
+    backbone: Backbone, prepare: Callable[[T], tuple[R, UInt8Array | None]]
+) -> Callable[[list[T]], list[tuple[R, Float32Array | None]]]:
+    """Prepares some items, and then embeds one after another."""
+    network = backbone.for_workers()
+
+    def see(items: list[T]) -> list[tuple[R, Float32Array | None]]:
+        prepared = [prepare(item) for item in items]
+        return [
+            (rest, None if square is None else _embed(network, [square])[0])
+            for rest, square in prepared
+        ]
+
+    return see
+
+
+def _seen_together(
+    backbone: Backbone, batch: list[tuple[R, UInt8Array | None]]
+) -> list[tuple[R, Float32Array | None]]:
+    squares = [square for _, square in batch if square is not None]
+    vectors = iter(_embed(backbone.for_workers(), squares) if squares else ())
+    return [(rest, None if square is None else next(vectors)) for rest, square in batch]
+
+
+def _embed(backbone: Backbone, squares: list[UInt8Array]) -> list[Float32Array]:
+    """Embed [size, size, 3] or [n, size, size, 3] together → [dimension] or [n, dimension]."""
+    several = [square.reshape(-1, *square.shape[-3:]) for square in squares]
+    vectors = backbone.embed(np.concatenate(several))
+    parts = np.split(vectors, np.cumsum([len(some) for some in several])[:-1])
+    forms = ((*square.shape[:-3], -1) for square in squares)
+    return [part.reshape(form) for part, form in zip(parts, forms, strict=True)]
+
+
+def seen_by(
+    backbone: Backbone,
+    ids: Sequence[int],
+    read: Callable[[Sequence[int]], list[tuple[int, bytes]]],
+    progress: OnProgress,
+    workers: int | None = None,
+) -> Iterator[Made]:
+    """The embeddings of stored images by their ids, some at a time.
+
+    Args:
+        backbone: is used on all cores.
+        ids: of the images.
+        read: gives some images by their ids; those that are gone may be missing.
+        progress: is told how far it is, once the embeddings before were taken.
+        workers: how many threads; by default as many as there are cores.
+
+    Raises:
+        ImageError: an image is damaged.
+        BackboneError: it cannot be run, or gives no embedding of an image.
+    """
+    if not ids:
+        return
+    text = f"Looking with {backbone.name}"
+    if len(ids) <= _FEW:
+        for pair in read(ids):
+            id_, square = _stored(pair, backbone.size)
+            yield [(id_, _directed(backbone, id_, backbone.embed(square[None])[0]))]
+        progress(Progress(len(ids), len(ids), text))
+        return
+    starts = range(0, len(ids), _READ)
+    images = itertools.chain.from_iterable(read(ids[at : at + _READ]) for at in starts)
+
+    def prepare(pair: tuple[int, bytes]) -> tuple[int, UInt8Array]:
+        return _stored(pair, backbone.size)
+
+    done = 0
+    with contextlib.closing(embedded(backbone, images, prepare, workers)) as found:
+        while batch := list(itertools.islice(found, _READ)):
+            yield [
+                (id_, _directed(backbone, id_, vector))
+                for id_, vector in batch
+                if vector is not None
+            ]
+            done += len(batch)
+            progress(Progress(done, len(ids), text))
+
+
+def views_by(
+    backbone: Backbone,
+    ids: Sequence[int],
+    read: Callable[[Sequence[int]], list[tuple[int, bytes]]],
+    progress: OnProgress,
+    workers: int | None = None,
+) -> Iterator[MadeViews]:
+    """Yield the views of stored images by their ids, float16 [8, dimension], some at a time.
+
+    Damaged images are left out, and those with a view whose embedding is zero. The arguments are
+    those of ``seen_by``, and so is BackboneError.
+    """
+    starts = range(0, len(ids), _VIEWED)
+    images = itertools.chain.from_iterable(read(ids[at : at + _VIEWED]) for at in starts)
+
+    def prepare(pair: tuple[int, bytes]) -> tuple[int, UInt8Array | None]:
+        id_, data = pair
+        try:
+            square = to_square(data, backbone.size)
+        except ImageError:
+            return id_, None
+        return id_, make_views(square, hashlib.sha256(data).hexdigest())
+
+    done = 0
+    blocks = embedded_blocks(backbone, images, prepare, _VIEWED, workers, together=1)
+    with contextlib.closing(blocks):
+        for block in blocks:
+            made: MadeViews = []
+            for id_, vectors in block:
+                with contextlib.suppress(EmbeddingError):
+                    if vectors is not None:
+                        made.append((id_, unit_rows(vectors).astype(np.float16)))
+            yield made
+            done += len(block)
+            progress(Progress(done, len(ids), "Making variations of your examples"))
+
+
+def _stored(pair: tuple[int, bytes], size: int) -> tuple[int, UInt8Array]:
+    """The square of a stored image, beside its id. Raises ImageError."""
+    id_, data = pair
+    try:
+        return id_, to_square(data, size)
+    except ImageError as error:
+        raise ImageError(
+            f"The picture of example {id_} is damaged, so no network can look at it. "
+            "Delete the example to go on."
+        ) from error
+
+
+def _directed(backbone: Backbone, id_: int, vector: Float32Array) -> Float32Array:
+    """An embedding, if it can be compared. Raises BackboneError."""
+    if not vector.any():
+        raise BackboneError(
+            f"{backbone.name} gives nothing but zeros for example {id_}. "
+            "Take another network, or delete the example."
+        )
+    return vector

@@ -1,0 +1,1 @@
+"""Read and write labelled images: folders, zips, lists, videos and cameras."""

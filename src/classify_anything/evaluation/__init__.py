@@ -1,0 +1,1 @@
+"""Measure accuracy honestly, and say what would improve it."""

@@ -1,0 +1,54 @@
+"""Judges a head on pictures that are not in the project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from classify_anything.backbones import Backbone
+from classify_anything.backbones.bulk import embedded
+from classify_anything.datasets.items import Item
+from classify_anything.datasets.read import read_dataset
+from classify_anything.errors import DatasetError, InputError
+from classify_anything.evaluation.evaluate import Evaluation, Lesson, summarize
+from classify_anything.heads import Head, HeldOut
+from classify_anything.images import to_square
+from classify_anything.store import clean_label
+from classify_anything.types import UInt8Array
+
+
+def judge_folder(
+    folder: Path, lesson: Lesson, name: str, unlearnt: Head, backbone: Backbone
+) -> Evaluation:
+    """How often a head is right on a folder per class, when it has learnt a lesson.
+
+    Raises:
+        DatasetError: there is nothing in it that can be judged.
+    """
+    head = lesson.taught(name, unlearnt)
+    codes = {clean_label(label).casefold(): n for n, label in enumerate(lesson.labels.values())}
+    items = (item for item in read_dataset([folder]).items if isinstance(item, Item))
+    judged = [(item, codes.get(str(item.label).casefold())) for item in items]
+    known = [(item, code) for item, code in judged if code is not None]
+
+    def prepare(pair: tuple[Item, int]) -> tuple[int, UInt8Array | None]:
+        item, code = pair
+        try:
+            return code, to_square(item.read(), backbone.size)
+        except (InputError, OSError):
+            return code, None
+
+    found = embedded(backbone, known, prepare)
+    rows = [(one, code) for code, one in found if one is not None]
+    if not rows or not len(head):
+        raise DatasetError(f"{folder}: no pictures of the classes of this project.")
+    count = len(rows)
+    held = HeldOut(
+        keys=np.arange(count),
+        codes=np.array([code for _, code in rows]),
+        probabilities=head.predict_proba(np.stack([one for one, _ in rows])),
+        familiarities=np.zeros(count, np.float32),
+        alone=np.zeros(count, np.bool_),
+    )
+    return summarize(name, held, range(count), lesson.labels)

@@ -1,0 +1,117 @@
+"""What an export is compared with: the project, or a head that was taught anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from classify_anything.export.formats.onnx_metadata import Facts
+from classify_anything.export.retrain import Embed, Taught
+from classify_anything.heads.constants import SMALLEST_DISTANCE
+from classify_anything.project.project import Ask
+from classify_anything.project.snapshot import Moment
+from classify_anything.types import Float32Array, UInt8Array
+
+_NOISE = 1e-6
+"""What a float32 product of a thousand terms may be off by."""
+_BLOCK = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is expected of one picture: probabilities [classes], and how exact they can be."""
+
+    probabilities: Float32Array
+    known: bool
+    slack: float
+
+
+class Reference(Protocol):
+    """What an export is compared with."""
+
+    def embed(self, pictures: UInt8Array) -> Float32Array: ...
+
+    def decide(self, embeddings: Float32Array) -> list[Said]: ...
+
+
+class Remembered:
+    """A project as it was: whatever is taught meanwhile makes no difference.
+
+    Args:
+        ask: puts questions to the project; its network runs where the project lives.
+        moment: what it was.
+        facts: what the export says of itself.
+    """
+
+    def __init__(self, ask: Ask, moment: Moment, facts: Facts) -> None:
+        self._ask, self._moment, self._facts = ask, moment, facts
+        self._codes = {item.id: code for code, item in enumerate(facts.classes)}
+
+    def embed(self, pictures: UInt8Array) -> Float32Array:
+        """uint8 [n, size, size, 3] → float32 [n, d]."""
+        blocks = np.split(pictures, range(_BLOCK, len(pictures), _BLOCK))
+        return np.concatenate([self._embed(block) for block in blocks])
+
+    def _embed(self, pictures: UInt8Array) -> Float32Array:
+        """A few at once, so that a live answer never waits long."""
+
+        def embed(_: Any) -> Float32Array:
+            return self._moment.backbone.embed(pictures)
+
+        return self._ask(embed)
+
+    def decide(self, embeddings: Float32Array) -> list[Said]:
+        """What the project said."""
+        found = []
+        for prediction in self._moment.knowledge.predict(embeddings):
+            probabilities = np.array(
+                [prediction.probabilities.get(item.name, 0) for item in self._facts.classes],
+                np.float32,
+            )
+            codes = [self._codes[neighbor.class_id] for neighbor in prediction.neighbors]
+            near = [neighbor.similarity for neighbor in prediction.neighbors]
+            slack = _slack(self._facts, probabilities, codes, near)
+            found.append(Said(probabilities, prediction.label is not None, slack))
+        return found
+
+
+class Retaught:
+    """A head that was taught anew, with the network that it was taught by."""
+
+    def __init__(self, taught: Taught, embed: Embed, facts: Facts) -> None:
+        self._taught, self._facts = taught, facts
+        self.embed = embed
+        ids = {id_: code for code, id_ in enumerate(taught.lesson.labels)}
+        pairs = zip(taught.lesson.keys, taught.lesson.class_ids, strict=True)
+        self._codes = {key: ids[class_id] for key, class_id in pairs}
+
+    def decide(self, embeddings: Float32Array) -> list[Said]:
+        """What the head says."""
+        threshold = self._taught.threshold()
+        found = []
+        for decision in self._taught.head.decide_many(embeddings):
+            codes = [self._codes[key] for key in decision.keys.tolist()]
+            near = decision.similarities.tolist()
+            slack = _slack(self._facts, decision.probabilities, codes, near)
+            known = threshold is None or decision.familiarity > threshold
+            found.append(Said(decision.probabilities, known, slack))
+        return found
+
+
+def _slack(
+    facts: Facts, probabilities: Float32Array, codes: Sequence[int], similarities: Sequence[float]
+) -> float:
+    """How much a probability hangs on the last digits of the neighbours' similarities."""
+    if facts.head not in ("knn", "cosine") or facts.parameters.get("weights") != "distance":
+        return 0.0
+    distances = np.maximum(1 - np.asarray(similarities), SMALLEST_DISTANCE)
+    votes = np.ones(len(distances))
+    if facts.parameters.get("balanced"):
+        votes = 1 / np.sqrt(np.maximum(np.asarray(facts.examples)[list(codes)], 1))
+    shares = votes / distances / (votes / distances).sum()
+    member = np.asarray(codes)[:, None] == np.arange(len(probabilities))
+    change = np.abs(member - probabilities) * (shares * _NOISE / distances)[:, None]
+    return float(change.sum(axis=0).max())

@@ -1,0 +1,207 @@
+"""What an exported ONNX file says of itself, as texts in its metadata.
+
+docs/exports.md describes each of them. A reader must refuse a ``format_version`` that it does not
+know; names that it does not know, it passes over.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from classify_anything.errors import ExportError
+from classify_anything.types import Class, Float32Array
+
+FORMAT, VERSION = "classify-anything", 1
+
+Precision = Literal["fp32", "fp16", "int8"]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What the file said of pictures that anybody can make again; see ``export/verify.py``.
+
+    Attributes:
+        probabilities: float32 [pictures, classes].
+        similarity: float32 [pictures].
+        embedding: float32 [pictures, k], the first numbers of each.
+    """
+
+    probabilities: Float32Array
+    similarity: Float32Array
+    embedding: Float32Array
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a file says of itself.
+
+    Attributes:
+        project: its name.
+        classes: in their order, which is that of ``probabilities``.
+        examples: how many each class has, in that order.
+        head: "adaptive" or "cosine"; files of version 0.1 also have "knn", "means" or "ridge".
+        parameters: of the head.
+        strictness: see ``Settings``.
+        threshold: it is "none of these" where ``similarity`` is not above it; None: never.
+        smoothing: in milliseconds, what the page takes to settle an answer.
+        backbone, fingerprint, license: of the network; its licence may be unknown, "".
+        size: of the square that the network sees, in pixels.
+        any_size: whether pictures of any size go in.
+        precision: of the network.
+        accuracy: before and after the network lost precision, as ``Evaluation.accuracy`` tells it;
+            None in full precision, and where it cannot be told.
+        created_at: ISO 8601, UTC.
+        version: of this package, when the file was made.
+    """
+
+    project: str
+    classes: tuple[Class, ...]
+    examples: tuple[int, ...]
+    head: str
+    parameters: Mapping[str, Any]
+    strictness: float
+    threshold: float | None
+    smoothing: int
+    backbone: str
+    fingerprint: str
+    license: str
+    size: int
+    any_size: bool
+    precision: Precision
+    accuracy: tuple[float, float] | None
+    created_at: str
+    version: str
+
+    def known(self, similarity: Float32Array) -> npt.NDArray[np.bool_]:
+        """Where it is not "none of these": bool, of the form of ``similarity``."""
+        lowest = -np.inf if self.threshold is None else self.threshold
+        return np.asarray(similarity > lowest)
+
+
+def write_facts(facts: Facts, probe: Probe | None = None) -> dict[str, str]:
+    """The texts by their names; all but those of single words are JSON."""
+    texts = {
+        "format": FORMAT,
+        "format_version": str(VERSION),
+        "project": facts.project,
+        "labels": json.dumps([item.name for item in facts.classes]),
+        "class_ids": json.dumps([item.id for item in facts.classes]),
+        "colors": json.dumps([item.color for item in facts.classes]),
+        "examples": json.dumps(facts.examples),
+        "head": facts.head,
+        "parameters": json.dumps(dict(facts.parameters)),
+        "strictness": json.dumps(facts.strictness),
+        "threshold": json.dumps(facts.threshold),
+        "smoothing": json.dumps({"milliseconds": facts.smoothing}),
+        "backbone": facts.backbone,
+        "fingerprint": facts.fingerprint,
+        "backbone_license": facts.license,
+        "size": json.dumps(facts.size),
+        "any_size": json.dumps(facts.any_size),
+        "precision": facts.precision,
+        "accuracy": json.dumps(facts.accuracy),
+        "created_at": facts.created_at,
+        "version": facts.version,
+    }
+    if probe is not None:
+        texts["probe"] = json.dumps(
+            {
+                "probabilities": _packed(probe.probabilities),
+                "similarity": _packed(probe.similarity),
+                "embedding": _packed(probe.embedding),
+            }
+        )
+    return texts
+
+
+def read_facts(texts: Mapping[str, str]) -> Facts:
+    """The inverse of ``write_facts``.
+
+    Raises:
+        ExportError: they are not those of an export, are damaged, or of a newer version.
+    """
+    _check_version(texts)
+    try:
+        names, ids, colors, examples = (
+            json.loads(texts[key]) for key in ("labels", "class_ids", "colors", "examples")
+        )
+        threshold, accuracy = json.loads(texts["threshold"]), json.loads(texts["accuracy"])
+        facts = Facts(
+            project=texts["project"],
+            classes=tuple(
+                Class(int(id_), str(name), int(color))
+                for id_, name, color in zip(ids, names, colors, strict=True)
+            ),
+            examples=tuple(map(int, examples)),
+            head=texts["head"],
+            parameters=dict(json.loads(texts["parameters"])),
+            strictness=float(json.loads(texts["strictness"])),
+            threshold=None if threshold is None else float(threshold),
+            smoothing=int(json.loads(texts["smoothing"])["milliseconds"]),
+            backbone=texts["backbone"],
+            fingerprint=texts["fingerprint"],
+            license=texts["backbone_license"],
+            size=int(json.loads(texts["size"])),
+            any_size=bool(json.loads(texts["any_size"])),
+            precision=_precision(texts["precision"]),
+            accuracy=None if accuracy is None else (float(accuracy[0]), float(accuracy[1])),
+            created_at=texts["created_at"],
+            version=texts["version"],
+        )
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise ExportError(f"damaged: what it says of itself cannot be read ({error}).") from error
+    if len(facts.examples) != len(facts.classes):
+        raise ExportError("damaged: what it says of itself cannot be read (examples).")
+    return facts
+
+
+def read_probe(texts: Mapping[str, str]) -> Probe | None:
+    """The probe, if there is one. Raises ExportError."""
+    if "probe" not in texts:
+        return None
+    try:
+        found = json.loads(texts["probe"])
+        similarity = _unpacked(found["similarity"])
+        rows = len(similarity)
+        return Probe(
+            _unpacked(found["probabilities"]).reshape(rows, -1),
+            similarity,
+            _unpacked(found["embedding"]).reshape(rows, -1),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ExportError(f"damaged: its probe cannot be read ({error}).") from error
+
+
+def _check_version(texts: Mapping[str, str]) -> None:
+    if texts.get("format") != FORMAT:
+        raise ExportError("an ONNX file, but not an export of Classify Anything.")
+    version = texts.get("format_version", "")
+    if not version.isascii() or not version.isdigit():
+        raise ExportError(f"damaged: its format has the version {version!r}.")
+    if int(version) > VERSION:
+        raise ExportError(
+            f"made by a newer version of Classify Anything (format {version}; "
+            f"this one knows {VERSION}). Update classify-anything."
+        )
+
+
+def _precision(text: str) -> Precision:
+    for known in get_args(Precision):
+        if text == known:
+            return known  # type: ignore[no-any-return] # get_args tells no type
+    raise ValueError(f"precision {text!r}")
+
+
+def _packed(numbers: Float32Array) -> str:
+    return base64.b64encode(np.ascontiguousarray(numbers, "<f4").tobytes()).decode()
+
+
+def _unpacked(text: str) -> Float32Array:
+    return np.frombuffer(base64.b64decode(text, validate=True), "<f4").astype(np.float32)

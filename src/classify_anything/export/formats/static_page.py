@@ -1,0 +1,208 @@
+"""The page with its project inside: a folder that any static host can serve, and no server needs.
+
+``index.html``, ``assets/``        the same page as the program serves
+``backbone.onnx.gz``               the backbone; gzipped here, since not every host does it
+``knowledge.bin.gz``               all that is learnt; see ``knowledge_file.py``
+``thumbnails.bin``                 a small picture of each example
+``sw.js``, ``manifest.webmanifest``, ``*.png``  offline after the first visit, installable
+``embed.js``, ``embed.html``       the page inside another page
+``_headers``                       what some hosts read; with it the page may use several threads
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import html
+import json
+import os
+import shutil
+import struct
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from classify_anything.errors import BuildError
+from classify_anything.export.formats.icons import icon
+from classify_anything.export.formats.model_file import Learnt, write_knowledge
+
+STATIC = Path(__file__).parent.parent / "static"
+"""The page as it was built; see ``hatch_build.py``."""
+
+_COMPRESSION = 6
+_SMALLER = 0.26
+"""What gzip leaves of ONNX Runtime's binary."""
+_ICON_SIDES, _APPLE_ICON_SIDE = (192, 512), 180
+_POLICY = (
+    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob: data:; "
+    "media-src 'self' blob:; base-uri 'none'; object-src 'none'"
+)
+"""Nothing is loaded from elsewhere, and nothing is sent anywhere."""
+
+_HEADERS = """/*
+  Cross-Origin-Embedder-Policy: require-corp
+  Cross-Origin-Opener-Policy: same-origin
+  Cross-Origin-Resource-Policy: cross-origin
+"""
+
+_EMBED_PAGE = """<!doctype html>
+<meta charset="utf-8" />
+<title>Classify Anything inside another page</title>
+<script type="module" src="embed.js"></script>
+<classify-anything src="./"></classify-anything>
+<p id="said"></p>
+<script type="module" src="embed-example.js"></script>
+"""
+
+_EMBED_EXAMPLE = """const said = document.getElementById("said");
+document.addEventListener("prediction", ({ detail }) => {
+  said.textContent = detail.label ?? "none of these";
+});
+"""
+
+
+def write_web(
+    folder: Path,
+    learnt: Learnt,
+    backbone: bytes,
+    thumbnails: Sequence[bytes],
+    *,
+    frozen: bool = False,
+    embed: bool = False,
+) -> None:
+    """Write the page into an empty folder.
+
+    Args:
+        folder: it exists, and is empty.
+        learnt: what the page knows.
+        backbone: the ONNX graph: ``image`` uint8 [n, size, size, 3] → ``embedding`` float32 [n, d].
+        thumbnails: a WebP of each example, oldest first.
+        frozen: whether the page only answers, and does not learn.
+        embed: whether the element for other pages comes with it.
+
+    Raises:
+        BuildError: the package was installed without its page.
+    """
+    if not (STATIC / "index.html").is_file():
+        raise BuildError("The page is not in this installation. Install the package again.")
+    packed = {"backbone.onnx": backbone, "knowledge.bin": write_knowledge(learnt)}
+    _write_packed(folder, packed | _copy_page(folder))
+    (folder / "thumbnails.bin").write_bytes(_joined(thumbnails))
+    made = _fingerprint(folder, frozen=frozen)
+    marks = {"made": made, "size": learnt.backbone["size"], "frozen": frozen}
+    _mark(folder / "index.html", marks, learnt.project)
+    _write_manifest(folder / "manifest.webmanifest", learnt.project)
+    (folder / "_headers").write_text(_HEADERS)
+    shutil.copyfile(STATIC / "export" / "from-file.js", folder / "from-file.js")
+    if embed:
+        shutil.copyfile(STATIC / "export" / "embed.js", folder / "embed.js")
+        (folder / "embed.html").write_text(_EMBED_PAGE)
+        (folder / "embed-example.js").write_text(_EMBED_EXAMPLE)
+    _write_service_worker(folder, made)
+
+
+def page_bytes() -> int:
+    """About how many bytes the page has without what was learnt; binaries count gzipped."""
+    files = [path for path in STATIC.rglob("*") if path.is_file()]
+    binary = sum(path.stat().st_size for path in files if path.suffix == ".wasm")
+    return sum(path.stat().st_size for path in files) - binary + int(binary * _SMALLER)
+
+
+def _copy_page(folder: Path) -> dict[str, bytes]:
+    """Copy the page's own files but ONNX Runtime's binaries; gives these, by their paths."""
+    binaries = {}
+    for source in sorted(STATIC.rglob("*")):
+        place = source.relative_to(STATIC)
+        if source.is_dir() or place.parts[0] == "export":
+            continue
+        if source.suffix == ".wasm":
+            binaries[place.as_posix()] = source.read_bytes()
+            continue
+        target = folder / place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+    return binaries
+
+
+def _write_packed(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files gzipped, on all cores: most of the time goes there."""
+
+    def write(file: tuple[str, bytes]) -> None:
+        name, data = file
+        packed = gzip.compress(data, _COMPRESSION, mtime=0)
+        (folder / f"{name}.gz").write_bytes(packed)
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        list(pool.map(write, files.items()))
+
+
+def _joined(pictures: Sequence[bytes]) -> bytes:
+    """The number of pictures and the length of each, uint32 little-endian, then all of them."""
+    lengths = [len(pictures), *(len(picture) for picture in pictures)]
+    return struct.pack(f"<{len(lengths)}I", *lengths) + b"".join(pictures)
+
+
+def _fingerprint(folder: Path, *, frozen: bool) -> str:
+    digest = hashlib.sha256(b"frozen" if frozen else b"")
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _mark(index: Path, marks: dict[str, object], project: str) -> None:
+    """Tell the page that it is an export, and whose."""
+    head = (
+        f'<meta name="classify-anything-export" content="{html.escape(json.dumps(marks))}" />\n'
+        f'    <meta http-equiv="Content-Security-Policy" content="{html.escape(_POLICY)}" />\n'
+        '    <link rel="manifest" href="manifest.webmanifest" />\n'
+        '    <link rel="apple-touch-icon" href="apple-touch-icon.png" />\n'
+        '    <script src="from-file.js"></script>\n'
+    )
+    page = index.read_text(encoding="utf-8")
+    page = page.replace(
+        "<title>Classify Anything</title>", f"<title>{html.escape(project)}</title>"
+    )
+    page = page.replace('<meta charset="utf-8" />', f'<meta charset="utf-8" />\n    {head}', 1)
+    index.write_text(page, encoding="utf-8")
+
+
+def _write_manifest(path: Path, project: str) -> None:
+    manifest = {
+        "name": project,
+        "short_name": project[:24],
+        "start_url": "./",
+        "scope": "./",
+        "display": "standalone",
+        "background_color": "#f6f4ef",
+        "theme_color": "#f6f4ef",
+        "icons": [
+            {"src": "favicon.svg", "sizes": "any", "type": "image/svg+xml"},
+            *(
+                {
+                    "src": f"icon-{side}.png",
+                    "sizes": f"{side}x{side}",
+                    "type": "image/png",
+                    "purpose": "any maskable",
+                }
+                for side in _ICON_SIDES
+            ),
+        ],
+    }
+    path.write_text(json.dumps(manifest, indent=2))
+    for side in _ICON_SIDES:
+        (path.parent / f"icon-{side}.png").write_bytes(icon(side))
+    (path.parent / "apple-touch-icon.png").write_bytes(icon(_APPLE_ICON_SIDE))
+
+
+def _write_service_worker(folder: Path, made: str) -> None:
+    """It keeps the page itself at once, and the large files as the page fetches them."""
+    small = [
+        path.relative_to(folder).as_posix()
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in {".js", ".mjs", ".css", ".svg", ".webmanifest"}
+    ]
+    template = (STATIC / "export" / "sw.js").read_text(encoding="utf-8")
+    page = json.dumps(["./", *small])
+    (folder / "sw.js").write_text(
+        template.replace("{{made}}", made).replace("{{page}}", page), encoding="utf-8"
+    )

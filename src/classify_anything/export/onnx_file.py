@@ -1,0 +1,117 @@
+"""Writes a project as one ONNX file, and hands it over only if it decides as the project does."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import onnx
+
+from classify_anything import settings
+from classify_anything._version import __version__
+from classify_anything.datasets.write import new_file
+from classify_anything.export.expected import Reference, Remembered, Retaught
+from classify_anything.export.formats.onnx_graph import put_together, to_bytes
+from classify_anything.export.formats.onnx_metadata import Facts, Precision, write_facts
+from classify_anything.export.onnx_model import load_export
+from classify_anything.export.quantize import reduced
+from classify_anything.export.verify import CHECKED, check, probe, verify_alone
+from classify_anything.project.project import Ask
+from classify_anything.project.snapshot import Moment, this_moment
+from classify_anything.types import Progress
+
+
+def write_onnx(
+    ask: Ask,
+    path: Path,
+    *,
+    overwrite: bool = False,
+    precision: Precision = "fp32",
+    any_size: bool = False,
+    smoothing: int = settings.USUAL_SMOOTHING_MS,
+    progress: Callable[[Progress], object] = lambda _: None,
+) -> tuple[str, ...]:
+    """Write a project as one ONNX file: pictures in, probabilities out. Gives notes, in words.
+
+    Args:
+        ask: puts questions to the project.
+        path: the file, which appears only when it is whole and has been checked.
+        overwrite: whether a file at ``path`` is replaced.
+        precision: of the network. With "fp16" and "int8" the head is taught anew on what the
+            smaller network sees, and the file says what accuracy that costs.
+        any_size: whether the file takes pictures of any size, and cuts and scales them itself.
+        smoothing: milliseconds in which an answer settles where the file is served.
+        progress: is told what is being done.
+
+    Raises:
+        InputError: fewer than two classes have examples.
+        SettingError: the head or the backbone cannot be exported.
+        OutputError: the file cannot be written, or something is there already.
+        ExportDiffersError: the file does not decide as the project does; it is not written.
+    """
+    with new_file(path, overwrite=overwrite) as file, tempfile.TemporaryDirectory() as folder:
+        progress(Progress(0, None, "Looking at what is learnt"))
+        moment = ask(this_moment)
+        graph = onnx.load_from_string(moment.backbone.graph())
+        head, lesson, notes = moment.head, moment.lesson, []
+        facts = _facts(moment, any_size=any_size, smoothing=smoothing)
+        reference: Reference = Remembered(ask, moment, facts)
+        if precision != "fp32":
+            progress(Progress(0, None, "Making the network smaller, and teaching it anew"))
+            small = reduced(ask, moment, precision, Path(folder))
+            graph, head, lesson = small.graph, small.taught.freeze(), small.taught.lesson
+            facts = replace(
+                facts,
+                precision=precision,
+                fingerprint=small.backbone.fingerprint,
+                parameters=head.parameters,
+                threshold=small.taught.threshold(),
+                accuracy=small.accuracy,
+            )
+            reference = Retaught(small.taught, small.backbone.embed, facts)
+            notes.append(f"{precision}: {small.note}")
+        model = put_together(graph, head, write_facts(facts), any_size=any_size)
+        _write(file, model)
+        progress(Progress(0, None, "Checking that it decides as the project does"))
+        exported = load_export(file.name)
+        notes.insert(0, check(path, exported, reference, lesson, ask, most=CHECKED))
+        onnx.helper.set_model_props(model, write_facts(facts, probe(exported)))
+        _write(file, model)
+        verify_alone(load_export(file.name))
+        return tuple(notes)
+
+
+def _facts(moment: Moment, *, any_size: bool, smoothing: int) -> Facts:
+    counts = Counter(moment.lesson.class_ids)
+    return Facts(
+        project=moment.project,
+        classes=moment.classes,
+        examples=tuple(counts[item.id] for item in moment.classes),
+        head=moment.head.name,
+        parameters=moment.head.parameters,
+        strictness=moment.knowledge.settings.strictness,
+        threshold=moment.knowledge.threshold(),
+        smoothing=smoothing,
+        backbone=moment.backbone.name,
+        fingerprint=moment.backbone.fingerprint,
+        license=moment.backbone.license,
+        size=moment.backbone.size,
+        any_size=any_size,
+        precision="fp32",
+        accuracy=None,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        version=__version__,
+    )
+
+
+def _write(file: BinaryIO, model: onnx.ModelProto) -> None:
+    """Write the whole file, in place of what was in it."""
+    file.seek(0)
+    file.truncate()
+    file.write(to_bytes(model))
+    file.flush()

@@ -1,0 +1,139 @@
+"""An exported ONNX file, opened: it predicts without the project that it came from."""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from classify_anything.errors import ExportError
+from classify_anything.export.formats.onnx_metadata import Facts, Probe, read_facts, read_probe
+from classify_anything.export.formats.onnx_session import OUTPUTS, Answers, Head, Session
+from classify_anything.images import ImageInput, Picture, to_square
+from classify_anything.types import Class, Float32Array, Prediction, UInt8Array
+
+_BATCH = 4
+"""On a CPU a larger batch is slower per image: its activations leave the cache."""
+
+
+class Exported:
+    """A project as it was when it was exported to an ONNX file. It predicts, and never learns.
+
+    Args:
+        path: the file.
+
+    Attributes:
+        path: the file.
+        facts: what the file says of itself.
+
+    Raises:
+        ExportError: it is missing, damaged, not an export, or made by a newer version.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._session = Session(self.path)
+        texts = self._session.metadata
+        try:
+            self.facts: Facts = read_facts(texts)
+            self.probe: Probe | None = read_probe(texts)
+            self._check_form()
+        except ExportError as error:
+            raise ExportError(f"{self.path}: {error}") from None
+
+    @property
+    def labels(self) -> dict[int, str]:
+        """The name of each class by its id, in the order of the classes."""
+        return {item.id: item.name for item in self.facts.classes}
+
+    def classes(self) -> list[Class]:
+        """The classes, in their order."""
+        return list(self.facts.classes)
+
+    def predict(self, image: ImageInput | Picture) -> Prediction:
+        """Say which class an image shows, as ``Classifier.predict`` does.
+
+        The file holds no examples, so there are no neighbours, and ``familiarity`` is only 1 for
+        what it knows, and 0 for "none of these".
+
+        Raises:
+            ImageError: it is not an image that can be read.
+        """
+        (prediction,) = self.predictions(to_square(image, self.facts.size)[None])
+        return prediction
+
+    def predictions(self, squares: UInt8Array) -> list[Prediction]:
+        """Say which classes squares show, uint8 [n, size, size, 3] RGB."""
+        answers = self.run(squares)
+        known = self.facts.known(answers.similarity)
+        return [
+            self._prediction(probabilities, bool(is_known))
+            for probabilities, is_known in zip(answers.probabilities, known, strict=True)
+        ]
+
+    def known(self, similarity: Float32Array) -> npt.NDArray[np.bool_]:
+        """Where it is not "none of these": bool, of the form of ``similarity``."""
+        return self.facts.known(similarity)
+
+    def run(self, squares: UInt8Array) -> Answers:
+        """Give all outputs of the file for squares, uint8 [n, size, size, 3] RGB.
+
+        Raises:
+            ExportError: the file cannot be run.
+        """
+        return Answers(*self._session.run_in_parts(OUTPUTS, _BATCH, image=squares))
+
+    def embed(self, squares: UInt8Array) -> Float32Array:
+        """Embed uint8 [n, size, size, 3] RGB → float32 [n, d]."""
+        return self.run(squares).embedding
+
+    def decide(self, embeddings: Float32Array) -> Answers:
+        """What the file makes of embeddings, float32 [n, d], without a look at pictures."""
+        return self._head.decide(embeddings)
+
+    @functools.cached_property
+    def _head(self) -> Head:
+        import onnx  # noqa: PLC0415 - takes 0.2 s
+
+        from classify_anything.export.formats.onnx_graph import head_of  # noqa: PLC0415 - imports onnx
+
+        return Head(self.path, head_of(onnx.load(self.path)).SerializeToString())
+
+    def _prediction(self, probabilities: Float32Array, known: bool) -> Prediction:
+        taught = [
+            (item, float(p))
+            for item, p, examples in zip(
+                self.facts.classes, probabilities, self.facts.examples, strict=True
+            )
+            if examples
+        ]
+        taught.sort(key=lambda pair: -pair[1])
+        best, probability = taught[0]
+        return Prediction(
+            label=best.name if known else None,
+            probability=probability if known else 0.0,
+            probabilities={item.name: p for item, p in taught},
+            neighbors=(),
+            class_id=best.id if known else None,
+            familiarity=float(known),
+        )
+
+    def _check_form(self) -> None:
+        inputs, outputs = self._session.inputs, self._session.outputs
+        size, classes = self.facts.size, len(self.facts.classes)
+        kind, shape = inputs.get("image", ("", []))
+        is_image = kind == "tensor(uint8)" and len(shape) == 4 and shape[3] == 3
+        if not self.facts.any_size:
+            is_image = is_image and shape[1:3] == [size, size]
+        if not is_image or any(name not in outputs for name in OUTPUTS):
+            raise ExportError("damaged: its inputs and outputs are not those of an export.")
+        if outputs["probabilities"][1][1:] != [classes] or not any(self.facts.examples):
+            raise ExportError(f"damaged: it names {classes} classes, but decides on others.")
+
+
+def load_export(path: str | os.PathLike[str]) -> Exported:
+    """Open an ONNX file that ``export`` has made. Raises ExportError."""
+    return Exported(path)

@@ -1,0 +1,172 @@
+"""A page that needs no server, read back from its files: what it will say in a browser.
+
+The network is the one that the page runs. The head is made of the page's own numbers in the way
+that the page does it, so whatever went wrong when they were written shows.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zipfile
+import zlib
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from classify_anything import settings
+from classify_anything.errors import ExportError
+from classify_anything.export.formats.model_reader import Read, read_knowledge
+from classify_anything.export.formats.onnx_graph import head_alone
+from classify_anything.export.formats.onnx_metadata import Facts
+from classify_anything.export.formats.onnx_session import Answers, Head, Session
+from classify_anything.heads import KNeighborsHead
+from classify_anything.heads.calibration import softmax
+from classify_anything.heads.metric import directed
+from classify_anything.heads.parameters import Frozen
+from classify_anything.project.model import threshold
+from classify_anything.types import Class, Float32Array, UInt8Array
+
+_BATCH = 4
+_FILES = ("backbone.onnx.gz", "knowledge.bin.gz")
+
+
+class ExportedPage:
+    """A page as ``export`` wrote it.
+
+    Args:
+        path: the folder, or a zip of it.
+
+    Attributes:
+        path: the same.
+        facts: what the page says of itself.
+        probe: float32 [d], what its network made of ``probe_picture``.
+
+    Raises:
+        ExportError: it is missing, damaged, not such a page, or made by a newer version.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        backbone, knowledge = (_unpacked(self.path, name) for name in _FILES)
+        try:
+            read = read_knowledge(knowledge)
+            self.facts = _facts(read)
+            retired = self.facts.head in ("means", "ridge")
+            self._head: Head | _RetiredHead = (
+                _RetiredHead(read)
+                if retired
+                else Head(self.path, head_alone(_head(read)).SerializeToString())
+            )
+            self.probe = read.arrays["probe"]
+        except ExportError as error:
+            raise ExportError(f"{self.path}: {error}") from None
+        except (KeyError, TypeError, ValueError) as error:
+            raise ExportError(f"{self.path}: damaged: what it knows cannot be read.") from error
+        self._backbone = Session(self.path, backbone)
+
+    def run(self, squares: UInt8Array) -> Answers:
+        """What it says of squares, uint8 [n, size, size, 3] RGB. Raises ExportError."""
+        return self.decide(self.embed(squares))
+
+    def embed(self, squares: UInt8Array) -> Float32Array:
+        """Embed uint8 [n, size, size, 3] RGB → float32 [n, d]. Raises ExportError."""
+        (found,) = self._backbone.run_in_parts(["embedding"], _BATCH, image=squares)
+        return found
+
+    def decide(self, embeddings: Float32Array) -> Answers:
+        """What it makes of embeddings, float32 [n, d], without a look at pictures."""
+        return self._head.decide(embeddings)
+
+
+def is_page(path: Path) -> bool:
+    """Whether a path is a folder or a zip, as such a page is."""
+    return path.is_dir() or zipfile.is_zipfile(path)
+
+
+def _unpacked(path: Path, name: str) -> bytes:
+    try:
+        if path.is_dir():
+            return gzip.decompress((path / name).read_bytes())
+        with zipfile.ZipFile(path) as archive:
+            return gzip.decompress(archive.read(name))
+    except (FileNotFoundError, KeyError, zipfile.BadZipFile) as error:
+        raise ExportError(f"{path}: not a page that was exported: it has no {name}.") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise ExportError(f"{path}: damaged: its {name} cannot be read.") from error
+
+
+def _facts(read: Read) -> Facts:
+    header, backbone = read.header, read.header["backbone"]
+    counts = Counter(header["examples"]["class_ids"])
+    return Facts(
+        project=header["project"],
+        classes=tuple(Class(one["id"], one["name"], one["color"]) for one in header["classes"]),
+        examples=tuple(counts[one["id"]] for one in header["classes"]),
+        head=header["head"]["name"],
+        parameters=header["head"],
+        strictness=header["strictness"],
+        threshold=threshold(read.arrays["familiar"], header["strictness"]),
+        smoothing=settings.USUAL_SMOOTHING_MS,
+        backbone=backbone["name"],
+        fingerprint=backbone["fingerprint"],
+        license="",
+        size=backbone["size"],
+        any_size=False,
+        # Pages made before this was told are compared as the projects they came from.
+        precision=backbone.get("precision", "fp32"),
+        accuracy=None,
+        created_at=header["created_at"],
+        version=header["package"],
+    )
+
+
+def _head(read: Read) -> Frozen:
+    """The head that the page decides with."""
+    told, examples, arrays = read.header["head"], read.header["examples"], read.arrays
+    ids, class_ids = examples["ids"], examples["class_ids"]
+    vectors = arrays["vectors"].reshape(len(ids), -1)
+    classes = [one["id"] for one in read.header["classes"]]
+    head = KNeighborsHead(told["n_neighbors"], "cosine", told["weights"], balanced=told["balanced"])
+    votes = head.partial_fit(vectors, class_ids, ids, classes).freeze()
+    if told["name"] != "adaptive":
+        return votes
+    return replace(
+        votes,
+        name="adaptive",
+        parameters={**told, "temperature": float(told["temperature"])},
+        arrays={
+            "centre": arrays["centre"],
+            "directions": arrays["directions"].reshape(-1, vectors.shape[1]),
+            "gains": arrays["gains"],
+        },
+    )
+
+
+class _RetiredHead:
+    """Decides as pages of version 0.1 do whose head is "means" or "ridge"."""
+
+    def __init__(self, read: Read) -> None:
+        told, examples = read.header["head"], read.header["examples"]
+        vectors = read.arrays["vectors"].reshape(len(examples["ids"]), -1)
+        ids = np.array(examples["class_ids"])
+        self._temperature = float(told["temperature"])
+        self._offsets = read.arrays["offsets"]
+        self._centre = np.zeros(vectors.shape[1], np.float32)
+        self._rows = read.arrays["linear"].reshape(-1, vectors.shape[1])
+        self._taught = np.array([one["id"] in ids for one in read.header["classes"]])
+        self._cosines = told["name"] == "means"
+        if self._cosines:
+            means = [vectors[ids == one["id"]].mean(axis=0) for one in read.header["classes"]]
+            self._centre = np.mean([mean for mean in means if np.isfinite(mean).all()], axis=0)
+            self._rows = directed(np.nan_to_num(np.array(means)) - self._centre)
+            self._offsets = np.zeros(len(means), np.float32)
+
+    def decide(self, embeddings: Float32Array) -> Answers:
+        """Score embeddings, float32 [n, d], by one row a class."""
+        seen = embeddings - self._centre
+        scores = (directed(seen) if self._cosines else seen) @ self._rows.T + self._offsets
+        scores = np.where(self._taught, scores, -np.inf)
+        return Answers(softmax(scores, self._temperature), scores.max(axis=1), embeddings)

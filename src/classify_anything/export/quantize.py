@@ -1,0 +1,74 @@
+"""A project's network in fewer bits, and a head taught anew on what that network sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+
+from classify_anything.backbones import Backbone, load_backbone
+from classify_anything.backbones.quantize import CALIBRATION_PICTURES, halved, quantized
+from classify_anything.export.formats.onnx_graph import EMBEDDING, only
+from classify_anything.export.formats.onnx_metadata import Precision
+from classify_anything.export.retrain import Taught, embedded_anew, spread, squares, teach
+from classify_anything.project.project import Ask
+from classify_anything.project.snapshot import Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Reduced:
+    """The network of lesser precision, and what it taught.
+
+    Attributes:
+        graph: with the one output ``embedding``.
+        backbone: that graph, open.
+        taught: a head that has learnt all examples as this network sees them.
+        precision: "fp16" or "int8".
+        accuracy: the share of examples known without their recording, before and after; None
+            where none can be judged.
+    """
+
+    graph: onnx.ModelProto
+    backbone: Backbone
+    taught: Taught
+    precision: Precision
+    accuracy: tuple[float, float] | None
+
+    @property
+    def note(self) -> str:
+        """What it costs, in words."""
+        if self.accuracy is None:
+            return "What it costs cannot be told: no class has two examples."
+        before, after = self.accuracy
+        return f"{after:.1%} right, where the project is {before:.1%} right."
+
+
+def reduced(ask: Ask, moment: Moment, precision: Precision, folder: Path) -> Reduced:
+    """Make a backbone smaller, and teach a head of the project's kind with it.
+
+    Args:
+        ask: puts questions to the project.
+        moment: what it was.
+        precision: "fp16" or "int8"; the latter is calibrated on the project's own pictures.
+        folder: to work in; the graph must stay there while the backbone is used.
+
+    Raises:
+        BackboneError: it cannot be made smaller.
+        SettingError: the head was given to ``Classifier``, and cannot be made again.
+    """
+    backbone, lesson = moment.backbone, moment.lesson
+    source, target = folder / "backbone.onnx", folder / f"{precision}.onnx"
+    onnx.save(only(onnx.load_from_string(backbone.graph()), EMBEDDING), source)
+    size = backbone.size
+    if precision == "fp16":
+        halved(source, target)
+    else:
+        quantized(source, squares(ask, spread(lesson.keys, CALIBRATION_PICTURES), size), target)
+    small = load_backbone(target)
+    before = teach(moment.knowledge, lesson)
+    anew = embedded_anew(ask, lesson, small.for_workers().embed, size, precision)
+    after = teach(moment.knowledge, anew)
+    was, now = before.accuracy(), after.accuracy()
+    known = None if was is None or now is None else (was, now)
+    return Reduced(onnx.load(target), small, after, precision, known)

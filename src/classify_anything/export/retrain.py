@@ -1,0 +1,118 @@
+"""Teaches a project's examples anew, as another network sees them: a quantised one, say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from classify_anything.errors import SettingError
+from classify_anything.evaluation.evaluate import Lesson, summarize
+from classify_anything.export.formats.int8_vectors import from_levels, to_levels
+from classify_anything.export.formats.onnx_metadata import Precision
+from classify_anything.heads import Head, HeldOut
+from classify_anything.heads.parameters import Freezable, Frozen
+from classify_anything.images import to_square
+from classify_anything.project.model import Knowledge, threshold
+from classify_anything.project.project import Ask, Project
+from classify_anything.types import Float32Array, UInt8Array
+from classify_anything.workers import in_parallel
+
+Embed = Callable[[UInt8Array], Float32Array]
+"""uint8 [n, size, size, 3] RGB → float32 [n, d]."""
+
+
+class Taught:
+    """A head that has learnt a lesson, and how strict it is to be.
+
+    Args:
+        lesson: all examples.
+        head: a new one; it learns all of them.
+        strictness: see ``Settings``.
+    """
+
+    def __init__(self, lesson: Lesson, head: Head, strictness: float) -> None:
+        self.lesson, self.head = lesson, lesson.taught("", head)
+        self._strictness = strictness
+        self._held: HeldOut | None = None
+
+    def familiar(self) -> Float32Array:
+        """How clearly examples belonged without their recording; see ``Knowledge.familiar``."""
+        held = self._held_out()
+        return np.sort(held.familiarities[~held.alone])
+
+    def freeze(self) -> Frozen:
+        """The head as plain numbers. Raises SettingError if it cannot be frozen."""
+        if not isinstance(self.head, Freezable):
+            raise SettingError(f"A {type(self.head).__name__} cannot be exported.")
+        return self.head.freeze()
+
+    def threshold(self) -> float | None:
+        """The familiarity that a known prediction is above; None where all are known."""
+        if self._strictness <= 0:
+            return None
+        return threshold(self.familiar(), self._strictness)
+
+    def accuracy(self) -> float | None:
+        """The share of examples it knows without their recording; None if none can be judged."""
+        held = self._held_out()
+        if not len(held.keys):
+            return None
+        groups = dict(zip(self.lesson.keys, self.lesson.groups, strict=True))
+        recordings = [groups[key] for key in held.keys.tolist()]
+        return summarize("", held, recordings, self.lesson.labels).accuracy
+
+    def _held_out(self) -> HeldOut:
+        if self._held is None:
+            self._held = self.head.held_out()
+        return self._held
+
+
+def teach(knowledge: Knowledge, lesson: Lesson) -> Taught:
+    """A new head of the kind that decides there, which has learnt a lesson.
+
+    Raises:
+        SettingError: the project's head was given to ``Classifier``, and cannot be made again.
+    """
+    return Taught(lesson, knowledge.unlearnt(), knowledge.settings.strictness)
+
+
+def embedded_anew(
+    ask: Ask, lesson: Lesson, embed: Embed, size: int, precision: Precision
+) -> Lesson:
+    """Return the same lesson with the embeddings of another network, of that precision.
+
+    With "int8" a page keeps its embeddings in 8 bits, too: the head must learn exactly these.
+    """
+
+    def see(data: bytes) -> Float32Array:
+        (vector,) = embed(to_square(data, size)[None])
+        return np.asarray(vector, np.float32)
+
+    pictures = (_picture(ask, key) for key in lesson.keys)
+    vectors = np.stack(list(in_parallel(see, pictures, os.cpu_count() or 1)))
+    if precision == "int8":
+        vectors = from_levels(to_levels(vectors))
+    return replace(lesson, vectors=vectors)
+
+
+def spread(keys: Sequence[int], most: int) -> list[int]:
+    """At most so many of the keys, evenly of all."""
+    chosen = np.linspace(0, len(keys) - 1, min(len(keys), most)).astype(np.int64)
+    return [keys[place] for place in chosen.tolist()]
+
+
+def squares(ask: Ask, keys: Sequence[int], size: int) -> UInt8Array:
+    """What a network sees of examples: uint8 [n, size, size, 3]."""
+    pictures = (_picture(ask, key) for key in keys)
+    cut = in_parallel(lambda data: to_square(data, size), pictures, os.cpu_count() or 1)
+    return np.stack(list(cut))
+
+
+def _picture(ask: Ask, key: int) -> bytes:
+    def read(project: Project) -> bytes:
+        return project.image(key)[0]
+
+    return ask(read)

@@ -1,0 +1,333 @@
+"""Whether an export decides as the project does that it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from classify_anything.errors import ExportDiffersError, ExportError
+from classify_anything.evaluation.evaluate import Lesson
+from classify_anything.export.expected import Reference, Remembered, Retaught, Said
+from classify_anything.export.formats.onnx_metadata import Facts, Probe
+from classify_anything.export.formats.onnx_session import Answers
+from classify_anything.export.formats.probe import probe_picture
+from classify_anything.export.onnx_model import Exported
+from classify_anything.export.page_model import ExportedPage
+from classify_anything.export.retrain import embedded_anew, spread, squares, teach
+from classify_anything.heads import unit_rows
+from classify_anything.project.project import Ask
+from classify_anything.project.snapshot import Moment, this_moment
+from classify_anything.types import Float32Array, UInt8Array
+
+MOST_COMPARED = 300
+"""Pictures; each goes through two networks."""
+CHECKED = 100
+"""Pictures of an export that was just made; ``verify`` takes more."""
+MOST_BLENDED = 200
+"""Examples that are blended with two others; blends only go through two heads."""
+
+TOLERANCES = {"fp32": 1e-4, "fp16": 1e-3, "int8": 1e-3}
+"""How far a probability may be from what the same network and head say outside of the file."""
+
+_PROBE_TOLERANCES = {"fp32": 1e-4, "fp16": 2e-2, "int8": 1e-1}
+"""Of what the file itself said when it was made, perhaps on another kind of processor."""
+
+_LEAST_TOLD = 1e-6
+
+_DRAW = 1e-5
+"""Classes nearer to one another than this are a draw, and either may be named."""
+_EDGE = 1e-4
+"""A similarity nearer than this to the threshold is a draw, too."""
+
+_PROBE_NUMBERS = 16
+_CELL = 16
+
+
+class Export(Protocol):
+    """An export that was opened."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def facts(self) -> Facts: ...
+
+    def run(self, squares: UInt8Array) -> Answers: ...
+
+    def embed(self, squares: UInt8Array) -> Float32Array: ...
+
+    def decide(self, embeddings: Float32Array) -> Answers: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """How an export compares with what it was made from.
+
+    Attributes:
+        pictures: how many went through both networks and both heads.
+        decided: how many blends of stored embeddings went through both heads.
+        probabilities: the largest difference of a probability.
+        embedding: the largest difference of a number of an embedding.
+        different: what has another label: ids of examples, also of those that count most in a
+            blend, or places in the probe.
+        tolerance: of ``probabilities``.
+        within: whether every probability is within the tolerance. Where a k-NN vote hangs on the
+            last digits of nearly equal pictures, as much more is allowed as those can change.
+    """
+
+    pictures: int
+    decided: int
+    probabilities: float
+    embedding: float
+    different: tuple[int, ...]
+    tolerance: float
+    within: bool
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the export can be handed over."""
+        return self.within and not self.different
+
+
+def verify(export: Export, ask: Ask, *, most: int = MOST_COMPARED) -> Verification:
+    """Compare an export with a project as it is now.
+
+    An export of lesser precision has a network of its own. It is compared with a head of the
+    project's kind that is taught anew on what that network sees.
+
+    Args:
+        export: an open one.
+        ask: puts questions to the project.
+        most: of so many pictures, at most.
+
+    Raises:
+        ExportDiffersError: they cannot be compared: the classes or the backbone are others.
+        InputError: fewer than two classes have examples.
+    """
+    moment = ask(this_moment)
+    _check_same_kind(export, moment)
+    lesson, facts = moment.lesson, export.facts
+    reference: Reference = Remembered(ask, moment, facts)
+    if facts.precision != "fp32":
+        lesson = embedded_anew(ask, lesson, export.embed, facts.size, facts.precision)
+        reference = Retaught(teach(moment.knowledge, lesson), export.embed, facts)
+    return compare(export, reference, lesson, ask, most=most)
+
+
+def compare(
+    export: Export, reference: Reference, lesson: Lesson, ask: Ask, *, most: int
+) -> Verification:
+    """Run examples, spread evenly, through an export and through what it must agree with.
+
+    Stored embeddings are blended before they go through the heads: an example is its own nearest
+    neighbour, so a head with another k would agree on it.
+
+    Args:
+        export: an open one.
+        reference: what it is compared with.
+        lesson: the examples, as the reference has learnt them.
+        ask: gives their pictures.
+        most: of so many pictures, at most.
+    """
+    class_of = dict(zip(lesson.keys, lesson.class_ids, strict=True))
+    by_class = sorted(lesson.keys, key=lambda key: class_of[key])
+    seen = spread(by_class, most)
+    pictures = squares(ask, seen, export.facts.size)
+    embeddings = reference.embed(pictures)
+    looked = _compare(export, export.run(pictures), seen, embeddings, reference.decide(embeddings))
+    blended, vectors = blends(lesson, spread(by_class, MOST_BLENDED))
+    decided = _compare(export, export.decide(vectors), blended, vectors, reference.decide(vectors))
+    return Verification(
+        pictures=len(seen),
+        decided=len(blended),
+        probabilities=max(looked.probabilities, decided.probabilities),
+        embedding=looked.embedding,
+        different=tuple(sorted({*looked.different, *decided.different})),
+        tolerance=looked.tolerance,
+        within=looked.within and decided.within,
+    )
+
+
+def blends(lesson: Lesson, keys: Sequence[int]) -> tuple[list[int], Float32Array]:
+    """Blend examples with another one of their class, and with one of another class.
+
+    Args:
+        lesson: all examples, of at least two classes.
+        keys: those that are blended.
+
+    Returns:
+        For each blend the key of the example that counts most in it, and unit vectors, float32
+        [n, d]. An example has up to twice the weight of the other one.
+    """
+    class_of = dict(zip(lesson.keys, lesson.class_ids, strict=True))
+    members: dict[int, list[int]] = {}
+    for key, class_id in class_of.items():
+        members.setdefault(class_id, []).append(key)
+    classes = list(members)
+    pairs = []
+    for number, key in enumerate(keys):
+        own = members[class_of[key]]
+        place, code = own.index(key), classes.index(class_of[key])
+        others = members[classes[(code + 1 + number % (len(classes) - 1)) % len(classes)]]
+        partners = [others[place % len(others)], own[(place + 1) % len(own)]]
+        pairs += [(key, partner) for partner in partners if partner != key]
+    place_of = {key: place for place, key in enumerate(lesson.keys)}
+    one, other = lesson.vectors[
+        [[place_of[key] for key in side] for side in zip(*pairs, strict=True)]
+    ]
+    sums = one * np.linspace(1, 2, len(one), dtype=np.float32)[:, None] + other
+    return [key for key, _ in pairs], unit_rows(sums)
+
+
+def check(
+    path: Path, export: Export, reference: Reference, lesson: Lesson, ask: Ask, *, most: int
+) -> str:
+    """Compare a file that was just made, and say in words how that went.
+
+    Raises:
+        ExportDiffersError: it does not decide as it must; ``path`` is where it was to go.
+    """
+    found = compare(export, reference, lesson, ask, most=most)
+    if not found.agrees:
+        raise ExportDiffersError(
+            f"{path}: is not written, since it would not decide as the project does: labels would "
+            f"differ on {len(found.different)} examples or blends of them, and probabilities by up "
+            f"to {found.probabilities:.2g}."
+        )
+    return (
+        f"Checked on {found.pictures} pictures and {found.decided} blends of two: the same labels, "
+        f"and probabilities within {max(found.probabilities, _LEAST_TOLD):.6f}."
+    )
+
+
+def verify_alone(exported: Exported) -> Verification:
+    """Check a file by what it carries: its graph, its form, and its probe.
+
+    Raises:
+        ExportError: the graph is not valid, or there is no probe.
+    """
+    import onnx  # noqa: PLC0415 - takes 0.2 s
+
+    try:
+        onnx.checker.check_model(str(exported.path), full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ExportError(f"{exported.path}: not a valid ONNX graph ({reason}).") from error
+    expected = exported.probe
+    if expected is None:
+        raise ExportError(f"{exported.path}: has no probe; verify it with its project.")
+    found = probe(exported)
+    if found.probabilities.shape != expected.probabilities.shape:
+        raise ExportError(f"{exported.path}: damaged: its probe is of another form.")
+    differences = np.abs(found.probabilities - expected.probabilities)
+    best = expected.probabilities.argmax(axis=1)
+    rows = np.arange(len(best))
+    behind = found.probabilities.max(axis=1) - found.probabilities[rows, best]
+    tolerance = _PROBE_TOLERANCES[exported.facts.precision]
+    known = exported.facts.known
+    same_edge = known(found.similarity) == known(expected.similarity)
+    on_edge = _on_edge(exported.facts, found.similarity) | (tolerance > _PROBE_TOLERANCES["fp32"])
+    wrong = (behind > 2 * tolerance) | ~(same_edge | on_edge)
+    return Verification(
+        pictures=len(rows),
+        decided=0,
+        probabilities=float(differences.max()),
+        embedding=float(np.abs(found.embedding - expected.embedding).max()),
+        different=tuple(np.flatnonzero(wrong).tolist()),
+        tolerance=tolerance,
+        within=bool((differences <= tolerance).all()),
+    )
+
+
+def probe(exported: Exported) -> Probe:
+    """What a file says of pictures that anybody can make again."""
+    answers = exported.run(probe_pictures(exported.facts.size))
+    return Probe(answers.probabilities, answers.similarity, answers.embedding[:, :_PROBE_NUMBERS])
+
+
+def probe_pictures(size: int) -> UInt8Array:
+    """A slope, a chessboard and rings, made of whole numbers: uint8 [3, size, size, 3]."""
+    y, x = np.mgrid[:size, :size]
+    last = max(size - 1, 1)
+    slope = np.stack([x * 255 // last, y * 255 // last, (x + y) * 255 // (2 * last)], axis=-1)
+    board = (x // _CELL + y // _CELL) % 2
+    board = np.stack([40 + 180 * board, 200 - 150 * board, 90 + 60 * board], axis=-1)
+    rings = ((2 * x - last) ** 2 + (2 * y - last) ** 2) // (2 * size)
+    rings = np.stack([rings % 256, (rings * 2) % 256, 255 - rings % 256], axis=-1)
+    return np.stack([slope, board, rings]).astype(np.uint8)
+
+
+def verify_page_alone(page: ExportedPage) -> Verification:
+    """Check a page by the one picture of which it says what its network makes."""
+    vector = page.probe[None]
+    answers = page.run(probe_picture(page.facts.size)[None])
+    expected = page.decide(vector)
+    known = page.facts.known(expected.similarity)
+    said = Said(expected.probabilities[0], bool(known[0]), 0.0)
+    return _compare(page, answers, [0], vector, [said], _PROBE_TOLERANCES[page.facts.precision])
+
+
+def _check_same_kind(export: Export, moment: Moment) -> None:
+    facts, backbone = export.facts, moment.backbone
+    here = [(item.id, item.name) for item in moment.classes]
+    there = [(item.id, item.name) for item in facts.classes]
+    if here != there:
+        names, own = (
+            ", ".join(repr(item.name) for item in some) or "none"
+            for some in (facts.classes, moment.classes)
+        )
+        raise ExportDiffersError(
+            f"{export.path}: has other classes ({names}) than the project ({own})."
+        )
+    if facts.precision == "fp32" and facts.fingerprint != backbone.fingerprint:
+        raise ExportDiffersError(
+            f"{export.path}: sees with {facts.backbone}, and the project with {backbone.name}, "
+            "or with another version of it. An export made with another backbone is compared with "
+            "the project opened with that one (--backbone)."
+        )
+
+
+def _compare(
+    export: Export,
+    answers: Answers,
+    keys: Sequence[int],
+    embeddings: Float32Array,
+    expected: Sequence[Said],
+    tolerance: float | None = None,
+) -> Verification:
+    tolerance = TOLERANCES[export.facts.precision] if tolerance is None else tolerance
+    known = export.facts.known(answers.similarity)
+    on_edge = _on_edge(export.facts, answers.similarity)
+    largest, within, different = 0.0, True, []
+    for place, (key, said) in enumerate(zip(keys, expected, strict=True)):
+        found = answers.probabilities[place]
+        difference = float(np.abs(found - said.probabilities).max())
+        largest = max(largest, difference)
+        # NaN is within nothing.
+        within = within and difference <= tolerance + said.slack
+        behind = said.probabilities.max() - said.probabilities[found.argmax()]
+        drawn = behind <= _DRAW + 2 * said.slack
+        same = bool(known[place]) == said.known or bool(on_edge[place])
+        if not same or (said.known and not drawn):
+            different.append(key)
+    return Verification(
+        pictures=len(keys),
+        decided=0,
+        probabilities=largest,
+        embedding=float(np.abs(answers.embedding - embeddings).max()),
+        different=tuple(different),
+        tolerance=tolerance,
+        within=within,
+    )
+
+
+def _on_edge(facts: Facts, similarity: Float32Array) -> npt.NDArray[np.bool_]:
+    """Where a similarity is too near to the threshold to tell on which side it is."""
+    if facts.threshold is None:
+        return np.zeros(len(similarity), np.bool_)
+    return np.asarray(np.abs(similarity - facts.threshold) <= _EDGE)

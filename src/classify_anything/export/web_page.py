@@ -1,0 +1,146 @@
+"""Writes a project as a page that needs no server, once it decides as the project does."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from classify_anything.datasets.write import new_file, new_folder
+from classify_anything.export.browser_model import learnt
+from classify_anything.export.expected import Reference, Remembered, Retaught
+from classify_anything.export.formats.model_file import Learnt
+from classify_anything.export.formats.onnx_graph import to_bytes
+from classify_anything.export.formats.onnx_metadata import Precision
+from classify_anything.export.formats.probe import probe_picture
+from classify_anything.export.formats.static_page import write_web
+from classify_anything.export.page_model import ExportedPage
+from classify_anything.export.quantize import Reduced, reduced
+from classify_anything.export.verify import CHECKED, check
+from classify_anything.images import tiny
+from classify_anything.project.project import Ask, Project
+from classify_anything.project.snapshot import this_moment
+from classify_anything.types import Progress
+from classify_anything.workers import in_parallel
+
+_THUMBNAIL = (112, 72, 2)
+"""Pixels, quality and effort; a thousand examples are about 1.8 MB of them."""
+
+THUMBNAIL_BYTES = 1800
+"""About so many each."""
+
+_SMALL_THUMBNAIL = (80, 50, 3)
+"""Where the page is to be small, 0.7 MB."""
+
+
+def write_web_export(
+    ask: Ask,
+    path: Path,
+    *,
+    overwrite: bool = False,
+    precision: Precision = "fp32",
+    frozen: bool = False,
+    embed: bool = False,
+    progress: Callable[[Progress], object] = lambda _: None,
+) -> tuple[str, ...]:
+    """Write a folder, or with the ending .zip a zip of it; see ``export/formats/static_page.py``.
+
+    With "fp16" and "int8" the head is taught anew on what the smaller network sees. Gives notes, in
+    words.
+
+    Raises:
+        InputError: fewer than two classes have examples.
+        BackboneError: the backbone is not one that a browser can run.
+        OutputError: it cannot be written, or something is there already.
+        ExportDiffersError: the page would not decide as the project does; it is not written.
+    """
+    with _part_of(path, overwrite=overwrite) as part, _work_folder() as work:
+        progress(Progress(0, None, "Looking at what is learnt"))
+        moment = ask(this_moment)
+        known, graph, lesson = learnt(moment), moment.backbone.graph(), moment.lesson
+        small = None
+        if precision != "fp32":
+            progress(Progress(0, None, "Making the network smaller, and teaching it anew"))
+            small = reduced(ask, moment, precision, work)
+            known, graph, lesson = (
+                _smaller(known, small),
+                to_bytes(small.graph),
+                small.taught.lesson,
+            )
+        thumbnails = []
+        form = _SMALL_THUMBNAIL if known.coarse else _THUMBNAIL
+        images = _images(ask, lesson.keys)
+        for picture in in_parallel(lambda one: tiny(one, *form), images, os.cpu_count() or 1):
+            thumbnails.append(picture)
+            progress(Progress(len(thumbnails), len(lesson.keys), "Making small pictures"))
+        progress(Progress(0, None, "Packing the page"))
+        folder = part if part.is_dir() else work / "page"
+        folder.mkdir(exist_ok=True)
+        write_web(folder, known, graph, thumbnails, frozen=frozen, embed=embed)
+        if folder != part:
+            _pack(folder, part)
+        progress(Progress(0, None, "Checking that it decides as the project does"))
+        page = ExportedPage(part)
+        reference: Reference = Remembered(ask, moment, page.facts)
+        if small is not None:
+            reference = Retaught(small.taught, small.backbone.embed, page.facts)
+        checked = check(path, page, reference, lesson, ask, most=CHECKED)
+    return (checked, f"{precision}: {small.note}") if small else (checked,)
+
+
+@contextlib.contextmanager
+def _part_of(path: Path, *, overwrite: bool) -> Iterator[Path]:
+    """A folder, or an empty file for a zip, that appears at ``path`` when it is whole."""
+    if path.suffix.lower() != ".zip":
+        with new_folder(path, overwrite=overwrite) as folder:
+            yield folder
+        return
+    with new_file(path, overwrite=overwrite) as file:
+        yield Path(file.name)
+
+
+@contextlib.contextmanager
+def _work_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="classify-anything-") as folder:
+        yield Path(folder)
+
+
+def _pack(folder: Path, file: Path) -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for source in sorted(folder.rglob("*")):
+            if source.is_file():
+                packed = source.suffix in {".gz", ".bin"}
+                kind = zipfile.ZIP_STORED if packed else zipfile.ZIP_DEFLATED
+                archive.write(source, source.relative_to(folder), kind)
+
+
+def _smaller(known: Learnt, small: Reduced) -> Learnt:
+    """What is known with a network of lesser precision."""
+    (probe,) = small.backbone.embed(probe_picture(small.backbone.size)[None])
+    return replace(
+        known,
+        backbone={
+            **known.backbone,
+            "fingerprint": small.backbone.fingerprint,
+            "precision": small.precision,
+        },
+        vectors=small.taught.lesson.vectors,
+        head=small.taught.freeze(),
+        familiar=small.taught.familiar(),
+        probe=probe,
+        coarse=small.precision == "int8",
+    )
+
+
+def _images(ask: Ask, keys: Sequence[int]) -> Iterator[bytes]:
+    def image(key: int) -> bytes:
+        def read(project: Project) -> bytes:
+            return project.image(key)[0]
+
+        return ask(read)
+
+    return (image(key) for key in keys)

@@ -1,0 +1,1 @@
+"""One project in memory and on disk, kept in step."""

@@ -1,0 +1,269 @@
+"""What is learnt: the head, the classes, and which examples each class has, kept in step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from classify_anything.errors import SettingError
+from classify_anything.evaluation.evaluate import HEADS, Lesson, make_head
+from classify_anything.heads import Decision, Head, KNeighborsHead
+from classify_anything.heads.estimator import ClassifierEstimator
+from classify_anything.heads.fitting import Fit, Sample
+from classify_anything.heads.metric import scatter, view_rows
+from classify_anything.heads.parameters import Freezable, Frozen
+from classify_anything.project.example_index import Members
+from classify_anything.store import Snapshot
+from classify_anything.types import Class, Float32Array, Neighbor, Prediction, Settings
+from classify_anything.workers import one_blas_thread
+
+_VIEW_ROWS = 64
+_STALE = 0.2
+"""Recompute the reference scores of a head that has no fit once this share of examples changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingFit:
+    """What to fit a head with: ``adopt_fit(pending, *pending.fit())``.
+
+    Attributes:
+        head: what the fit is for.
+        sample: a copy of its examples, or of some.
+        vectors: float32 [n, d], all of its examples; not a copy.
+        changes: how often the head had changed.
+    """
+
+    head: KNeighborsHead
+    sample: Sample
+    vectors: Float32Array
+    changes: int
+
+    def fit(self) -> tuple[Fit, Float32Array | None]:
+        """Fit, and map all examples by the new metric, on any thread."""
+        fit = self.sample.fit()
+        return fit, fit.metric.apply(self.vectors) if fit.metric else None
+
+
+class Knowledge:
+    """A head that knows just what the snapshots of a store have told.
+
+    Args:
+        head: what decides; without one, what the settings say.
+    """
+
+    def __init__(self, head: Head | None = None) -> None:
+        self.classes: dict[int, Class] = {}
+        self.members = Members()
+        self.settings = Settings()
+        self.head_name = self.settings.head if head is None else "own"
+        self._given = head is not None
+        self._head = make_head(self.settings.head) if head is None else head
+        self._refits = True
+        self._compared_on = 0
+        self._changes = 0
+        self._familiar: Float32Array = np.empty(0, np.float32)
+
+    def apply(self, snapshot: Snapshot, vectors: Float32Array) -> None:
+        """Learn and forget what has changed; ``vectors``, [n, d], are of the rows not removed."""
+        stale = self.members if snapshot.complete else (row.example_id for row in snapshot.rows)
+        for example_id in [id_ for id_ in stale if id_ in self.members]:
+            self._head.remove([example_id])
+            self.members.discard(example_id)
+            self._changes += 1
+        self.classes = {item.id: item for item in snapshot.classes}
+        present = [row for row in snapshot.rows if not row.removed]
+        self._head.partial_fit(
+            vectors,
+            [row.class_id for row in present],
+            keys=[row.example_id for row in present],
+            classes=list(self.classes),
+            groups=[row.recording_id for row in present],
+        )
+        for row in present:
+            self.members.add(row.example_id, row.class_id, row.recording_id)
+        self._changes += len(present)
+        self._follow(snapshot.settings)
+
+    def learn_views(self, views: Mapping[int, npt.NDArray[np.floating]]) -> None:
+        """Let an adaptive head learn the embeddings [v, d] of examples' views, by key."""
+        if isinstance(self._head, KNeighborsHead):
+            self._head.add_views(views)
+
+    def keep_views_of(self, keys: Iterable[int]) -> None:
+        """Forget the views of all other examples."""
+        if isinstance(self._head, KNeighborsHead):
+            self._head.remove_views(set(self._head.views) - set(keys))
+
+    def without_views(self, keys: Iterable[int]) -> list[int]:
+        """Those of the examples whose views the head has not learnt."""
+        known = self._head.views if isinstance(self._head, KNeighborsHead) else {}
+        return [key for key in keys if key not in known]
+
+    def lesson(self) -> Lesson:
+        """Everything the head has learnt, to fit another one."""
+        keys, vectors = self._head.examples()
+        return Lesson(
+            vectors=vectors,
+            class_ids=[self.members.class_of(key) for key in keys],
+            keys=keys,
+            groups=[self.members.recording_of(key) for key in keys],
+            labels={item.id: item.name for item in self.classes.values()},
+            views=dict(self._head.views) if isinstance(self._head, KNeighborsHead) else {},
+        )
+
+    def view_scatter(self) -> tuple[Float32Array, int]:
+        """How views vary, as rows float32 [m, d] and their rank, for a page that keeps learning."""
+        if not isinstance(self._head, KNeighborsHead) or not self._head.views:
+            return np.empty((0, self._head.examples()[1].shape[1]), np.float32), 0
+        sample = self._head.sample()
+        found = scatter(sample.units, sample.codes, sample.groups, sample.views)
+        return view_rows(found, _VIEW_ROWS), found.view_rank
+
+    def leave_fitting(self) -> None:
+        """Let someone else fit the head, by ``pending_fit`` and ``adopt_fit``."""
+        self._refits = False
+        if isinstance(self._head, KNeighborsHead):
+            self._head.refits = False
+
+    @property
+    def needs_fit(self) -> bool:
+        """Whether the head's fit is older than its examples."""
+        return isinstance(self._head, KNeighborsHead) and self._head.needs_fit
+
+    def pending_fit(self) -> PendingFit | None:
+        """A copy of the examples to fit the head with, on any thread; None if nothing changed."""
+        if not self.needs_fit or not isinstance(self._head, KNeighborsHead):
+            return None
+        head = self._head
+        return PendingFit(head, head.sample(), head.vectors, head.changes)
+
+    def adopt_fit(self, pending: PendingFit, fit: Fit, compared: Float32Array | None) -> None:
+        """Decide by a fit, unless the head is another one by now."""
+        if pending.head is self._head:
+            pending.head.adopt(fit, pending.changes, compared)
+
+    def predict(self, embeddings: npt.ArrayLike) -> list[Prediction]:
+        """Say which classes embeddings, float [n, d], belong to. Raises EmbeddingError."""
+        # A fit is many small products: on a busy machine two threads take several times as long.
+        with one_blas_thread():
+            return [self._prediction(decision) for decision in self._head.decide_many(embeddings)]
+
+    def _prediction(self, decision: Decision) -> Prediction:
+        pairs = zip(self._head.classes_.tolist(), decision.probabilities.tolist(), strict=True)
+        taught = [(class_id, p) for class_id, p in pairs if self.members.count(class_id)]
+        if not taught:
+            return Prediction(None, 0.0, {}, ())
+        taught.sort(key=lambda pair: -pair[1])
+        best, probability = taught[0]
+        familiarity = self._familiarity(decision)
+        known = familiarity >= self.settings.strictness
+        return Prediction(
+            label=self.classes[best].name if known else None,
+            probability=probability if known else 0.0,
+            probabilities={self.classes[class_id].name: p for class_id, p in taught},
+            neighbors=self._neighbors(decision),
+            class_id=best if known else None,
+            familiarity=familiarity,
+        )
+
+    def freeze(self) -> Frozen:
+        """The head as plain numbers. Raises InputError without examples, SettingError of its own.
+
+        Of a head that was given to ``Classifier`` only those of this package can be frozen.
+        """
+        if not isinstance(self._head, Freezable):
+            raise SettingError(f"A {type(self._head).__name__} cannot be exported.")
+        return self._head.freeze()
+
+    def familiar(self) -> Float32Array:
+        """The typicality of examples whose recording is left out: float32, ascending.
+
+        A prediction is known if the share of these below its own typicality is at least the
+        strictness. Empty while no class has two recordings.
+        """
+        if isinstance(self._head, KNeighborsHead) and self._head.metric == "adaptive":
+            return self._head.references()
+        if len(self.members) and self._changes > _STALE * self._compared_on:
+            held = self._head.held_out()
+            self._familiar = np.sort(held.familiarities[~held.alone])
+            self._compared_on, self._changes = len(self.members), 0
+        return self._familiar
+
+    def threshold(self) -> float | None:
+        """A prediction is known if its familiarity is above this; None where all are."""
+        if self.settings.strictness <= 0:
+            return None
+        return threshold(self.familiar(), self.settings.strictness)
+
+    def unlearnt(self) -> Head:
+        """A new head of the kind that decides now, which has no examples yet.
+
+        Raises:
+            SettingError: the head was given to ``Classifier``, and cannot be made again.
+        """
+        if not self._given:
+            return make_head(self.head_name)
+        if not isinstance(self._head, ClassifierEstimator):
+            raise SettingError(f"A {type(self._head).__name__} cannot be taught anew.")
+        head: Any = type(self._head)(**self._head.get_params())
+        return cast("Head", head)
+
+    def fresh(self) -> Knowledge:
+        """One that has learnt nothing yet, and will decide in the same way.
+
+        Raises:
+            SettingError: the head was given to ``Classifier``, and cannot be made again.
+        """
+        fresh = Knowledge(self.unlearnt() if self._given else None)
+        if not self._refits:
+            fresh.leave_fitting()
+        return fresh
+
+    def nearest(self, embedding: npt.ArrayLike, count: int) -> tuple[Neighbor, ...]:
+        """The examples most like an embedding, float [d], nearest first."""
+        if not len(self._head):
+            return ()
+        distances, keys = self._head.kneighbors(np.asarray(embedding)[None], count)
+        return self._neighbors(Decision(np.empty(0, np.float32), keys[0], 1 - distances[0]))
+
+    def _follow(self, settings: Settings) -> None:
+        """Change the head if the settings have."""
+        changed = settings.head != self.settings.head
+        self.settings = settings
+        if changed and not self._given:
+            name = settings.head if settings.head in HEADS else Settings().head
+            self._head, self.head_name = self.lesson().taught(name), name
+            self._compared_on, self._changes = 0, 1
+            if not self._refits:
+                self.leave_fitting()
+
+    def _familiarity(self, decision: Decision) -> float:
+        """The share of own examples that are less familiar than this; see ``Prediction``."""
+        if self.settings.strictness <= 0:
+            return 1.0
+        familiar = self.familiar()
+        if len(familiar) == 0:
+            return 1.0
+        return float(np.searchsorted(familiar, decision.familiarity) / len(familiar))
+
+    def _neighbors(self, decision: Decision) -> tuple[Neighbor, ...]:
+        pairs = zip(decision.keys.tolist(), decision.similarities.tolist(), strict=True)
+        found = ((key, self.members.class_of(key), similarity) for key, similarity in pairs)
+        return tuple(
+            Neighbor(key, class_id, self.classes[class_id].name, similarity)
+            for key, class_id, similarity in found
+        )
+
+
+def threshold(familiar: Float32Array, strictness: float) -> float | None:
+    """The familiarity that a known prediction is above: the share of ``familiar``, float32 [m] and
+    ascending, that is below it is then at least the strictness. None where all are known.
+    """
+    if strictness <= 0 or len(familiar) == 0:
+        return None
+    shares = np.arange(1, len(familiar) + 1) / len(familiar)
+    return float(familiar[np.searchsorted(shares, strictness)])

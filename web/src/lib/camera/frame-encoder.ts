@@ -1,0 +1,54 @@
+import type { Delivery, Order } from "./frame-encoder.worker";
+import { PICTURE_SIZE } from "./camera";
+import GrabberWorker from "./frame-encoder.worker?worker";
+import type { Sight } from "./frame-source";
+
+export interface Picture {
+  jpeg: Uint8Array<ArrayBuffer>;
+  /** When the camera took it, on the clock of performance.now(). */
+  capturedAt: number;
+  /** Milliseconds it waited before it was looked at. */
+  wait: number;
+  /** Milliseconds it took to crop, scale and compress. */
+  encode: number;
+}
+
+interface Waiting {
+  resolve(jpeg: ArrayBuffer): void;
+  reject(error: Error): void;
+}
+
+/**
+ * Makes pictures in a worker: on the page's own thread a browser compresses only when it is idle,
+ * which beside a gliding bar can be 15 ms later.
+ */
+export class Grabber {
+  readonly #worker = new GrabberWorker();
+  readonly #orders = new Map<number, Waiting>();
+  #count = 0;
+
+  constructor() {
+    this.#worker.onmessage = ({ data }: MessageEvent<Delivery>) => {
+      const order = this.#orders.get(data.id);
+      this.#orders.delete(data.id);
+      if ("jpeg" in data) order?.resolve(data.jpeg);
+      else order?.reject(new Error(data.error));
+    };
+  }
+
+  /** ``seen`` is the side of what the network sees, in pixels: the picture is not smaller. */
+  async grab({ capturedAt, take }: Sight, seen = 0): Promise<Picture> {
+    const start = performance.now();
+    const frame = await take();
+    const jpeg = await this.#order({ id: this.#count++, frame, size: Math.max(PICTURE_SIZE, seen) });
+    const encode = performance.now() - start;
+    return { jpeg: new Uint8Array(jpeg), capturedAt, wait: start - capturedAt, encode };
+  }
+
+  #order(order: Order): Promise<ArrayBuffer> {
+    return new Promise((resolve, reject) => {
+      this.#orders.set(order.id, { resolve, reject });
+      this.#worker.postMessage(order, [order.frame]);
+    });
+  }
+}

@@ -1,0 +1,67 @@
+/** What a press of a class's button does: at once or after a countdown, while held or for a time. */
+
+import type { Asking } from "../files/image-query.svelte";
+import { countDown } from "./countdown";
+import type { Live } from "../live/live.svelte";
+import type { Pace } from "./recording-options.svelte";
+
+interface Countdown {
+  classId: number;
+  /** Seconds. */
+  left: number;
+}
+
+export class Shutter {
+  countdown = $state.raw<Countdown | null>(null);
+  /** The class that is recorded, or about to be. */
+  readonly pressed: number | null = $derived.by(() => this.countdown?.classId ?? this.#live.held);
+
+  readonly #live: Live;
+  readonly #asking: Asking;
+  readonly #pace: Pace;
+  #cancelStart = (): void => undefined;
+  #cancelEnd = (): void => undefined;
+
+  constructor(live: Live, asking: Asking, pace: Pace) {
+    this.#live = live;
+    this.#asking = asking;
+    this.#pace = pace;
+  }
+
+  press(classId: number): void {
+    if (this.#asking.question) {
+      void this.#asking.teach(classId);
+      return;
+    }
+    const again = this.pressed === classId;
+    if (again && !this.#pace.timed) return;
+    this.stop();
+    if (again) return;
+    this.#cancelStart = countDown(this.#pace.delay, (left) => {
+      this.countdown = left > 0 ? { classId, left } : null;
+      if (left === 0) this.#record(classId);
+    });
+  }
+
+  /** Ends what lasts as long as the button is held. */
+  release(): void {
+    if (!this.#pace.timed) this.stop();
+  }
+
+  /** Ends everything. */
+  stop(): void {
+    this.#cancelStart();
+    this.#cancelEnd();
+    this.countdown = null;
+    this.#live.release();
+  }
+
+  #record(classId: number): void {
+    const { rate, length, timed } = this.#pace;
+    this.#live.press(classId, rate);
+    if (!timed) return;
+    this.#cancelEnd = countDown(length, (left) => {
+      if (left === 0) this.#live.release();
+    });
+  }
+}

@@ -1,0 +1,162 @@
+/** The forms that a server makes. */
+
+import type { ExportChoice, ExportForm, Exports, Made } from "../server/backend";
+import { keptSmoothing } from "../live/smoothing-setting";
+import { ApiError } from "../server/errors";
+import { rest } from "../server/rest";
+import { USUAL_SMOOTHING_MS } from "../live/smoothing";
+import type { ExportInfo, ExportRequest } from "../server/types";
+import type { Report } from "../project/work.svelte";
+
+const POLL_MS = 200;
+
+const PRECISION = {
+  name: "precision",
+  kind: "choice",
+  text: "Numbers",
+  values: [
+    { value: "fp32", text: "32 bit: exactly as here" },
+    { value: "fp16", text: "16 bit: half the size" },
+    { value: "int8", text: "8 bit: a quarter of the size" },
+  ],
+} as const;
+
+const USED = "classify-anything serve --export NAME   # this page again, without the project";
+
+const PYTHON_BEGINS = `import json
+
+import numpy as np
+import onnxruntime
+from PIL import Image, ImageOps
+
+session = onnxruntime.InferenceSession(NAME)
+facts = session.get_modelmeta().custom_metadata_map
+image = ImageOps.exif_transpose(Image.open("what.jpg")).convert("RGB")
+`;
+const PYTHON_CUTS = `side, size = min(image.size), json.loads(facts["size"])
+left, top = (image.width - side) // 2, (image.height - side) // 2
+image = image.crop((left, top, left + side, top + side))
+image = image.resize((size, size), Image.Resampling.BILINEAR)
+`;
+const PYTHON_ENDS = `probabilities, similarity, _ = session.run(None, {"image": np.asarray(image)[None]})
+threshold = json.loads(facts["threshold"])
+known = threshold is None or similarity[0] > threshold
+print(json.loads(facts["labels"])[probabilities[0].argmax()] if known else "none of these")`;
+
+const SCRIPT_BEGINS = `import * as ort from "onnxruntime-web";
+
+const labels = LABELS, threshold = THRESHOLD;
+const session = await ort.InferenceSession.create(NAME);
+const picture = document.querySelector("img");
+await picture.decode();
+const { naturalWidth: width, naturalHeight: height } = picture;
+`;
+const SCRIPT_CUTS = `const size = SIZE, side = Math.min(width, height);
+const canvas = new OffscreenCanvas(size, size).getContext("2d");
+canvas.imageSmoothingQuality = "high";
+canvas.drawImage(picture, (width - side) >> 1, (height - side) >> 1, side, side, 0, 0, size, size);
+const rgb = canvas.getImageData(0, 0, size, size).data.filter((_, place) => place % 4 < 3);
+const image = new ort.Tensor("uint8", new Uint8Array(rgb), [1, size, size, 3]);
+`;
+const SCRIPT_TAKES_ALL = `const canvas = new OffscreenCanvas(width, height).getContext("2d");
+canvas.drawImage(picture, 0, 0);
+const rgb = canvas.getImageData(0, 0, width, height).data.filter((_, place) => place % 4 < 3);
+const image = new ort.Tensor("uint8", new Uint8Array(rgb), [1, height, width, 3]);
+`;
+const SCRIPT_ENDS = `const { probabilities, similarity } = await session.run({ image });
+const best = probabilities.data.indexOf(Math.max(...probabilities.data));
+console.log(similarity.data[0] > threshold ? labels[best] : "none of these");`;
+
+const EMBEDDED = `<script type="module" src="page/embed.js"></script>
+<classify-anything src="page/"></classify-anything>
+<script>
+  document.addEventListener("prediction", ({ detail }) => {
+    console.log(detail.label, detail.probability);
+  });
+</script>`;
+
+export const FORMS: readonly ExportForm[] = [
+  {
+    id: "web",
+    name: "A page that needs no server",
+    text: "This page with all it knows, as a folder for any web host. It answers and goes on learning in the visitor's own browser, on phones too, and offline after the first visit. No frame leaves the device. It is checked against this page before you get it.",
+    options: [
+      { name: "frozen", kind: "switch", text: "Only answers, does not learn" },
+      { name: "embed", kind: "switch", text: "With an element for other pages" },
+      PRECISION,
+    ],
+    snippets: [
+      { language: "Terminal", code: "unzip NAME -d page\npython -m http.server --directory page\n# then open http://localhost:8000" },
+      { language: "HTML", code: EMBEDDED, when: "embed" },
+    ],
+  },
+  {
+    id: "onnx",
+    name: "One ONNX file",
+    text: "The network and what it was taught, in one file for programs: pictures in, probabilities out. It is checked against this page before you get it.",
+    options: [{ name: "any_size", kind: "switch", text: "Takes pictures of any size" }, PRECISION],
+    snippets: [
+      { language: "Python", code: PYTHON_BEGINS + PYTHON_CUTS + PYTHON_ENDS, unless: "any_size" },
+      { language: "Python", code: PYTHON_BEGINS + PYTHON_ENDS, when: "any_size" },
+      { language: "JavaScript", code: SCRIPT_BEGINS + SCRIPT_CUTS + SCRIPT_ENDS, unless: "any_size" },
+      { language: "JavaScript", code: SCRIPT_BEGINS + SCRIPT_TAKES_ALL + SCRIPT_ENDS, when: "any_size" },
+      { language: "Terminal", code: USED },
+    ],
+  },
+  {
+    id: "zip",
+    name: "The pictures",
+    text: "All examples, byte for byte, in a folder for each class, with a list of all that is known of them. The same project comes out of it again.",
+    options: [],
+    snippets: [
+      { language: "Terminal", code: "classify-anything import NAME -p copy.db" },
+      { language: "Python", code: 'from classify_anything import Classifier\n\nwith Classifier("copy.db") as clf:\n    clf.import_dataset(NAME)' },
+    ],
+  },
+  {
+    id: "tfjs-knn",
+    name: "For TensorFlow.js",
+    text: "What the examples look like to the network, as the JSON that people keep of TensorFlow.js's k-NN classifier.",
+    options: [],
+    snippets: [
+      { language: "JavaScript", code: "const rows = await (await fetch(NAME)).json();\nclassifier.setClassifierDataset(Object.fromEntries(\n  rows.map(([label, numbers, shape]) => [label, tf.tensor(numbers, shape)])));" },
+    ],
+  },
+];
+
+export const serverExports: Exports = {
+  forms: FORMS,
+  sizes: async () => (await rest.exportSizes()).bytes,
+  make,
+};
+
+async function make(form: string, choice: ExportChoice, report: Report, signal: AbortSignal): Promise<Made> {
+  const own = form === "onnx" ? { smoothing: keptSmoothing() ?? USUAL_SMOOTHING_MS } : {};
+  let info = await rest.beginExport({ format: form as ExportRequest["format"], ...choice, ...own });
+  try {
+    while (info.status === "running") {
+      report({ text: info.text, done: info.done, total: info.total });
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      signal.throwIfAborted();
+      info = await rest.exportInfo(info.id);
+    }
+  } catch (error) {
+    void rest.dropExport(info.id).catch(() => undefined);
+    throw error;
+  }
+  return handedOver(info);
+}
+
+function handedOver({ id, status, name, bytes, notes, threshold, error }: ExportInfo): Made {
+  if (status !== "done") throw new ApiError(error?.code ?? status, error?.message ?? "The export was cancelled.");
+  return {
+    name,
+    bytes: bytes ?? 0,
+    notes,
+    threshold,
+    address: `/api/exports/${id}/file`,
+    // The program keeps the last few only, of all pages that are open.
+    there: () => rest.exportInfo(id).then(() => true, () => false),
+    dispose: () => void rest.dropExport(id).catch(() => undefined),
+  };
+}

@@ -1,0 +1,17 @@
+/** How calm answers are to be, as the person has set it in this browser: a time in milliseconds. */
+
+import { recall, remember } from "../page/memory";
+import { MOST_SMOOTHING_MS } from "./smoothing";
+
+const NAME = "smoothing";
+
+/** Null where nobody has set it. */
+export function keptSmoothing(): number | null {
+  const kept = recall(NAME);
+  const value = Number(kept ?? NaN);
+  return value >= 0 && value <= MOST_SMOOTHING_MS ? value : null;
+}
+
+export function keepSmoothing(constant: number): void {
+  remember(NAME, String(constant));
+}

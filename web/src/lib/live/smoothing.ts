@@ -1,0 +1,74 @@
+/** Answers that stand still: each new one only pulls at the one before. */
+
+import type { PredictionInfo } from "../server/types";
+
+/** "None of these", where classes have their ids. */
+const NONE = -1;
+/** After a pause longer than this the past says nothing. */
+const FORGET_MS = 1000;
+
+/** An answer that stands for this share of the time constant is no flicker, however unsure it is. */
+const STANDS = 0.8;
+
+/** Of two frames in thirty a second nothing is seen; a change shows within 150 ms (the tests do the sums). */
+export const USUAL_SMOOTHING_MS = 100;
+export const MOST_SMOOTHING_MS = 500;
+
+/** Exponential smoothing of the probabilities, with a time constant in milliseconds; 0 is none. */
+export class Smoother {
+  constant: number;
+  #shares = new Map<number, number>();
+  #since = -Infinity;
+  /** What is said now without a break, and since when. */
+  #said: number | null | undefined;
+  #saidSince = 0;
+
+  constructor(constant: number) {
+    this.constant = constant;
+  }
+
+  /** The answer to show, of the newest one and the time it came. */
+  next(newest: PredictionInfo, now: number): PredictionInfo {
+    const passed = now - this.#since;
+    this.#since = now;
+    const fresh = sharesOf(newest);
+    if (newest.class_id !== this.#said) [this.#said, this.#saidSince] = [newest.class_id, now];
+    if (this.constant === 0 || passed > FORGET_MS || this.#shares.size === 0 || fresh.size === 0) {
+      this.#shares = fresh;
+      return newest;
+    }
+    const pull = 1 - Math.exp(-passed / this.constant);
+    const before = this.#shares;
+    this.#shares = new Map(
+      [...fresh].map(([id, share]) => {
+        const old = before.get(id) ?? 0;
+        return [id, old + pull * (share - old)];
+      }),
+    );
+    const shown = this.#shown(newest);
+    if (shown.class_id === newest.class_id || now - this.#saidSince < STANDS * this.constant) return shown;
+    this.#shares = fresh;
+    return newest;
+  }
+
+  #shown(newest: PredictionInfo): PredictionInfo {
+    const classes = [...this.#shares].filter(([id]) => id !== NONE).sort(([, one], [, other]) => other - one);
+    const some = classes.reduce((sum, [, share]) => sum + share, 0);
+    const probabilities = Object.fromEntries(classes.map(([id, share]) => [id, share / (some || 1)])) as Record<string, number>;
+    const [best] = classes[0] ?? [];
+    if (best === undefined || (this.#shares.get(NONE) ?? 0) > some) {
+      return { ...newest, class_id: null, label: null, probability: 0, probabilities };
+    }
+    const label = best === newest.class_id ? newest.label : null;
+    return { ...newest, class_id: best, label, probability: probabilities[best] ?? 0, probabilities };
+  }
+}
+
+function sharesOf({ class_id, probabilities }: PredictionInfo): Map<number, number> {
+  if (Object.keys(probabilities).length === 0) return new Map();
+  const shares = Object.entries(probabilities).map(([id, share]): [number, number] => [
+    Number(id),
+    class_id === null ? 0 : share,
+  ]);
+  return new Map([...shares, [NONE, class_id === null ? 1 : 0]]);
+}

@@ -1,0 +1,165 @@
+/** Looks at pictures on the server or in this browser, as the person chooses; examples go to the server. */
+
+import { startEngine } from "../browser/engine";
+import type { Engine } from "../browser/engine.worker";
+import { parseKnowledge, type Knowledge } from "../browser/knowledge";
+import type { Picture } from "../camera/frame-encoder";
+import type { Listener, NewExample, Place, Predictor, Reply } from "./predictor";
+import { RemotePredictor } from "./remote";
+import { rest } from "../server/rest";
+import type { PredictionInfo, State } from "../server/types";
+import { messageOf } from "../page/words";
+
+/** After a change the browser learns it; while they go on, not more often than this. */
+const CALM_MS = 400;
+/** After so many failures in a row, each waited for twice as long, the program looks again. */
+const TRIES = 4;
+
+const NOTHING: PredictionInfo = {
+  class_id: null,
+  label: null,
+  probability: 0,
+  probabilities: {},
+  familiarity: 1,
+  neighbors: [],
+};
+
+export class EitherPredictor implements Predictor {
+  readonly places = ["server", "browser"] as const;
+  place: Place = "server";
+  readonly #remote: RemotePredictor;
+  readonly #listener: Listener;
+  #engine: Engine | null = null;
+  /** The fingerprint of the network that the engine has. */
+  #opened = "";
+  #looking = false;
+  /** Settles when the picture that is looked at has its answer. */
+  #answer: Promise<unknown> = Promise.resolve();
+  #state: State | null = null;
+  /** The revision that the browser knows. */
+  #known = -1;
+  #learning = false;
+  #seq = 0;
+
+  constructor(address: string, listener: Listener, isLetIn: () => Promise<boolean>) {
+    const state = (state: State) => {
+      this.#state = state;
+      listener.state(state);
+      void this.#learn();
+    };
+    this.#listener = listener;
+    this.#remote = new RemotePredictor(address, { ...listener, state }, isLetIn);
+  }
+
+  get online(): boolean {
+    return this.#remote.online;
+  }
+
+  get free(): boolean {
+    return this.place === "server" ? this.#remote.free : this.online && !this.#looking;
+  }
+
+  get full(): boolean {
+    return this.#remote.full;
+  }
+
+  /** Rejects with one line that a person understands; then it stays where it was. */
+  async move(place: Place): Promise<void> {
+    if (place === "browser") await this.#fetch();
+    this.place = place;
+    void this.#learn();
+  }
+
+  predict(picture: Picture): Promise<Reply> {
+    return this.place === "server" ? this.#remote.predict(picture) : this.#look(picture);
+  }
+
+  add(picture: Picture, example: NewExample): Promise<Reply> {
+    return this.#remote.add(picture, example);
+  }
+
+  close(): void {
+    this.#remote.close();
+  }
+
+  async #look({ jpeg }: Picture): Promise<Reply> {
+    if (!this.#engine) throw new Error("The browser has not begun to look.");
+    const sentAt = performance.now();
+    this.#looking = true;
+    try {
+      const picture = new Blob([jpeg], { type: "image/jpeg" });
+      const answer = this.#engine.predict(picture);
+      this.#answer = answer.catch(() => undefined);
+      const { prediction, decode, backbone, head } = await answer;
+      const receivedAt = performance.now();
+      return {
+        answer: {
+          type: "answer",
+          seq: this.#seq++,
+          revision: this.#known,
+          prediction: prediction ?? NOTHING,
+          example_id: null,
+          change: null,
+          timings: { queue: 0, decode, backbone, head, store: 0 },
+        },
+        wire: receivedAt - sentAt - decode - backbone - head,
+        receivedAt,
+      };
+    } finally {
+      this.#looking = false;
+    }
+  }
+
+  /** Know what the server knows, soon; where that cannot be, the server looks again. */
+  async #learn(): Promise<void> {
+    if (this.#learning) return;
+    this.#learning = true;
+    let failures = 0;
+    while (this.place === "browser" && this.#known < (this.#state?.revision ?? -1)) {
+      try {
+        await this.#fetch();
+        failures = 0;
+      } catch (error) {
+        failures += 1;
+        if (failures === TRIES) {
+          this.place = "server";
+          this.#listener.moved("server", `The program looks again: ${messageOf(error)}`);
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, CALM_MS * 2 ** failures));
+    }
+    this.#learning = false;
+  }
+
+  async #fetch(): Promise<void> {
+    const { revision, image_size, classes } = this.#state ?? (await rest.state());
+    // Without two classes there is nothing to know.
+    const taught = classes.filter(({ examples }) => examples > 0).length;
+    const file = taught < 2 ? null : await rest.knowledge();
+    const knowledge = file && parseKnowledge(file);
+    const fits = this.#engine && (!knowledge || knowledge.backbone.fingerprint === this.#opened);
+    if (fits) await this.#engine?.know(file);
+    else await this.#open(file, knowledge, image_size);
+    this.#known = revision;
+  }
+
+  /** Take a new engine for the old one, once it is ready: what is known fits one network only. */
+  async #open(file: ArrayBuffer | null, knowledge: Knowledge | null, imageSize: number): Promise<void> {
+    const { fingerprint, size } = knowledge?.backbone ?? { fingerprint: "", size: imageSize };
+    const query = fingerprint && `?${new URLSearchParams({ fingerprint })}`;
+    const model = new URL(`api/backbone${query}`, document.baseURI).href;
+    const engine = startEngine(Promise.resolve());
+    try {
+      await engine.open(model, size, false);
+      if (knowledge) await engine.check(model, false, knowledge.probe);
+      await engine.know(file);
+    } catch (error) {
+      void engine.close();
+      throw error;
+    }
+    const former = this.#engine;
+    this.#engine = engine;
+    this.#opened = fingerprint;
+    void this.#answer.then(() => former?.close());
+  }
+}
