@@ -22,7 +22,7 @@ from PIL import Image
 from benchmarks.report import publish, table
 from classify_anything import Backbone, KNeighborsHead, load_backbone
 from classify_anything.backbones.views import make_views, wanted_views
-from classify_anything.evaluation.evaluate import Lesson, calibration_error
+from classify_anything.evaluation.evaluate import TrainingSet, calibration_error
 from classify_anything.images import to_square
 
 COUNTS = (1, 3, 5, 10, 20)
@@ -130,7 +130,7 @@ def taught(
     known = dict(views or {}) if name == ADAPTIVE else {}
     wanted = wanted_views(codes.tolist(), keys, recordings)
     known = {key: known[key] for key in wanted if key in known}
-    Lesson(vectors, codes.tolist(), keys, recordings, labels, known).taught(name, head)
+    TrainingSet(vectors, codes.tolist(), keys, recordings, labels, known).taught(name, head)
     head.refit()
     return head
 

@@ -12,7 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.report import percentiles, publish, table
-from classify_anything.evaluation.evaluate import HEADS, Lesson, evaluate
+from classify_anything.evaluation.evaluate import HEADS, TrainingSet, evaluate
 from classify_anything.heads import KNeighborsHead
 from classify_anything.server.translate import to_map, to_report
 
@@ -26,7 +26,7 @@ _FEW = 150
 _ADDED = 550
 
 
-def lesson(examples: int) -> Lesson:
+def training_set(examples: int) -> TrainingSet:
     """Unit vectors around a direction a class, in recordings of twenty, with views of some."""
     random = np.random.default_rng(0)
     groups = np.arange(examples) // _FRAMES
@@ -41,7 +41,7 @@ def lesson(examples: int) -> Lesson:
             noise = random.standard_normal((_VIEWS, _DIMENSION)) / np.sqrt(_DIMENSION)
             views[key] = vectors[key] + 0.5 * noise
     labels = {number: f"Class {number}" for number in range(_CLASSES)}
-    return Lesson(vectors, class_ids.tolist(), range(examples), groups.tolist(), labels, views)
+    return TrainingSet(vectors, class_ids.tolist(), range(examples), groups.tolist(), labels, views)
 
 
 def milliseconds(work: Callable[[], object]) -> float:
@@ -51,7 +51,7 @@ def milliseconds(work: Callable[[], object]) -> float:
     return 1000 * (time.perf_counter() - start)
 
 
-def taught(name: str, known: Lesson) -> KNeighborsHead:
+def taught(name: str, known: TrainingSet) -> KNeighborsHead:
     """Teach a head that leaves its fits to the caller, as the server's does."""
     head = HEADS[name]()
     assert isinstance(head, KNeighborsHead)
@@ -60,9 +60,9 @@ def taught(name: str, known: Lesson) -> KNeighborsHead:
     return head
 
 
-def measure(name: str, known: Lesson) -> dict[str, Any]:
+def measure(name: str, known: TrainingSet) -> dict[str, Any]:
     """Times of one head, in milliseconds."""
-    more = lesson(len(known.keys) + _ADDED)
+    more = training_set(len(known.keys) + _ADDED)
     head = taught(name, known)
     metric = head.metric == "adaptive"
     first = milliseconds(lambda: head.decide(more.vectors[0]))
@@ -100,9 +100,9 @@ def measure(name: str, known: Lesson) -> dict[str, Any]:
 
 def predict_many(names: list[str]) -> dict[str, float]:
     """The median time of a prediction among 10,000 examples, in turns, in milliseconds."""
-    known = lesson(_MANY)
+    known = training_set(_MANY)
     heads = {name: taught(name, known) for name in names}
-    queries = lesson(_MANY + _FEW).vectors[-_FEW:]
+    queries = training_set(_MANY + _FEW).vectors[-_FEW:]
     times: dict[str, list[float]] = {name: [] for name in names}
     for row in queries:
         for name, head in heads.items():
@@ -114,7 +114,7 @@ def main() -> None:
     """Measure, print, and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--examples", type=int, default=1000)
-    known = lesson(parser.parse_args().examples)
+    known = training_set(parser.parse_args().examples)
     with threadpool_limits(1, "blas"):  # as the server has it
         found = {name: measure(name, known) for name in HEADS}
         many = predict_many(list(HEADS))

@@ -14,9 +14,7 @@ def test_every_module_that_the_architecture_names_exists() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text()
     named = re.findall(r"`([\w/.-]+(?:\.py|\.ts|/))`", text)
     assert len(named) > 30
-    missing = [
-        one for one in named if not (ROOT / one).exists() and not (PACKAGE / one).exists()
-    ]
+    missing = [one for one in named if not (ROOT / one).exists() and not (PACKAGE / one).exists()]
     assert missing == []
 
 

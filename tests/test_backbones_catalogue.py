@@ -23,7 +23,7 @@ from classify_anything.backbones.catalogue import BY_NAME, CATALOGUE, MOBILENET_
 from classify_anything.backbones.descriptions import Compiled, Description, Hub, Resized, Shipped
 from classify_anything.backbones.download_records import keep_receipt, known_sha256
 from classify_anything.backbones.fetch import pull
-from classify_anything.backbones.model_spec import Form, parse_form
+from classify_anything.backbones.model_spec import ModelSpec, parse_form
 from classify_anything.backbones.variants import made_variants
 from classify_anything.compiler.efficientnet_lite import Variant, compile_efficientnet_lite, save
 from classify_anything.compiler.resized import resize
@@ -173,7 +173,9 @@ def test_the_page_about_backbones_tells_all_names_and_keys() -> None:
         )
     )
     assert re.findall(r"`(.+?)`", " ".join(listed)) == [one.name for one in CATALOGUE]
-    assert re.findall(r"`(.+?)`", " ".join(said)) == [one.name for one in dataclasses.fields(Form)]
+    assert re.findall(r"`(.+?)`", " ".join(said)) == [
+        one.name for one in dataclasses.fields(ModelSpec)
+    ]
     (example,) = re.findall(r"^```toml\n(.+?)^```", text, flags=re.MULTILINE | re.DOTALL)
     form = parse_form(tomllib.loads(example))
     assert (form.mean, form.std) == (onnx_adapter.DEFAULT_MEAN, onnx_adapter.DEFAULT_STD)

@@ -16,7 +16,7 @@ from filelock import FileLock
 from classify_anything.backbones import descriptions, hub_settings
 from classify_anything.backbones.descriptions import Description
 from classify_anything.backbones.fetch import pull
-from classify_anything.backbones.model_spec import Form
+from classify_anything.backbones.model_spec import ModelSpec
 from classify_anything.backbones.onnx_backbone import OnnxBackbone
 from classify_anything.errors import DownloadError
 from classify_anything.types import Progress
@@ -47,7 +47,7 @@ def description(sha256: str | None = None, file: str = "onnx/model.onnx") -> Des
         origin=descriptions.Hub("someone/network", file, "main", 0.2, sha256),
         source="made in this test",
         license="Apache-2.0",
-        form=Form(size=32),
+        form=ModelSpec(size=32),
         dimension=48,
         parameters=0.05,
         multiply_adds=0.0,

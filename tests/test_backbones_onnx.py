@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from classify_anything import Backbone, Classifier, load_backbone
 from classify_anything.backbones.layer_profile import layers_of
-from classify_anything.backbones.model_spec import Form, parse_form
+from classify_anything.backbones.model_spec import ModelSpec, parse_form
 from classify_anything.errors import BackboneError
 from classify_anything.types import UInt8Array
 from tests.convolutions import write_convolutions
@@ -310,7 +310,7 @@ def test_a_toml_that_says_what_cannot_be_is_named(tmp_path: Path, text: str, mes
 
 @given(
     st.dictionaries(
-        st.sampled_from([one.name for one in dataclasses.fields(Form)]),
+        st.sampled_from([one.name for one in dataclasses.fields(ModelSpec)]),
         st.one_of(
             st.text(),
             st.integers(),

@@ -151,9 +151,9 @@ def test_a_lesson_is_of_one_moment_though_another_process_adds_meanwhile(
                 other.add("cat", photo("cat"))
             return super()._run(images)
 
-    lesson = taught.lesson_of(Interrupted(other_backbone))
-    assert len(lesson.keys) == len(lesson.vectors) == len(lesson.class_ids) == 12
-    assert set(lesson.labels.values()) == set(NAMES)
+    training_set = taught.training_set_for(Interrupted(other_backbone))
+    assert len(training_set.keys) == len(training_set.vectors) == len(training_set.class_ids) == 12
+    assert set(training_set.labels.values()) == set(NAMES)
     assert len(taught) > 12
 
 

@@ -54,7 +54,8 @@ def test_imports_predictions_and_stored_images_all_go_in_batches(
     with Classifier(tmp_path / "desk.db", backbone=card) as clf:
         report = clf.add_many([("cat", image) for image in images])
         assert len(report.examples) == COUNT
-        assert card.batches == [1, 8, 8, 3], "the first does not wait for others"
+        assert card.batches[:4] == [1, 8, 8, 3], "the first does not wait for others"
+        assert card.batches[4:] == [8] * COUNT, "the views of each example"
         card.batches.clear()
         assert [one.label for one in clf.predict_many(images) if one] == ["cat"] * COUNT
         assert card.batches == [1, 8, 8, 3]

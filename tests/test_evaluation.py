@@ -14,7 +14,7 @@ from classify_anything.evaluation.advice import advise
 from classify_anything.evaluation.evaluate import (
     HEADS,
     RETIRED_HEADS,
-    Lesson,
+    TrainingSet,
     calibration_error,
     evaluate,
     make_head,
@@ -29,7 +29,7 @@ DIMENSION = 16
 
 def bursts(
     recordings: int, frames: int = 6, classes: int = 3, spread: float = 0.8, seed: int = 0
-) -> Lesson:
+) -> TrainingSet:
     """Frames of one recording are near copies; recordings of a class differ by ``spread``."""
     random = np.random.default_rng(seed)
     vectors, class_ids, groups = [], [], []
@@ -44,13 +44,19 @@ def bursts(
     rows = np.array(vectors, np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     labels = {number + 1: f"Class {number + 1}" for number in range(classes)}
-    return Lesson(rows, class_ids, range(len(rows)), groups, labels)
+    return TrainingSet(rows, class_ids, range(len(rows)), groups, labels)
 
 
 def test_near_copies_flatter_and_recordings_do_not() -> None:
-    lesson = bursts(recordings=4, spread=1.1)
-    alone = Lesson(lesson.vectors, lesson.class_ids, lesson.keys, list(lesson.keys), lesson.labels)
-    fooled, honest = evaluate(alone, "adaptive"), evaluate(lesson, "adaptive")
+    training_set = bursts(recordings=4, spread=1.1)
+    alone = TrainingSet(
+        training_set.vectors,
+        training_set.class_ids,
+        training_set.keys,
+        list(training_set.keys),
+        training_set.labels,
+    )
+    fooled, honest = evaluate(alone, "adaptive"), evaluate(training_set, "adaptive")
     assert fooled.accuracy == 1
     assert honest.accuracy < 0.9
     low, high = honest.interval
@@ -59,10 +65,10 @@ def test_near_copies_flatter_and_recordings_do_not() -> None:
 
 
 def test_an_evaluation_counts_what_was_taken_for_what() -> None:
-    lesson = bursts(recordings=3, spread=1.6)
-    found = evaluate(lesson, "adaptive")
+    training_set = bursts(recordings=3, spread=1.6)
+    found = evaluate(training_set, "adaptive")
     confusion = np.array(found.confusion)
-    assert confusion.sum() == len(lesson.keys) == len(found.outcomes)
+    assert confusion.sum() == len(training_set.keys) == len(found.outcomes)
     assert confusion.trace() / confusion.sum() == pytest.approx(found.accuracy)
     assert [item.examples for item in found.per_class] == confusion.sum(axis=1).tolist()
     assert [item.recordings for item in found.per_class] == [3, 3, 3]
@@ -72,11 +78,11 @@ def test_an_evaluation_counts_what_was_taken_for_what() -> None:
 
 
 def test_a_class_of_one_recording_is_told() -> None:
-    lesson = bursts(recordings=1)
-    found = evaluate(lesson, "adaptive")
+    training_set = bursts(recordings=1)
+    found = evaluate(training_set, "adaptive")
     assert [item.alone for item in found.per_class] == [True] * 3
     assert found.accuracy == 1
-    kinds = [item.kind for item in advise(found, lesson.counts)]
+    kinds = [item.kind for item in advise(found, training_set.counts)]
     assert kinds[:3] == ["one_recording"] * 3
 
 
@@ -108,22 +114,28 @@ def test_a_class_with_many_examples_does_not_win_by_number() -> None:
 
 
 def test_the_plane_keeps_what_is_alike_together() -> None:
-    lesson = bursts(recordings=2, classes=2, spread=0.2)
-    places = plane(lesson.vectors)
+    training_set = bursts(recordings=2, classes=2, spread=0.2)
+    places = plane(training_set.vectors)
     assert places.shape == (24, 2)
     assert np.abs(places).max() == pytest.approx(1)
-    own = np.array(lesson.class_ids)
+    own = np.array(training_set.class_ids)
     one, other = places[own == 1], places[own == 2]
     apart = np.linalg.norm(one.mean(axis=0) - other.mean(axis=0))
     assert apart > 3 * max(one.std(), other.std()) or apart > 1
-    assert plane(lesson.vectors[:1]).tolist() == [[0, 0]]
+    assert plane(training_set.vectors[:1]).tolist() == [[0, 0]]
 
 
 def test_advice_names_what_is_wrong() -> None:
-    lesson = bursts(recordings=12, frames=1, spread=0.3)
-    swapped = list(lesson.class_ids)
+    training_set = bursts(recordings=12, frames=1, spread=0.3)
+    swapped = list(training_set.class_ids)
     swapped[0] = 2
-    bad = Lesson(lesson.vectors, swapped, lesson.keys, list(lesson.keys), lesson.labels)
+    bad = TrainingSet(
+        training_set.vectors,
+        swapped,
+        training_set.keys,
+        list(training_set.keys),
+        training_set.labels,
+    )
     given = {item.kind: item for item in advise(evaluate(bad, "adaptive"), bad.counts)}
     assert given["mislabelled"].example_ids == (0,)
     assert given["mislabelled"].text == (
@@ -137,14 +149,14 @@ def test_advice_names_what_is_wrong() -> None:
 
 
 def test_the_only_example_of_a_class_is_not_judged_and_that_is_said() -> None:
-    lesson = bursts(recordings=3, frames=2, classes=2, spread=0.2)
+    training_set = bursts(recordings=3, frames=2, classes=2, spread=0.2)
     rare = np.eye(DIMENSION, dtype=np.float32)[-1:]
-    more = Lesson(
-        np.concatenate([lesson.vectors, rare]),
-        [*lesson.class_ids, 3],
+    more = TrainingSet(
+        np.concatenate([training_set.vectors, rare]),
+        [*training_set.class_ids, 3],
         range(13),
-        [*lesson.groups, 99],
-        {**lesson.labels, 3: "Rare"},
+        [*training_set.groups, 99],
+        {**training_set.labels, 3: "Rare"},
     )
     for name in HEADS:
         found = evaluate(more, name)

@@ -8,7 +8,7 @@ import sys
 import threading
 from types import FrameType
 
-from classify_anything.workers import in_parallel
+from classify_anything.workers import map_ordered
 
 ITEMS = 12
 
@@ -33,7 +33,7 @@ def interrupt_everywhere() -> int:
         interrupt = InterruptAt(number)
         try:
             sys.setprofile(interrupt)
-            assert list(in_parallel(abs, range(ITEMS), 2)) == list(range(ITEMS))
+            assert list(map_ordered(abs, range(ITEMS), 2)) == list(range(ITEMS))
         except KeyboardInterrupt:
             pass
         finally:
@@ -61,13 +61,13 @@ def test_ctrl_c_leaves_no_thread_behind() -> None:
 
 def test_outside_of_the_main_thread_and_without_a_handler_nothing_is_held_back() -> None:
     found: list[int] = []
-    thread = threading.Thread(target=lambda: found.extend(in_parallel(abs, range(ITEMS), 2)))
+    thread = threading.Thread(target=lambda: found.extend(map_ordered(abs, range(ITEMS), 2)))
     thread.start()
     thread.join()
     assert found == list(range(ITEMS))
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        assert list(in_parallel(abs, range(ITEMS), 2)) == found
+        assert list(map_ordered(abs, range(ITEMS), 2)) == found
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)

@@ -194,7 +194,7 @@ def test_after_a_fit_that_fails_the_next_change_is_fitted(
             damaged = clf.add(name, photo(name)).id
         clf.refresh()
         views = np.ones((8, 3), np.float16)
-        clf._knowledge._head._views[damaged] = views  # type: ignore[attr-defined]
+        clf._model._head._views[damaged] = views  # type: ignore[attr-defined]
         return damaged
 
     async def fail_and_go_on() -> None:

@@ -13,12 +13,13 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from classify_anything import Classifier, load_export, onnx_export, web_export
+from classify_anything import Classifier, load_export
 from classify_anything.errors import ExportDiffersError, ExportError
+from classify_anything.export import onnx_file, web_page
 from classify_anything.export.verify import verify, verify_alone
-from classify_anything.heads.parameters import Frozen
+from classify_anything.heads.parameters import HeadParameters
 from classify_anything.project.project import Project
-from classify_anything.project.snapshot import Moment, this_moment
+from classify_anything.project.snapshot import ProjectSnapshot, take_snapshot
 from tests.command import run
 from tests.photos import photo
 from tests.tiny import write_backbone
@@ -64,19 +65,21 @@ def test_a_spoiled_one_does_not_and_says_on_what(taught: Classifier, tmp_path: P
     assert not verify_alone(load_export(path)).agrees
 
 
-def with_parameters(changes: Mapping[str, Any]) -> Callable[[Frozen], Frozen]:
+def with_parameters(changes: Mapping[str, Any]) -> Callable[[HeadParameters], HeadParameters]:
     return lambda head: replace(head, parameters={**head.parameters, **changes})
 
 
-def with_array(name: str, change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Frozen], Frozen]:
+def with_array(
+    name: str, change: Callable[[np.ndarray], np.ndarray]
+) -> Callable[[HeadParameters], HeadParameters]:
     return lambda head: replace(head, arrays={**head.arrays, name: change(head.arrays[name])})
 
 
-def hotter(head: Frozen) -> Frozen:
+def hotter(head: HeadParameters) -> HeadParameters:
     return with_parameters({"temperature": 1.2 * head.parameters["temperature"]})(head)
 
 
-def unbalanced(head: Frozen) -> Frozen:
+def unbalanced(head: HeadParameters) -> HeadParameters:
     counts = np.bincount(head.codes)
     head = with_parameters({"balanced": True})(head)
     return with_array("votes", lambda _: (1 / np.sqrt(counts)).astype(np.float32))(head)
@@ -103,7 +106,7 @@ def test_an_export_with_another_head_is_refused(
     monkeypatch: pytest.MonkeyPatch,
     form: Any,
     name: Any,
-    change: Callable[[Frozen], Frozen],
+    change: Callable[[HeadParameters], HeadParameters],
 ) -> None:
     """On the examples themselves some of these decide as the right one does."""
     for label, count in (("cat", 3), ("coffee", 6), ("rocket", 9)):
@@ -111,12 +114,12 @@ def test_an_export_with_another_head_is_refused(
             clf.add(label, photo(label)[9 * shift :], recording=f"{label} {shift % 3}")
     clf.configure(head=name)
 
-    def changed(project: Project) -> Moment:
-        moment = this_moment(project)
+    def changed(project: Project) -> ProjectSnapshot:
+        moment = take_snapshot(project)
         return replace(moment, head=change(moment.head))
 
-    for module in (onnx_export, web_export):
-        monkeypatch.setattr(module, "this_moment", changed)
+    for module in (onnx_file, web_page):
+        monkeypatch.setattr(module, "take_snapshot", changed)
     with pytest.raises(ExportDiffersError, match="would not decide as the project does"):
         clf.export(tmp_path / "export", form)
     assert not (tmp_path / "export").exists()

@@ -242,7 +242,7 @@ def test_a_project_may_be_taught_while_it_is_exported(
 ) -> None:
     with Classifier(tmp_path / "p.db", backbone=write_convolutions(tmp_path / "c.onnx")) as clf:
         teach(clf)
-        before = clf.decide(clf.lesson().vectors)
+        before = clf.decide(clf.training_set().vectors)
         steps: list[str] = []
 
         def meanwhile(progress: Any) -> None:
@@ -260,5 +260,5 @@ def test_a_project_may_be_taught_while_it_is_exported(
         if form == "web" and precision == "fp32":
             page = ExportedPage(target)
             assert [item.name for item in page.facts.classes] == list(NAMES)
-            found = page.decide(clf.lesson().vectors[:12]).probabilities.argmax(axis=1)
+            found = page.decide(clf.training_set().vectors[:12]).probabilities.argmax(axis=1)
             assert [NAMES[code] for code in found] == [one.label for one in before]

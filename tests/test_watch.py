@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 
 from classify_anything import Classifier
-from classify_anything.datasets.capture import GrowingFolder, Newest, images_below
+from classify_anything.datasets.capture import FolderWatcher, LatestFrame, images_below
 from classify_anything.errors import ImageError
 from classify_anything.images import MEDIA_TYPES
 from tests.command import objects, run, start, taught
@@ -213,7 +213,7 @@ def test_a_folder_that_goes_away_is_told(desk: Path) -> None:
 
 def test_an_image_is_new_once_it_is_completely_written(tmp_path: Path) -> None:
     (tmp_path / "old.png").write_bytes(b"old")
-    folder = GrowingFolder(tmp_path)
+    folder = FolderWatcher(tmp_path)
     assert (folder.poll(), folder.poll()) == ([], [])
     image = tmp_path / "new.png"
     with image.open("wb") as file:
@@ -228,7 +228,7 @@ def test_an_image_is_new_once_it_is_completely_written(tmp_path: Path) -> None:
 def test_an_image_that_is_written_anew_is_new(tmp_path: Path) -> None:
     image = tmp_path / "latest.jpg"
     image.write_bytes(b"one")
-    folder = GrowingFolder(tmp_path, existing=True)
+    folder = FolderWatcher(tmp_path, existing=True)
     assert (folder.poll(), folder.poll(), folder.poll()) == ([], [image], [])
     image.write_bytes(b"three")
     assert (folder.poll(), folder.poll(), folder.poll()) == ([], [image], [])
@@ -243,7 +243,7 @@ def test_the_oldest_image_comes_first_and_other_files_do_not(tmp_path: Path) -> 
     for age, name in enumerate(names):
         (tmp_path / name).write_bytes(b"image")
         os.utime(tmp_path / name, (1000 + age, 1000 + age))
-    folder = GrowingFolder(tmp_path, existing=True)
+    folder = FolderWatcher(tmp_path, existing=True)
     folder.poll()
     assert folder.poll() == [tmp_path / "b.png", tmp_path / "a.jpg"]
 
@@ -288,7 +288,7 @@ def test_only_the_newest_frame_of_a_camera_is_given() -> None:
     camera = Camera()
     for shade in range(100):
         camera.frames.put(shade)
-    newest = Newest(lambda: camera, "camera 0")
+    newest = LatestFrame(lambda: camera, "camera 0")
     assert camera.all_read.wait(20)
     assert newest.next()[0, 0].tolist() == [99, 99, 99]
     camera.frames.put(7)
@@ -302,7 +302,7 @@ def test_only_the_newest_frame_of_a_camera_is_given() -> None:
 
 def test_a_camera_is_let_go_when_it_is_no_longer_watched() -> None:
     camera = Camera()
-    newest = Newest(lambda: camera, "camera 0")
+    newest = LatestFrame(lambda: camera, "camera 0")
     camera.frames.put(1)
     newest.next()
     camera.frames.put(2)

@@ -56,15 +56,15 @@ def test_all_that_is_learnt_is_in_it(taught: Classifier, tmp_path: Path) -> None
     folder = taught.export(tmp_path / "page", "web")
     header, numbers = knowledge(folder)
     assert [item["name"] for item in header["classes"]] == [*NAMES, AWKWARD]
-    lesson = taught.lesson()
-    assert header["examples"]["ids"] == lesson.keys
-    assert header["examples"]["class_ids"] == lesson.class_ids
+    training_set = taught.training_set()
+    assert header["examples"]["ids"] == training_set.keys
+    assert header["examples"]["class_ids"] == training_set.class_ids
     assert header["uid"] == taught.uid
     newest = taught.examples()[0]
     assert header["examples"]["sha256"][-1] == newest.sha256
     assert header["examples"]["created_at"][-1] / 1e6 == newest.created_at.timestamp()
     vectors = array(header, numbers, "vectors").reshape(12, -1)
-    np.testing.assert_array_equal(vectors, lesson.vectors)
+    np.testing.assert_array_equal(vectors, training_set.vectors)
     assert (header["head"]["name"], header["head"]["n_neighbors"]) == ("adaptive", 3)
     assert header["strictness"] == 0.2
     assert len(array(header, numbers, "familiar")) == 12

@@ -17,7 +17,7 @@ from classify_anything.datasets.items import Dataset, Item
 from classify_anything.datasets.read import read_dataset
 from classify_anything.datasets.video import Frames
 from classify_anything.errors import ImageError, NotAProjectError
-from classify_anything.evaluation.dataset import judge_folder
+from classify_anything.evaluation.dataset import evaluate_dataset
 from classify_anything.evaluation.evaluate import Evaluation, evaluate, make_head
 from classify_anything.export.write import (
     ExportFormat,
@@ -30,7 +30,7 @@ from classify_anything.heads import Head, unit_rows
 from classify_anything.images import ImageInput, Picture, read_bytes, read_picture, to_square
 from classify_anything.project.importing import BATCH, Import
 from classify_anything.project.project import Project
-from classify_anything.project.reembed import Compared, judged, reembed
+from classify_anything.project.reembed import BackboneComparison, judged, reembed
 from classify_anything.settings import USUAL_SMOOTHING_MS
 from classify_anything.store import NewExample
 from classify_anything.types import (
@@ -141,7 +141,7 @@ class Classifier(Project):
         for block in embedded_blocks(self.backbone, images, prepare, _BLOCK):
             self._settle()
             known = [vector for _, vector in block if vector is not None]
-            answers = iter(self._knowledge.predict(np.stack(known)) if known else ())
+            answers = iter(self._model.predict(np.stack(known)) if known else ())
             for (image, error), _ in block:
                 done += 1
                 if error is None:
@@ -162,7 +162,7 @@ class Classifier(Project):
     def predict_embedding(self, embedding: npt.ArrayLike) -> Prediction:
         """Say which class an embedding, float [dimension], belongs to. Raises EmbeddingError."""
         self._settle()
-        return self._knowledge.predict(np.asarray(embedding)[None])[0]
+        return self._model.predict(np.asarray(embedding)[None])[0]
 
     def read(self, image: ImageInput | Picture) -> Picture:
         """Decode an image once, to both predict and add it. Raises ImageError."""
@@ -173,7 +173,7 @@ class Classifier(Project):
         example_id = example.id if isinstance(example, Example) else int(example)
         self.refresh()
         embedding = self._store.embedding(example_id, self.backbone.fingerprint)
-        found = self._knowledge.nearest(embedding, n + 1)
+        found = self._model.nearest(embedding, n + 1)
         return tuple(neighbor for neighbor in found if neighbor.example_id != example_id)[:n]
 
     def evaluate(self, head: str | None = None) -> Evaluation:
@@ -187,7 +187,7 @@ class Classifier(Project):
             SettingError: there is no such head.
         """
         with one_blas_thread():
-            found = evaluate(self.lesson(), *self._named(head))
+            found = evaluate(self.training_set(), *self._named(head))
         return replace(found, thumbnail=self.thumbnail)
 
     def evaluate_on(self, folder: str | os.PathLike[str], head: str | None = None) -> Evaluation:
@@ -200,15 +200,13 @@ class Classifier(Project):
             DatasetError: there is nothing in it that can be judged.
             SettingError: there is no such head.
         """
-        return judge_folder(Path(folder), self.lesson(), *self._named(head), self.backbone)
+        return evaluate_dataset(
+            Path(folder), self.training_set(), *self._named(head), self.backbone
+        )
 
     def _named(self, head: str | None) -> tuple[str, Head]:
         """A new head of that name; by default one of the kind that decides now."""
-        return (
-            (self.head_name, self._knowledge.unlearnt())
-            if head is None
-            else (head, make_head(head))
-        )
+        return (self.head_name, self._model.new_head()) if head is None else (head, make_head(head))
 
     def _shown(self, prediction: Prediction) -> Prediction:
         """With what a notebook needs to show its pictures."""
@@ -351,7 +349,7 @@ class Classifier(Project):
         names: Iterable[str | os.PathLike[str]],
         *,
         progress: OnProgress | None = None,
-    ) -> dict[str, Compared]:
+    ) -> dict[str, BackboneComparison]:
         """How well the project's own examples are recognised with several backbones, and how fast.
 
         Each is judged with the project's head; see ``evaluate`` for what is counted.
@@ -362,10 +360,12 @@ class Classifier(Project):
         """
         # All are opened first: what cannot be used is known before the work.
         backbones = {os.fspath(name): load_backbone(name or None) for name in names}
-        found: dict[str, Compared] = {}
+        found: dict[str, BackboneComparison] = {}
         for name, backbone in backbones.items():
             reembed(lambda ask: ask(self), backbone, progress=progress or (lambda _: None))
-            found[name] = Compared(name, judged(lambda ask: ask(self), backbone), measure(backbone))
+            found[name] = BackboneComparison(
+                name, judged(lambda ask: ask(self), backbone), measure(backbone)
+            )
         return found
 
     # --- taking it elsewhere

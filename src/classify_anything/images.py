@@ -1,7 +1,7 @@
 """Anything that is an image → an upright uint8 RGB square.
 
-The crop is one rule, here and in the page (``web/src/lib/camera/camera.ts``): the centre square, then
-bilinear to the backbone's size. Nothing is ever stretched, nothing is mirrored.
+The crop is one rule, here and in the page (``web/src/lib/camera/camera.ts``): the centre square,
+then bilinear to the backbone's size. Nothing is ever stretched, nothing is mirrored.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from classify_anything.backbones import Backbone, load_backbone
 from classify_anything.errors import InputError, MissingExtraError
 from classify_anything.images import ImageInput, to_square
 from classify_anything.types import Float32Array
-from classify_anything.workers import in_parallel
+from classify_anything.workers import map_ordered
 
 try:
     from sklearn.base import BaseEstimator, TransformerMixin
@@ -59,7 +59,7 @@ class ImageEmbedder(TransformerMixin, BaseEstimator):  # type: ignore[misc] # it
             vector: Float32Array = backbone.embed(to_square(image, backbone.size)[None])[0]
             return vector
 
-        return np.stack(list(in_parallel(embed, X, os.cpu_count() or 1)))
+        return np.stack(list(map_ordered(embed, X, os.cpu_count() or 1)))
 
     def get_feature_names_out(self, input_features: object = None) -> Any:  # noqa: ARG002
         """The names of the columns, [dimension]: "embedding0", "embedding1", …"""

@@ -43,9 +43,9 @@ def one_blas_thread() -> AbstractContextManager[object]:
     return limited
 
 
-def in_parallel(job: Callable[[T], R], items: Iterable[T], workers: int) -> Generator[R]:
-    """The results of a job on each item, in the order of the items; see ``in_blocks``."""
-    with contextlib.closing(in_blocks(each(job), items, workers, TOGETHER)) as blocks:
+def map_ordered(job: Callable[[T], R], items: Iterable[T], workers: int) -> Generator[R]:
+    """The results of a job on each item, in the order of the items; see ``map_batches``."""
+    with contextlib.closing(map_batches(each(job), items, workers, TOGETHER)) as blocks:
         for block in blocks:
             yield from block
 
@@ -55,7 +55,7 @@ def each(job: Callable[[T], R]) -> Callable[[list[T]], list[R]]:
     return lambda items: [job(item) for item in items]
 
 
-def in_blocks(
+def map_batches(
     job: Callable[[list[T]], list[R]],
     items: Iterable[T],
     workers: int,
@@ -80,10 +80,10 @@ def in_blocks(
                 some, end = _take(source, together if started else 1)
                 hurry = not started or end is not None or perf_counter() - asked > _PATIENCE
                 started = True
-                with _unbroken():
+                with _defer_sigint():
                     waiting.append(pool.submit(job, some))
                 while waiting:
-                    with _unbroken():
+                    with _defer_sigint():
                         many = len(waiting) > workers * _AHEAD
                         if not (hurry or many or waiting[0].done()):
                             break
@@ -96,7 +96,7 @@ def in_blocks(
                     yield block
                     block = []
         finally:
-            with _unbroken():
+            with _defer_sigint():
                 for future in waiting:
                     future.cancel()
     if end is not _END:
@@ -104,7 +104,7 @@ def in_blocks(
 
 
 @contextlib.contextmanager
-def _unbroken() -> Iterator[None]:
+def _defer_sigint() -> Iterator[None]:
     """Hold a first Ctrl+C back to the end of this.
 
     Where it comes as a future's lock is let go, that stays locked for ever, and so does whoever

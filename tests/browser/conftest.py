@@ -69,7 +69,7 @@ def page(open_page: Callable[..., ProjectPage]) -> ProjectPage:
 
 
 @pytest.fixture(scope="session")
-def lesson(tmp_path_factory: pytest.TempPathFactory, tiny_backbone: Path) -> Path:
+def training_set(tmp_path_factory: pytest.TempPathFactory, tiny_backbone: Path) -> Path:
     """A folder with a project that was taught, ``project.db``, and its ``page``: to be copied."""
     folder = tmp_path_factory.mktemp("lesson")
     with Classifier(folder / "project.db", backbone=tiny_backbone) as clf:
@@ -79,15 +79,15 @@ def lesson(tmp_path_factory: pytest.TempPathFactory, tiny_backbone: Path) -> Pat
 
 
 @pytest.fixture
-def taught(lesson: Path, tmp_path: Path, tiny_backbone: Path) -> Iterator[Classifier]:
-    shutil.copy(lesson / "project.db", tmp_path)
+def taught(training_set: Path, tmp_path: Path, tiny_backbone: Path) -> Iterator[Classifier]:
+    shutil.copy(training_set / "project.db", tmp_path)
     with Classifier(tmp_path / "project.db", backbone=tiny_backbone) as classifier:
         yield classifier
 
 
 @pytest.fixture
-def host(lesson: Path, tmp_path: Path) -> Iterator[StaticHost]:
-    with hosted(shutil.copytree(lesson / "page", tmp_path / "page")) as running:
+def host(training_set: Path, tmp_path: Path) -> Iterator[StaticHost]:
+    with hosted(shutil.copytree(training_set / "page", tmp_path / "page")) as running:
         yield running
 
 

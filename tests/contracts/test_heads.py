@@ -9,7 +9,7 @@ import pytest
 
 from classify_anything.errors import EmbeddingError, InputError, NotFoundError
 from classify_anything.heads import Head, KNeighborsHead
-from classify_anything.heads.parameters import Frozen
+from classify_anything.heads.parameters import HeadParameters
 
 HEADS: dict[str, Callable[[], Head]] = {
     "adaptive": KNeighborsHead,
@@ -146,8 +146,8 @@ def test_a_key_means_one_example(head: Head) -> None:
     assert len(head) == 1
 
 
-def _decide_as_described(frozen: Frozen, unit: np.ndarray) -> tuple[np.ndarray, float]:
-    """Probabilities and typicality, from the description of ``Frozen`` and nothing else."""
+def _decide_as_described(frozen: HeadParameters, unit: np.ndarray) -> tuple[np.ndarray, float]:
+    """Probabilities and typicality, from the description of ``HeadParameters`` and nothing else."""
     parameters, arrays = frozen.parameters, frozen.arrays
     count = parameters["n_neighbors"]
     if frozen.name == "adaptive":

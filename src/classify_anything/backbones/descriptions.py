@@ -8,7 +8,7 @@ from pathlib import Path
 from classify_anything import settings
 from classify_anything._version import __version__
 from classify_anything.backbones.files import is_file
-from classify_anything.backbones.model_spec import Form
+from classify_anything.backbones.model_spec import ModelSpec
 
 DATA = Path(__file__).parent / "data"
 """Where the build puts the compiled graphs; see ``hatch_build.py``."""
@@ -74,7 +74,7 @@ class Description:
     origin: Shipped | Compiled | Resized | Hub
     source: str
     license: str
-    form: Form
+    form: ModelSpec
     dimension: int
     parameters: float
     multiply_adds: float

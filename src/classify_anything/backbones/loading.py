@@ -13,7 +13,7 @@ from classify_anything.backbones.backbone import Backbone
 from classify_anything.backbones.catalogue import BY_NAME, DEFAULT
 from classify_anything.backbones.descriptions import Description, Hub
 from classify_anything.backbones.fetch import pull
-from classify_anything.backbones.model_spec import Form, read_form
+from classify_anything.backbones.model_spec import ModelSpec, read_form
 from classify_anything.backbones.onnx_backbone import OnnxBackbone
 from classify_anything.backbones.providers import AUTO, CPU, open_checked
 from classify_anything.backbones.tflite_backbone import TFLiteBackbone
@@ -116,7 +116,7 @@ def _open_named(
 
 
 def _open_onnx(
-    path: Path, output: str, form: Form | None, threads: int | None, provider: str
+    path: Path, output: str, form: ModelSpec | None, threads: int | None, provider: str
 ) -> Backbone:
     try:
         return open_checked(provider, lambda on: OnnxBackbone(path, threads, output, form, on))

@@ -29,7 +29,7 @@ IMAGENET_CLASSES = (1000, 1001)
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class ModelSpec:
     """What a file does not tell by itself; None is read from the file, or a default.
 
     Attributes:
@@ -63,7 +63,7 @@ class Form:
         return repr([getattr(self, one.name) for one in fields(self) if one.name not in skipped])
 
 
-def read_form(model: Path) -> Form | None:
+def read_form(model: Path) -> ModelSpec | None:
     """Read the TOML of the same name beside a network's file; None where there is none.
 
     Raises:
@@ -86,13 +86,13 @@ def read_form(model: Path) -> Form | None:
         raise BackboneError(f"{path}: {error}") from None
 
 
-def parse_form(found: Mapping[str, Any]) -> Form:
+def parse_form(found: Mapping[str, Any]) -> ModelSpec:
     """Check what a TOML says. Raises BackboneError."""
     for key in found:
         if key not in _READERS:
             known = ", ".join(_READERS)
             raise BackboneError(f"nothing is known of '{key}'. There is {known}.")
-    return Form(**{key: _READERS[key](key, value) for key, value in found.items()})
+    return ModelSpec(**{key: _READERS[key](key, value) for key, value in found.items()})
 
 
 def _text(key: str, value: object) -> str:

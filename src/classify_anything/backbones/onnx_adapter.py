@@ -15,7 +15,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper, shape_inference
 
 from classify_anything.backbones.backbone import fingerprint_of, one_line
-from classify_anything.backbones.model_spec import TOKENS, Form, Triple
+from classify_anything.backbones.model_spec import TOKENS, ModelSpec, Triple
 from classify_anything.backbones.onnx_file import read_onnx
 from classify_anything.backbones.onnx_graph import Features, ImageInput, OnnxGraph
 from classify_anything.errors import BackboneError, DamagedBackboneError
@@ -42,7 +42,7 @@ class Adapted:
     fingerprint: str
 
 
-def adapt(path: Path, form: Form) -> Adapted:
+def adapt(path: Path, form: ModelSpec) -> Adapted:
     """Read a graph and give it the form of a backbone.
 
     Raises:
@@ -81,7 +81,7 @@ def adapt(path: Path, form: Form) -> Adapted:
 class _Adapter:
     """Puts nodes before and after a graph; a method that adds one takes and gives tensor names."""
 
-    def __init__(self, model: onnx.ModelProto, form: Form, image: ImageInput) -> None:
+    def __init__(self, model: onnx.ModelProto, form: ModelSpec, image: ImageInput) -> None:
         self._model = model
         self._form = form
         self._image = image

@@ -13,7 +13,7 @@ import onnxruntime as ort
 
 from classify_anything.backbones.backbone import Backbone, fingerprint_of, one_line
 from classify_anything.backbones.files import is_file
-from classify_anything.backbones.model_spec import Form
+from classify_anything.backbones.model_spec import ModelSpec
 from classify_anything.backbones.providers import CPU, PROVIDERS
 from classify_anything.errors import BackboneError, DamagedBackboneError
 from classify_anything.types import Float32Array, UInt8Array
@@ -50,7 +50,7 @@ class OnnxBackbone(Backbone):
         path: Path,
         threads: int | None = None,
         output: str = "embedding",
-        form: Form | None = None,
+        form: ModelSpec | None = None,
         provider: str = CPU,
     ) -> None:
         if not is_file(path):
@@ -172,7 +172,7 @@ class OnnxBackbone(Backbone):
         """Give the graph the form of a backbone; its name and its fingerprint."""
         from classify_anything.backbones.onnx_adapter import adapt  # noqa: PLC0415 - takes 0.2 s
 
-        adapted = adapt(self._path, self._form or Form())
+        adapted = adapt(self._path, self._form or ModelSpec())
         self._graph = adapted.graph
         self._session = self._open(adapted.graph)
         return adapted.name, adapted.fingerprint

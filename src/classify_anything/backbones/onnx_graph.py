@@ -8,7 +8,7 @@ from typing import Any
 import onnx
 from onnx import TensorProto
 
-from classify_anything.backbones.model_spec import IMAGENET_CLASSES, MAX_SIZE, Form
+from classify_anything.backbones.model_spec import IMAGENET_CLASSES, MAX_SIZE, ModelSpec
 from classify_anything.errors import BackboneError
 
 _TYPES = {TensorProto.UINT8: "uint8", TensorProto.FLOAT: "float32", TensorProto.FLOAT16: "float16"}
@@ -85,7 +85,7 @@ class OnnxGraph:
         infos = (*self._graph.value_info, *self._graph.input, *self._graph.output)
         self._shapes = {info.name: _shape(info) for info in infos}
 
-    def image_input(self, form: Form) -> ImageInput:
+    def image_input(self, form: ModelSpec) -> ImageInput:
         """The input that takes the image. Raises BackboneError."""
         inputs = [info for info in self._graph.input if info.name not in self._initializers]
         if form.input is not None and form.input not in [info.name for info in inputs]:

@@ -93,7 +93,7 @@ def quantized(source: Path, pictures: UInt8Array, target: Path) -> None:
         )
 
 
-def halved(source: Path, target: Path) -> None:
+def convert_fp16(source: Path, target: Path) -> None:
     """Write a network in float16: half the size. Its input and its outputs stay as they are.
 
     The L2 norm stays in float32, since the sum of squares might not fit.

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from classify_anything.backbones.backbone import Backbone, fingerprint_of, one_line
 from classify_anything.backbones.layer import Layer
-from classify_anything.backbones.model_spec import TOKENS, Form
+from classify_anything.backbones.model_spec import TOKENS, ModelSpec
 from classify_anything.errors import BackboneError, MissingExtraError
 from classify_anything.types import Float32Array, UInt8Array
 
@@ -51,13 +51,15 @@ class TFLiteBackbone(Backbone):
     provider = "cpu"
     batch = 1
 
-    def __init__(self, path: Path, threads: int | None = None, form: Form | None = None) -> None:
+    def __init__(
+        self, path: Path, threads: int | None = None, form: ModelSpec | None = None
+    ) -> None:
         if importlib.util.find_spec("ai_edge_litert") is None:
             raise MissingExtraError(
                 f"{path.name}: a .tflite network needs LiteRT: "
                 'pip install "classify-anything[tflite]"'
             )
-        self._form = form or Form()
+        self._form = form or ModelSpec()
         self._threads = threads or min(os.cpu_count() or 1, _MAX_THREADS)
         try:
             data = path.read_bytes()
@@ -103,7 +105,7 @@ class TFLiteBackbone(Backbone):
 class _Runner:
     """An interpreter, and what stands before and after it."""
 
-    def __init__(self, network: bytes, threads: int, form: Form) -> None:
+    def __init__(self, network: bytes, threads: int, form: ModelSpec) -> None:
         from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - an extra
 
         self._form = form
@@ -176,7 +178,7 @@ def _silent() -> Iterator[None]:
             os.close(kept)
 
 
-def _cut(data: bytes, form: Form) -> bytes:
+def _cut(data: bytes, form: ModelSpec) -> bytes:
     from classify_anything.backbones.tflite_graph import TFLiteGraph  # noqa: PLC0415 - an extra
 
     graph = TFLiteGraph(data)
@@ -184,7 +186,7 @@ def _cut(data: bytes, form: Form) -> bytes:
     return data if graph.outputs == (features,) else graph.cut(features)
 
 
-def _image_input(details: list[dict[str, Any]], form: Form) -> dict[str, Any]:
+def _image_input(details: list[dict[str, Any]], form: ModelSpec) -> dict[str, Any]:
     told = "; ".join(
         f"'{one['name']}' {np.dtype(one['dtype']).name} {one['shape_signature'].tolist()}"
         for one in details
@@ -207,7 +209,7 @@ def _channels_first(details: dict[str, Any]) -> bool:
     return int(details["shape_signature"][3]) != 3
 
 
-def _size(details: dict[str, Any], form: Form) -> int:
+def _size(details: dict[str, Any], form: ModelSpec) -> int:
     shape = [int(one) for one in details["shape_signature"]]
     height, width = shape[2:] if _channels_first(details) else shape[1:3]
     sizes = {one for one in (height, width, form.size) if one is not None and one > 0}
@@ -217,7 +219,7 @@ def _size(details: dict[str, Any], form: Form) -> int:
     return next(iter(sizes), DEFAULT_SIZE)
 
 
-def _pixel_table(details: dict[str, Any], form: Form) -> npt.NDArray[Any] | None:
+def _pixel_table(details: dict[str, Any], form: ModelSpec) -> npt.NDArray[Any] | None:
     """[256, 3]: what each pixel value is given as, per channel; None where it is itself."""
     kind = np.dtype(details["dtype"])
     pixels = np.arange(256)[:, None].repeat(3, axis=1)

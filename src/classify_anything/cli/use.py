@@ -10,7 +10,7 @@ from classify_anything.cli.options import AsJson, ProjectFile, ProviderName, ope
 from classify_anything.cli.output import print_json, print_line, print_table, progress_bar
 
 if TYPE_CHECKING:
-    from classify_anything.project.reembed import Compared
+    from classify_anything.project.reembed import BackboneComparison
 
 _COLUMNS = ("name", "right", "in 95 of 100 cases", "ms")
 
@@ -63,7 +63,7 @@ def compare(
             print_table(_COLUMNS, map(_row, found.values()))
 
 
-def _row(compared: Compared) -> tuple[str, ...]:
+def _row(compared: BackboneComparison) -> tuple[str, ...]:
     evaluation = compared.evaluation
     low, high = evaluation.interval
     return (
@@ -74,7 +74,7 @@ def _row(compared: Compared) -> tuple[str, ...]:
     )
 
 
-def _as_json(compared: Compared) -> dict[str, object]:
+def _as_json(compared: BackboneComparison) -> dict[str, object]:
     evaluation = compared.evaluation
     return {
         "name": compared.name,

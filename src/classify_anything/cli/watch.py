@@ -27,7 +27,7 @@ from classify_anything.cli.output import error_object, print_json, show_error
 from classify_anything.errors import ImageError
 
 if TYPE_CHECKING:
-    from classify_anything.datasets.capture import Sight
+    from classify_anything.datasets.capture import Frame
     from classify_anything.types import Prediction
 
 
@@ -88,7 +88,7 @@ def watch(
                 command.run(prediction)
 
 
-def _origin(source: str, sight: Sight) -> dict[str, Any]:
+def _origin(source: str, sight: Frame) -> dict[str, Any]:
     """When, and of what, a line tells."""
     origin: dict[str, Any] = {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),

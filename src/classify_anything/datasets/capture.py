@@ -26,7 +26,7 @@ Stamp = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Frame:
     """A picture to be predicted.
 
     Attributes:
@@ -40,7 +40,7 @@ class Sight:
     at: float | None = None
 
 
-def watch(source: str, *, rate: float, existing: bool = False) -> Generator[Sight]:
+def watch(source: str, *, rate: float, existing: bool = False) -> Generator[Frame]:
     """Pictures of a source, as they come.
 
     Args:
@@ -63,7 +63,7 @@ def watch(source: str, *, rate: float, existing: bool = False) -> Generator[Sigh
         yield from _folder(Path(source), existing=existing)
     else:
         for at, picture in read_pictures(Path(source), frames):
-            yield Sight(picture, at=at)
+            yield Frame(picture, at=at)
 
 
 def images_below(folder: Path) -> Iterator[Path]:
@@ -74,7 +74,7 @@ def images_below(folder: Path) -> Iterator[Path]:
 # --- folders
 
 
-class GrowingFolder:
+class FolderWatcher:
     """Finds the images that are new in a folder, each once, when it is completely written.
 
     It is when time and size were the same at two polls. One that is written anew counts as new.
@@ -117,18 +117,18 @@ class GrowingFolder:
             yield path, (status.st_mtime_ns, status.st_size)
 
 
-def _folder(folder: Path, *, existing: bool) -> Iterator[Sight]:
-    growing = GrowingFolder(folder, existing=existing)
+def _folder(folder: Path, *, existing: bool) -> Iterator[Frame]:
+    growing = FolderWatcher(folder, existing=existing)
     while True:
         for path in growing.poll():
-            yield Sight(path, file=path)
+            yield Frame(path, file=path)
         time.sleep(POLL)
 
 
 # --- cameras and streams
 
 
-class Newest:
+class LatestFrame:
     """Keeps only the newest frame of a source that does not wait.
 
     A thread reads all the time, so that no frame waits in a queue of the camera or of the network.
@@ -191,15 +191,15 @@ class Newest:
             self._changed.notify()
 
 
-def _live(source: int | str, name: str, rate: float) -> Generator[Sight]:
-    newest = Newest(lambda: _open(source, name), name)
+def _live(source: int | str, name: str, rate: float) -> Generator[Frame]:
+    newest = LatestFrame(lambda: _open(source, name), name)
     try:
         due = 0.0
         while True:
             time.sleep(max(0.0, due - time.monotonic()))
             picture = newest.next()
             due = time.monotonic() + 1 / rate
-            yield Sight(picture)
+            yield Frame(picture)
     finally:
         newest.close()
 

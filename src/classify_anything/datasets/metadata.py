@@ -30,7 +30,7 @@ _LABEL_COLUMNS = ("label", "class", "category", "labels")
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ExportMetadata:
     """What a list tells of one image; None where it does not."""
 
     label: str | None
@@ -40,7 +40,7 @@ class Facts:
     sha256: str | None
 
 
-def read_metadata(entry: Entry) -> dict[str, Facts] | None:
+def read_metadata(entry: Entry) -> dict[str, ExportMetadata] | None:
     """What a list tells, by ``Entry.key``, in its order. Raises DatasetError.
 
     None stands for the list of another program, which names no files.
@@ -50,14 +50,14 @@ def read_metadata(entry: Entry) -> dict[str, Facts] | None:
     if not any("file_name" in row for row in rows):
         return None
     name = hashlib.sha256(data).hexdigest()[:16]
-    found: dict[str, Facts] = {}
+    found: dict[str, ExportMetadata] = {}
     for row in rows:
         file_name = row.get("file_name")
         if not isinstance(file_name, str) or not file_name:
             raise DatasetError(f"{entry.name}: a line has no file_name.")
         path = PurePosixPath(file_name.replace("\\", "/"))
         recording = _text(row.get("recording"))
-        found[path_key(entry.path.parent / path)] = Facts(
+        found[path_key(entry.path.parent / path)] = ExportMetadata(
             label=next((_text(row[key]) for key in _LABEL_COLUMNS if key in row), None),
             recording=recording and f"{name}:{recording}",
             created_at=_time(entry, row.get("created_at")),

@@ -22,7 +22,7 @@ from classify_anything.datasets.items import Dataset, Item, printable, problem
 from classify_anything.datasets.metadata import (
     CLASSES,
     METADATA_NAMES,
-    Facts,
+    ExportMetadata,
     read_classes,
     read_metadata,
 )
@@ -30,7 +30,7 @@ from classify_anything.datasets.video import Frames, is_video, read_frames
 from classify_anything.errors import ClassifyAnythingError, DatasetError
 from classify_anything.types import Problem
 
-_NO_FACTS = Facts(None, None, None, None, None)
+_NO_FACTS = ExportMetadata(None, None, None, None, None)
 
 
 def read_dataset(
@@ -116,7 +116,7 @@ class _TreeReader:
         self._frames = frames
         # Teachable Machine calls the zip of a class so.
         self._root_label = tree.name and re.sub(r"-samples( ?\(\d+\))?$", "", tree.name)
-        listed: dict[str, Facts] = {}
+        listed: dict[str, ExportMetadata] = {}
         self.classes: tuple[tuple[str, int], ...] = ()
         files = []
         self.problems = list(tree.problems)

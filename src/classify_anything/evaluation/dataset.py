@@ -11,23 +11,25 @@ from classify_anything.backbones.bulk import embedded
 from classify_anything.datasets.items import Item
 from classify_anything.datasets.read import read_dataset
 from classify_anything.errors import DatasetError, InputError
-from classify_anything.evaluation.evaluate import Evaluation, Lesson, summarize
+from classify_anything.evaluation.evaluate import Evaluation, TrainingSet, summarize
 from classify_anything.heads import Head, HeldOut
 from classify_anything.images import to_square
 from classify_anything.store import clean_label
 from classify_anything.types import UInt8Array
 
 
-def judge_folder(
-    folder: Path, lesson: Lesson, name: str, unlearnt: Head, backbone: Backbone
+def evaluate_dataset(
+    folder: Path, training_set: TrainingSet, name: str, new_head: Head, backbone: Backbone
 ) -> Evaluation:
     """How often a head is right on a folder per class, when it has learnt a lesson.
 
     Raises:
         DatasetError: there is nothing in it that can be judged.
     """
-    head = lesson.taught(name, unlearnt)
-    codes = {clean_label(label).casefold(): n for n, label in enumerate(lesson.labels.values())}
+    head = training_set.taught(name, new_head)
+    codes = {
+        clean_label(label).casefold(): n for n, label in enumerate(training_set.labels.values())
+    }
     items = (item for item in read_dataset([folder]).items if isinstance(item, Item))
     judged = [(item, codes.get(str(item.label).casefold())) for item in items]
     known = [(item, code) for item, code in judged if code is not None]
@@ -51,4 +53,4 @@ def judge_folder(
         familiarities=np.zeros(count, np.float32),
         alone=np.zeros(count, np.bool_),
     )
-    return summarize(name, held, range(count), lesson.labels)
+    return summarize(name, held, range(count), training_set.labels)

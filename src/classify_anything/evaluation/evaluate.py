@@ -116,7 +116,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class TrainingSet:
     """The examples of a project, as a head learns them.
 
     Attributes:
@@ -156,14 +156,14 @@ def make_head(name: str) -> Head:
     return HEADS[name]()
 
 
-def evaluate(lesson: Lesson, name: str, head: Head | None = None) -> Evaluation:
+def evaluate(training_set: TrainingSet, name: str, head: Head | None = None) -> Evaluation:
     """Judge a head by what it says of each example without the example's recording.
 
     Where a class has only one recording, only the example itself is left out, and that is said. The
     only example of a class is not judged.
 
     Args:
-        lesson: the examples.
+        training_set: the examples.
         name: of the head.
         head: a new one, if it is not one of ``HEADS``.
 
@@ -171,13 +171,13 @@ def evaluate(lesson: Lesson, name: str, head: Head | None = None) -> Evaluation:
         SettingError: there is no such head.
         InputError: fewer than two classes have examples, or none has two.
     """
-    if len(set(lesson.class_ids)) < 2:
+    if len(set(training_set.class_ids)) < 2:
         raise InputError("There is nothing to tell apart yet: add examples of two classes.")
-    held = lesson.taught(name, head).held_out()
+    held = training_set.taught(name, head).held_out()
     if not len(held.keys):
         raise InputError("There is nothing to judge by yet: add a second example of a class.")
-    groups = dict(zip(lesson.keys, lesson.groups, strict=True))
-    return summarize(name, held, [groups[key] for key in held.keys.tolist()], lesson.labels)
+    groups = dict(zip(training_set.keys, training_set.groups, strict=True))
+    return summarize(name, held, [groups[key] for key in held.keys.tolist()], training_set.labels)
 
 
 def summarize(

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from classify_anything.export.formats.model_file import Learnt
+from classify_anything.export.formats.model_file import BrowserModel
 from classify_anything.export.formats.probe import probe_picture
-from classify_anything.project.snapshot import Moment
+from classify_anything.project.snapshot import ProjectSnapshot
 
 
-def learnt(moment: Moment) -> Learnt:
+def learnt(moment: ProjectSnapshot) -> BrowserModel:
     """Put it together."""
     backbone, knowledge = moment.backbone, moment.knowledge
     rows, rank = knowledge.view_scatter()
-    return Learnt(
+    return BrowserModel(
         project=moment.project,
         uid=moment.uid,
         revision=moment.revision,
@@ -24,7 +24,7 @@ def learnt(moment: Moment) -> Learnt:
         },
         classes=moment.classes,
         examples=moment.examples,
-        vectors=moment.lesson.vectors,
+        vectors=moment.training_set.vectors,
         head=moment.head,
         strictness=knowledge.settings.strictness,
         familiar=knowledge.familiar(),

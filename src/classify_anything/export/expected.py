@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from classify_anything.export.formats.onnx_metadata import Facts
-from classify_anything.export.retrain import Embed, Taught
+from classify_anything.export.formats.onnx_metadata import ExportMetadata
+from classify_anything.export.retrain import Embed, FittedHead
 from classify_anything.heads.constants import SMALLEST_DISTANCE
 from classify_anything.project.project import Ask
-from classify_anything.project.snapshot import Moment
+from classify_anything.project.snapshot import ProjectSnapshot
 from classify_anything.types import Float32Array, UInt8Array
 
 _NOISE = 1e-6
@@ -21,7 +21,7 @@ _BLOCK = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ExpectedOutput:
     """What is expected of one picture: probabilities [classes], and how exact they can be."""
 
     probabilities: Float32Array
@@ -34,10 +34,10 @@ class Reference(Protocol):
 
     def embed(self, pictures: UInt8Array) -> Float32Array: ...
 
-    def decide(self, embeddings: Float32Array) -> list[Said]: ...
+    def decide(self, embeddings: Float32Array) -> list[ExpectedOutput]: ...
 
 
-class Remembered:
+class SnapshotReference:
     """A project as it was: whatever is taught meanwhile makes no difference.
 
     Args:
@@ -46,7 +46,7 @@ class Remembered:
         facts: what the export says of itself.
     """
 
-    def __init__(self, ask: Ask, moment: Moment, facts: Facts) -> None:
+    def __init__(self, ask: Ask, moment: ProjectSnapshot, facts: ExportMetadata) -> None:
         self._ask, self._moment, self._facts = ask, moment, facts
         self._codes = {item.id: code for code, item in enumerate(facts.classes)}
 
@@ -63,7 +63,7 @@ class Remembered:
 
         return self._ask(embed)
 
-    def decide(self, embeddings: Float32Array) -> list[Said]:
+    def decide(self, embeddings: Float32Array) -> list[ExpectedOutput]:
         """What the project said."""
         found = []
         for prediction in self._moment.knowledge.predict(embeddings):
@@ -74,21 +74,21 @@ class Remembered:
             codes = [self._codes[neighbor.class_id] for neighbor in prediction.neighbors]
             near = [neighbor.similarity for neighbor in prediction.neighbors]
             slack = _slack(self._facts, probabilities, codes, near)
-            found.append(Said(probabilities, prediction.label is not None, slack))
+            found.append(ExpectedOutput(probabilities, prediction.label is not None, slack))
         return found
 
 
-class Retaught:
+class RefitReference:
     """A head that was taught anew, with the network that it was taught by."""
 
-    def __init__(self, taught: Taught, embed: Embed, facts: Facts) -> None:
+    def __init__(self, taught: FittedHead, embed: Embed, facts: ExportMetadata) -> None:
         self._taught, self._facts = taught, facts
         self.embed = embed
-        ids = {id_: code for code, id_ in enumerate(taught.lesson.labels)}
-        pairs = zip(taught.lesson.keys, taught.lesson.class_ids, strict=True)
+        ids = {id_: code for code, id_ in enumerate(taught.training_set.labels)}
+        pairs = zip(taught.training_set.keys, taught.training_set.class_ids, strict=True)
         self._codes = {key: ids[class_id] for key, class_id in pairs}
 
-    def decide(self, embeddings: Float32Array) -> list[Said]:
+    def decide(self, embeddings: Float32Array) -> list[ExpectedOutput]:
         """What the head says."""
         threshold = self._taught.threshold()
         found = []
@@ -97,12 +97,15 @@ class Retaught:
             near = decision.similarities.tolist()
             slack = _slack(self._facts, decision.probabilities, codes, near)
             known = threshold is None or decision.familiarity > threshold
-            found.append(Said(decision.probabilities, known, slack))
+            found.append(ExpectedOutput(decision.probabilities, known, slack))
         return found
 
 
 def _slack(
-    facts: Facts, probabilities: Float32Array, codes: Sequence[int], similarities: Sequence[float]
+    facts: ExportMetadata,
+    probabilities: Float32Array,
+    codes: Sequence[int],
+    similarities: Sequence[float],
 ) -> float:
     """How much a probability hangs on the last digits of the neighbours' similarities."""
     if facts.head not in ("knn", "cosine") or facts.parameters.get("weights") != "distance":

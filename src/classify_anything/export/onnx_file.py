@@ -15,14 +15,18 @@ import onnx
 from classify_anything import settings
 from classify_anything._version import __version__
 from classify_anything.datasets.write import new_file
-from classify_anything.export.expected import Reference, Remembered, Retaught
+from classify_anything.export.expected import Reference, RefitReference, SnapshotReference
 from classify_anything.export.formats.onnx_graph import put_together, to_bytes
-from classify_anything.export.formats.onnx_metadata import Facts, Precision, write_facts
+from classify_anything.export.formats.onnx_metadata import (
+    ExportMetadata,
+    Precision,
+    write_metadata_texts,
+)
 from classify_anything.export.onnx_model import load_export
 from classify_anything.export.quantize import reduced
 from classify_anything.export.verify import CHECKED, check, probe, verify_alone
 from classify_anything.project.project import Ask
-from classify_anything.project.snapshot import Moment, this_moment
+from classify_anything.project.snapshot import ProjectSnapshot, take_snapshot
 from classify_anything.types import Progress
 
 
@@ -56,15 +60,19 @@ def write_onnx(
     """
     with new_file(path, overwrite=overwrite) as file, tempfile.TemporaryDirectory() as folder:
         progress(Progress(0, None, "Looking at what is learnt"))
-        moment = ask(this_moment)
+        moment = ask(take_snapshot)
         graph = onnx.load_from_string(moment.backbone.graph())
-        head, lesson, notes = moment.head, moment.lesson, []
+        head, training_set, notes = moment.head, moment.training_set, []
         facts = _facts(moment, any_size=any_size, smoothing=smoothing)
-        reference: Reference = Remembered(ask, moment, facts)
+        reference: Reference = SnapshotReference(ask, moment, facts)
         if precision != "fp32":
             progress(Progress(0, None, "Making the network smaller, and teaching it anew"))
             small = reduced(ask, moment, precision, Path(folder))
-            graph, head, lesson = small.graph, small.taught.freeze(), small.taught.lesson
+            graph, head, training_set = (
+                small.graph,
+                small.taught.freeze(),
+                small.taught.training_set,
+            )
             facts = replace(
                 facts,
                 precision=precision,
@@ -73,22 +81,22 @@ def write_onnx(
                 threshold=small.taught.threshold(),
                 accuracy=small.accuracy,
             )
-            reference = Retaught(small.taught, small.backbone.embed, facts)
+            reference = RefitReference(small.taught, small.backbone.embed, facts)
             notes.append(f"{precision}: {small.note}")
-        model = put_together(graph, head, write_facts(facts), any_size=any_size)
+        model = put_together(graph, head, write_metadata_texts(facts), any_size=any_size)
         _write(file, model)
         progress(Progress(0, None, "Checking that it decides as the project does"))
         exported = load_export(file.name)
-        notes.insert(0, check(path, exported, reference, lesson, ask, most=CHECKED))
-        onnx.helper.set_model_props(model, write_facts(facts, probe(exported)))
+        notes.insert(0, check(path, exported, reference, training_set, ask, most=CHECKED))
+        onnx.helper.set_model_props(model, write_metadata_texts(facts, probe(exported)))
         _write(file, model)
         verify_alone(load_export(file.name))
         return tuple(notes)
 
 
-def _facts(moment: Moment, *, any_size: bool, smoothing: int) -> Facts:
-    counts = Counter(moment.lesson.class_ids)
-    return Facts(
+def _facts(moment: ProjectSnapshot, *, any_size: bool, smoothing: int) -> ExportMetadata:
+    counts = Counter(moment.training_set.class_ids)
+    return ExportMetadata(
         project=moment.project,
         classes=moment.classes,
         examples=tuple(counts[item.id] for item in moment.classes),

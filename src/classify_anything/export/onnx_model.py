@@ -10,7 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from classify_anything.errors import ExportError
-from classify_anything.export.formats.onnx_metadata import Facts, Probe, read_facts, read_probe
+from classify_anything.export.formats.onnx_metadata import (
+    ExportMetadata,
+    Probe,
+    read_facts,
+    read_probe,
+)
 from classify_anything.export.formats.onnx_session import OUTPUTS, Answers, Head, Session
 from classify_anything.images import ImageInput, Picture, to_square
 from classify_anything.types import Class, Float32Array, Prediction, UInt8Array
@@ -38,7 +43,7 @@ class Exported:
         self._session = Session(self.path)
         texts = self._session.metadata
         try:
-            self.facts: Facts = read_facts(texts)
+            self.facts: ExportMetadata = read_facts(texts)
             self.probe: Probe | None = read_probe(texts)
             self._check_form()
         except ExportError as error:

@@ -18,14 +18,14 @@ import numpy as np
 
 from classify_anything import settings
 from classify_anything.errors import ExportError
-from classify_anything.export.formats.model_reader import Read, read_knowledge
+from classify_anything.export.formats.model_reader import Read, read_browser_model
 from classify_anything.export.formats.onnx_graph import head_alone
-from classify_anything.export.formats.onnx_metadata import Facts
+from classify_anything.export.formats.onnx_metadata import ExportMetadata
 from classify_anything.export.formats.onnx_session import Answers, Head, Session
 from classify_anything.heads import KNeighborsHead
 from classify_anything.heads.calibration import softmax
 from classify_anything.heads.metric import directed
-from classify_anything.heads.parameters import Frozen
+from classify_anything.heads.parameters import HeadParameters
 from classify_anything.project.model import threshold
 from classify_anything.types import Class, Float32Array, UInt8Array
 
@@ -52,7 +52,7 @@ class ExportedPage:
         self.path = Path(path)
         backbone, knowledge = (_unpacked(self.path, name) for name in _FILES)
         try:
-            read = read_knowledge(knowledge)
+            read = read_browser_model(knowledge)
             self.facts = _facts(read)
             retired = self.facts.head in ("means", "ridge")
             self._head: Head | _RetiredHead = (
@@ -98,10 +98,10 @@ def _unpacked(path: Path, name: str) -> bytes:
         raise ExportError(f"{path}: damaged: its {name} cannot be read.") from error
 
 
-def _facts(read: Read) -> Facts:
+def _facts(read: Read) -> ExportMetadata:
     header, backbone = read.header, read.header["backbone"]
     counts = Counter(header["examples"]["class_ids"])
-    return Facts(
+    return ExportMetadata(
         project=header["project"],
         classes=tuple(Class(one["id"], one["name"], one["color"]) for one in header["classes"]),
         examples=tuple(counts[one["id"]] for one in header["classes"]),
@@ -123,7 +123,7 @@ def _facts(read: Read) -> Facts:
     )
 
 
-def _head(read: Read) -> Frozen:
+def _head(read: Read) -> HeadParameters:
     """The head that the page decides with."""
     told, examples, arrays = read.header["head"], read.header["examples"], read.arrays
     ids, class_ids = examples["ids"], examples["class_ids"]

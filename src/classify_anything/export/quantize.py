@@ -8,16 +8,22 @@ from pathlib import Path
 import onnx
 
 from classify_anything.backbones import Backbone, load_backbone
-from classify_anything.backbones.quantize import CALIBRATION_PICTURES, halved, quantized
+from classify_anything.backbones.quantize import CALIBRATION_PICTURES, convert_fp16, quantized
 from classify_anything.export.formats.onnx_graph import EMBEDDING, only
 from classify_anything.export.formats.onnx_metadata import Precision
-from classify_anything.export.retrain import Taught, embedded_anew, spread, squares, teach
+from classify_anything.export.retrain import (
+    FittedHead,
+    reembed_training_set,
+    spread,
+    squares,
+    teach,
+)
 from classify_anything.project.project import Ask
-from classify_anything.project.snapshot import Moment
+from classify_anything.project.snapshot import ProjectSnapshot
 
 
 @dataclass(frozen=True, slots=True)
-class Reduced:
+class QuantizedExport:
     """The network of lesser precision, and what it taught.
 
     Attributes:
@@ -31,7 +37,7 @@ class Reduced:
 
     graph: onnx.ModelProto
     backbone: Backbone
-    taught: Taught
+    taught: FittedHead
     precision: Precision
     accuracy: tuple[float, float] | None
 
@@ -44,7 +50,9 @@ class Reduced:
         return f"{after:.1%} right, where the project is {before:.1%} right."
 
 
-def reduced(ask: Ask, moment: Moment, precision: Precision, folder: Path) -> Reduced:
+def reduced(
+    ask: Ask, moment: ProjectSnapshot, precision: Precision, folder: Path
+) -> QuantizedExport:
     """Make a backbone smaller, and teach a head of the project's kind with it.
 
     Args:
@@ -57,18 +65,20 @@ def reduced(ask: Ask, moment: Moment, precision: Precision, folder: Path) -> Red
         BackboneError: it cannot be made smaller.
         SettingError: the head was given to ``Classifier``, and cannot be made again.
     """
-    backbone, lesson = moment.backbone, moment.lesson
+    backbone, training_set = moment.backbone, moment.training_set
     source, target = folder / "backbone.onnx", folder / f"{precision}.onnx"
     onnx.save(only(onnx.load_from_string(backbone.graph()), EMBEDDING), source)
     size = backbone.size
     if precision == "fp16":
-        halved(source, target)
+        convert_fp16(source, target)
     else:
-        quantized(source, squares(ask, spread(lesson.keys, CALIBRATION_PICTURES), size), target)
+        quantized(
+            source, squares(ask, spread(training_set.keys, CALIBRATION_PICTURES), size), target
+        )
     small = load_backbone(target)
-    before = teach(moment.knowledge, lesson)
-    anew = embedded_anew(ask, lesson, small.for_workers().embed, size, precision)
+    before = teach(moment.knowledge, training_set)
+    anew = reembed_training_set(ask, training_set, small.for_workers().embed, size, precision)
     after = teach(moment.knowledge, anew)
     was, now = before.accuracy(), after.accuracy()
     known = None if was is None or now is None else (was, now)
-    return Reduced(onnx.load(target), small, after, precision, known)
+    return QuantizedExport(onnx.load(target), small, after, precision, known)

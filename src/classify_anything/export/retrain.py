@@ -9,22 +9,22 @@ from dataclasses import replace
 import numpy as np
 
 from classify_anything.errors import SettingError
-from classify_anything.evaluation.evaluate import Lesson, summarize
+from classify_anything.evaluation.evaluate import TrainingSet, summarize
 from classify_anything.export.formats.int8_vectors import from_levels, to_levels
 from classify_anything.export.formats.onnx_metadata import Precision
 from classify_anything.heads import Head, HeldOut
-from classify_anything.heads.parameters import Freezable, Frozen
+from classify_anything.heads.parameters import HasParameters, HeadParameters
 from classify_anything.images import to_square
-from classify_anything.project.model import Knowledge, threshold
+from classify_anything.project.model import ProjectModel, threshold
 from classify_anything.project.project import Ask, Project
 from classify_anything.types import Float32Array, UInt8Array
-from classify_anything.workers import in_parallel
+from classify_anything.workers import map_ordered
 
 Embed = Callable[[UInt8Array], Float32Array]
 """uint8 [n, size, size, 3] RGB → float32 [n, d]."""
 
 
-class Taught:
+class FittedHead:
     """A head that has learnt a lesson, and how strict it is to be.
 
     Args:
@@ -33,19 +33,19 @@ class Taught:
         strictness: see ``Settings``.
     """
 
-    def __init__(self, lesson: Lesson, head: Head, strictness: float) -> None:
-        self.lesson, self.head = lesson, lesson.taught("", head)
+    def __init__(self, training_set: TrainingSet, head: Head, strictness: float) -> None:
+        self.training_set, self.head = training_set, training_set.taught("", head)
         self._strictness = strictness
         self._held: HeldOut | None = None
 
     def familiar(self) -> Float32Array:
-        """How clearly examples belonged without their recording; see ``Knowledge.familiar``."""
+        """How clearly examples belonged without their recording; see ``ProjectModel.familiar``."""
         held = self._held_out()
         return np.sort(held.familiarities[~held.alone])
 
-    def freeze(self) -> Frozen:
+    def freeze(self) -> HeadParameters:
         """The head as plain numbers. Raises SettingError if it cannot be frozen."""
-        if not isinstance(self.head, Freezable):
+        if not isinstance(self.head, HasParameters):
             raise SettingError(f"A {type(self.head).__name__} cannot be exported.")
         return self.head.freeze()
 
@@ -60,9 +60,9 @@ class Taught:
         held = self._held_out()
         if not len(held.keys):
             return None
-        groups = dict(zip(self.lesson.keys, self.lesson.groups, strict=True))
+        groups = dict(zip(self.training_set.keys, self.training_set.groups, strict=True))
         recordings = [groups[key] for key in held.keys.tolist()]
-        return summarize("", held, recordings, self.lesson.labels).accuracy
+        return summarize("", held, recordings, self.training_set.labels).accuracy
 
     def _held_out(self) -> HeldOut:
         if self._held is None:
@@ -70,18 +70,18 @@ class Taught:
         return self._held
 
 
-def teach(knowledge: Knowledge, lesson: Lesson) -> Taught:
+def teach(knowledge: ProjectModel, training_set: TrainingSet) -> FittedHead:
     """A new head of the kind that decides there, which has learnt a lesson.
 
     Raises:
         SettingError: the project's head was given to ``Classifier``, and cannot be made again.
     """
-    return Taught(lesson, knowledge.unlearnt(), knowledge.settings.strictness)
+    return FittedHead(training_set, knowledge.new_head(), knowledge.settings.strictness)
 
 
-def embedded_anew(
-    ask: Ask, lesson: Lesson, embed: Embed, size: int, precision: Precision
-) -> Lesson:
+def reembed_training_set(
+    ask: Ask, training_set: TrainingSet, embed: Embed, size: int, precision: Precision
+) -> TrainingSet:
     """Return the same lesson with the embeddings of another network, of that precision.
 
     With "int8" a page keeps its embeddings in 8 bits, too: the head must learn exactly these.
@@ -91,11 +91,11 @@ def embedded_anew(
         (vector,) = embed(to_square(data, size)[None])
         return np.asarray(vector, np.float32)
 
-    pictures = (_picture(ask, key) for key in lesson.keys)
-    vectors = np.stack(list(in_parallel(see, pictures, os.cpu_count() or 1)))
+    pictures = (_picture(ask, key) for key in training_set.keys)
+    vectors = np.stack(list(map_ordered(see, pictures, os.cpu_count() or 1)))
     if precision == "int8":
         vectors = from_levels(to_levels(vectors))
-    return replace(lesson, vectors=vectors)
+    return replace(training_set, vectors=vectors)
 
 
 def spread(keys: Sequence[int], most: int) -> list[int]:
@@ -107,7 +107,7 @@ def spread(keys: Sequence[int], most: int) -> list[int]:
 def squares(ask: Ask, keys: Sequence[int], size: int) -> UInt8Array:
     """What a network sees of examples: uint8 [n, size, size, 3]."""
     pictures = (_picture(ask, key) for key in keys)
-    cut = in_parallel(lambda data: to_square(data, size), pictures, os.cpu_count() or 1)
+    cut = map_ordered(lambda data: to_square(data, size), pictures, os.cpu_count() or 1)
     return np.stack(list(cut))
 
 

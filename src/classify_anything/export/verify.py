@@ -11,17 +11,22 @@ import numpy as np
 import numpy.typing as npt
 
 from classify_anything.errors import ExportDiffersError, ExportError
-from classify_anything.evaluation.evaluate import Lesson
-from classify_anything.export.expected import Reference, Remembered, Retaught, Said
-from classify_anything.export.formats.onnx_metadata import Facts, Probe
+from classify_anything.evaluation.evaluate import TrainingSet
+from classify_anything.export.expected import (
+    ExpectedOutput,
+    Reference,
+    RefitReference,
+    SnapshotReference,
+)
+from classify_anything.export.formats.onnx_metadata import ExportMetadata, Probe
 from classify_anything.export.formats.onnx_session import Answers
 from classify_anything.export.formats.probe import probe_picture
 from classify_anything.export.onnx_model import Exported
 from classify_anything.export.page_model import ExportedPage
-from classify_anything.export.retrain import embedded_anew, spread, squares, teach
+from classify_anything.export.retrain import reembed_training_set, spread, squares, teach
 from classify_anything.heads import unit_rows
 from classify_anything.project.project import Ask
-from classify_anything.project.snapshot import Moment, this_moment
+from classify_anything.project.snapshot import ProjectSnapshot, take_snapshot
 from classify_anything.types import Float32Array, UInt8Array
 
 MOST_COMPARED = 300
@@ -55,7 +60,7 @@ class Export(Protocol):
     def path(self) -> Path: ...
 
     @property
-    def facts(self) -> Facts: ...
+    def facts(self) -> ExportMetadata: ...
 
     def run(self, squares: UInt8Array) -> Answers: ...
 
@@ -109,18 +114,20 @@ def verify(export: Export, ask: Ask, *, most: int = MOST_COMPARED) -> Verificati
         ExportDiffersError: they cannot be compared: the classes or the backbone are others.
         InputError: fewer than two classes have examples.
     """
-    moment = ask(this_moment)
+    moment = ask(take_snapshot)
     _check_same_kind(export, moment)
-    lesson, facts = moment.lesson, export.facts
-    reference: Reference = Remembered(ask, moment, facts)
+    training_set, facts = moment.training_set, export.facts
+    reference: Reference = SnapshotReference(ask, moment, facts)
     if facts.precision != "fp32":
-        lesson = embedded_anew(ask, lesson, export.embed, facts.size, facts.precision)
-        reference = Retaught(teach(moment.knowledge, lesson), export.embed, facts)
-    return compare(export, reference, lesson, ask, most=most)
+        training_set = reembed_training_set(
+            ask, training_set, export.embed, facts.size, facts.precision
+        )
+        reference = RefitReference(teach(moment.knowledge, training_set), export.embed, facts)
+    return compare(export, reference, training_set, ask, most=most)
 
 
 def compare(
-    export: Export, reference: Reference, lesson: Lesson, ask: Ask, *, most: int
+    export: Export, reference: Reference, training_set: TrainingSet, ask: Ask, *, most: int
 ) -> Verification:
     """Run examples, spread evenly, through an export and through what it must agree with.
 
@@ -130,17 +137,17 @@ def compare(
     Args:
         export: an open one.
         reference: what it is compared with.
-        lesson: the examples, as the reference has learnt them.
+        training_set: the examples, as the reference has learnt them.
         ask: gives their pictures.
         most: of so many pictures, at most.
     """
-    class_of = dict(zip(lesson.keys, lesson.class_ids, strict=True))
-    by_class = sorted(lesson.keys, key=lambda key: class_of[key])
+    class_of = dict(zip(training_set.keys, training_set.class_ids, strict=True))
+    by_class = sorted(training_set.keys, key=lambda key: class_of[key])
     seen = spread(by_class, most)
     pictures = squares(ask, seen, export.facts.size)
     embeddings = reference.embed(pictures)
     looked = _compare(export, export.run(pictures), seen, embeddings, reference.decide(embeddings))
-    blended, vectors = blends(lesson, spread(by_class, MOST_BLENDED))
+    blended, vectors = blends(training_set, spread(by_class, MOST_BLENDED))
     decided = _compare(export, export.decide(vectors), blended, vectors, reference.decide(vectors))
     return Verification(
         pictures=len(seen),
@@ -153,18 +160,18 @@ def compare(
     )
 
 
-def blends(lesson: Lesson, keys: Sequence[int]) -> tuple[list[int], Float32Array]:
+def blends(training_set: TrainingSet, keys: Sequence[int]) -> tuple[list[int], Float32Array]:
     """Blend examples with another one of their class, and with one of another class.
 
     Args:
-        lesson: all examples, of at least two classes.
+        training_set: all examples, of at least two classes.
         keys: those that are blended.
 
     Returns:
         For each blend the key of the example that counts most in it, and unit vectors, float32
         [n, d]. An example has up to twice the weight of the other one.
     """
-    class_of = dict(zip(lesson.keys, lesson.class_ids, strict=True))
+    class_of = dict(zip(training_set.keys, training_set.class_ids, strict=True))
     members: dict[int, list[int]] = {}
     for key, class_id in class_of.items():
         members.setdefault(class_id, []).append(key)
@@ -176,8 +183,8 @@ def blends(lesson: Lesson, keys: Sequence[int]) -> tuple[list[int], Float32Array
         others = members[classes[(code + 1 + number % (len(classes) - 1)) % len(classes)]]
         partners = [others[place % len(others)], own[(place + 1) % len(own)]]
         pairs += [(key, partner) for partner in partners if partner != key]
-    place_of = {key: place for place, key in enumerate(lesson.keys)}
-    one, other = lesson.vectors[
+    place_of = {key: place for place, key in enumerate(training_set.keys)}
+    one, other = training_set.vectors[
         [[place_of[key] for key in side] for side in zip(*pairs, strict=True)]
     ]
     sums = one * np.linspace(1, 2, len(one), dtype=np.float32)[:, None] + other
@@ -185,14 +192,20 @@ def blends(lesson: Lesson, keys: Sequence[int]) -> tuple[list[int], Float32Array
 
 
 def check(
-    path: Path, export: Export, reference: Reference, lesson: Lesson, ask: Ask, *, most: int
+    path: Path,
+    export: Export,
+    reference: Reference,
+    training_set: TrainingSet,
+    ask: Ask,
+    *,
+    most: int,
 ) -> str:
     """Compare a file that was just made, and say in words how that went.
 
     Raises:
         ExportDiffersError: it does not decide as it must; ``path`` is where it was to go.
     """
-    found = compare(export, reference, lesson, ask, most=most)
+    found = compare(export, reference, training_set, ask, most=most)
     if not found.agrees:
         raise ExportDiffersError(
             f"{path}: is not written, since it would not decide as the project does: labels would "
@@ -268,11 +281,11 @@ def verify_page_alone(page: ExportedPage) -> Verification:
     answers = page.run(probe_picture(page.facts.size)[None])
     expected = page.decide(vector)
     known = page.facts.known(expected.similarity)
-    said = Said(expected.probabilities[0], bool(known[0]), 0.0)
+    said = ExpectedOutput(expected.probabilities[0], bool(known[0]), 0.0)
     return _compare(page, answers, [0], vector, [said], _PROBE_TOLERANCES[page.facts.precision])
 
 
-def _check_same_kind(export: Export, moment: Moment) -> None:
+def _check_same_kind(export: Export, moment: ProjectSnapshot) -> None:
     facts, backbone = export.facts, moment.backbone
     here = [(item.id, item.name) for item in moment.classes]
     there = [(item.id, item.name) for item in facts.classes]
@@ -297,7 +310,7 @@ def _compare(
     answers: Answers,
     keys: Sequence[int],
     embeddings: Float32Array,
-    expected: Sequence[Said],
+    expected: Sequence[ExpectedOutput],
     tolerance: float | None = None,
 ) -> Verification:
     tolerance = TOLERANCES[export.facts.precision] if tolerance is None else tolerance
@@ -326,7 +339,7 @@ def _compare(
     )
 
 
-def _on_edge(facts: Facts, similarity: Float32Array) -> npt.NDArray[np.bool_]:
+def _on_edge(facts: ExportMetadata, similarity: Float32Array) -> npt.NDArray[np.bool_]:
     """Where a similarity is too near to the threshold to tell on which side it is."""
     if facts.threshold is None:
         return np.zeros(len(similarity), np.bool_)

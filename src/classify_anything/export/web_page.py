@@ -12,20 +12,20 @@ from pathlib import Path
 
 from classify_anything.datasets.write import new_file, new_folder
 from classify_anything.export.browser_model import learnt
-from classify_anything.export.expected import Reference, Remembered, Retaught
-from classify_anything.export.formats.model_file import Learnt
+from classify_anything.export.expected import Reference, RefitReference, SnapshotReference
+from classify_anything.export.formats.model_file import BrowserModel
 from classify_anything.export.formats.onnx_graph import to_bytes
 from classify_anything.export.formats.onnx_metadata import Precision
 from classify_anything.export.formats.probe import probe_picture
 from classify_anything.export.formats.static_page import write_web
 from classify_anything.export.page_model import ExportedPage
-from classify_anything.export.quantize import Reduced, reduced
+from classify_anything.export.quantize import QuantizedExport, reduced
 from classify_anything.export.verify import CHECKED, check
 from classify_anything.images import tiny
 from classify_anything.project.project import Ask, Project
-from classify_anything.project.snapshot import this_moment
+from classify_anything.project.snapshot import take_snapshot
 from classify_anything.types import Progress
-from classify_anything.workers import in_parallel
+from classify_anything.workers import map_ordered
 
 _THUMBNAIL = (112, 72, 2)
 """Pixels, quality and effort; a thousand examples are about 1.8 MB of them."""
@@ -60,23 +60,23 @@ def write_web_export(
     """
     with _part_of(path, overwrite=overwrite) as part, _work_folder() as work:
         progress(Progress(0, None, "Looking at what is learnt"))
-        moment = ask(this_moment)
-        known, graph, lesson = learnt(moment), moment.backbone.graph(), moment.lesson
+        moment = ask(take_snapshot)
+        known, graph, training_set = learnt(moment), moment.backbone.graph(), moment.training_set
         small = None
         if precision != "fp32":
             progress(Progress(0, None, "Making the network smaller, and teaching it anew"))
             small = reduced(ask, moment, precision, work)
-            known, graph, lesson = (
+            known, graph, training_set = (
                 _smaller(known, small),
                 to_bytes(small.graph),
-                small.taught.lesson,
+                small.taught.training_set,
             )
         thumbnails = []
         form = _SMALL_THUMBNAIL if known.coarse else _THUMBNAIL
-        images = _images(ask, lesson.keys)
-        for picture in in_parallel(lambda one: tiny(one, *form), images, os.cpu_count() or 1):
+        images = _images(ask, training_set.keys)
+        for picture in map_ordered(lambda one: tiny(one, *form), images, os.cpu_count() or 1):
             thumbnails.append(picture)
-            progress(Progress(len(thumbnails), len(lesson.keys), "Making small pictures"))
+            progress(Progress(len(thumbnails), len(training_set.keys), "Making small pictures"))
         progress(Progress(0, None, "Packing the page"))
         folder = part if part.is_dir() else work / "page"
         folder.mkdir(exist_ok=True)
@@ -85,10 +85,10 @@ def write_web_export(
             _pack(folder, part)
         progress(Progress(0, None, "Checking that it decides as the project does"))
         page = ExportedPage(part)
-        reference: Reference = Remembered(ask, moment, page.facts)
+        reference: Reference = SnapshotReference(ask, moment, page.facts)
         if small is not None:
-            reference = Retaught(small.taught, small.backbone.embed, page.facts)
-        checked = check(path, page, reference, lesson, ask, most=CHECKED)
+            reference = RefitReference(small.taught, small.backbone.embed, page.facts)
+        checked = check(path, page, reference, training_set, ask, most=CHECKED)
     return (checked, f"{precision}: {small.note}") if small else (checked,)
 
 
@@ -118,7 +118,7 @@ def _pack(folder: Path, file: Path) -> None:
                 archive.write(source, source.relative_to(folder), kind)
 
 
-def _smaller(known: Learnt, small: Reduced) -> Learnt:
+def _smaller(known: BrowserModel, small: QuantizedExport) -> BrowserModel:
     """What is known with a network of lesser precision."""
     (probe,) = small.backbone.embed(probe_picture(small.backbone.size)[None])
     return replace(
@@ -128,7 +128,7 @@ def _smaller(known: Learnt, small: Reduced) -> Learnt:
             "fingerprint": small.backbone.fingerprint,
             "precision": small.precision,
         },
-        vectors=small.taught.lesson.vectors,
+        vectors=small.taught.training_set.vectors,
         head=small.taught.freeze(),
         familiar=small.taught.familiar(),
         probe=probe,

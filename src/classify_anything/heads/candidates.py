@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from classify_anything.heads.embedding_matrix import Rows
+from classify_anything.heads.embedding_matrix import EmbeddingMatrix
 from classify_anything.heads.protocol import Int64Array
 from classify_anything.heads.sketch import fewest
 from classify_anything.types import Float32Array
@@ -19,7 +19,7 @@ _PER_NEIGHBOR = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Nearby:
+class Candidates:
     """Rows and how similar they are to a query.
 
     Attributes:
@@ -32,7 +32,9 @@ class Nearby:
     similarities: Float32Array
     differences: npt.NDArray[np.uint16] | None = None
 
-    def of_class(self, code: int, count: int, rows: Rows, unit: Float32Array) -> Nearby:
+    def of_class(
+        self, code: int, count: int, rows: EmbeddingMatrix, unit: Float32Array
+    ) -> Candidates:
         """The rows of a class, with its ``count`` nearest among them if it has as many.
 
         ``rows`` and ``unit``, float32 [d], are what this was found by.
@@ -42,10 +44,10 @@ class Nearby:
             members = rows.of_class(code)
             near = fewest(self.differences[members], count * _PER_NEIGHBOR)
             return _among(members[near], rows, unit)
-        return Nearby(self.rows[mine], self.similarities[mine])
+        return Candidates(self.rows[mine], self.similarities[mine])
 
 
-def nearby(rows: Rows, units: Float32Array, count: int) -> list[Nearby]:
+def nearby(rows: EmbeddingMatrix, units: Float32Array, count: int) -> list[Candidates]:
     """For each unit vector, float32 [n, d], rows with its ``count`` nearest among them.
 
     Up to a few thousand rows these are all rows; of more, those that a sketch finds.
@@ -54,14 +56,14 @@ def nearby(rows: Rows, units: Float32Array, count: int) -> list[Nearby]:
     sketch = rows.sketch if 4 * wanted < len(rows) else None
     if sketch is None:
         everything = np.arange(len(rows))
-        return [Nearby(everything, found) for found in units @ rows.compared.T]
+        return [Candidates(everything, found) for found in units @ rows.compared.T]
     found = []
     for unit in units:
         differences = sketch.differences(unit)
         near = _among(fewest(differences, wanted), rows, unit)
-        found.append(Nearby(near.rows, near.similarities, differences))
+        found.append(Candidates(near.rows, near.similarities, differences))
     return found
 
 
-def _among(chosen: Int64Array, rows: Rows, unit: Float32Array) -> Nearby:
-    return Nearby(chosen, rows.compared[chosen] @ unit)
+def _among(chosen: Int64Array, rows: EmbeddingMatrix, unit: Float32Array) -> Candidates:
+    return Candidates(chosen, rows.compared[chosen] @ unit)

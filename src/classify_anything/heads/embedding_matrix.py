@@ -41,7 +41,7 @@ def unit_rows(X: npt.ArrayLike, dimension: int | None = None) -> Float32Array:
     return units
 
 
-class Rows:
+class EmbeddingMatrix:
     """Unit vectors with a key, a class code and a group each; adding one costs amortised O(d).
 
     Removal moves the last row into the gap, so the order of rows means nothing; age is told by

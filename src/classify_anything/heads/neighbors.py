@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from classify_anything.errors import InputError
 from classify_anything.heads.calibration import softmax
-from classify_anything.heads.candidates import Nearby, nearby
+from classify_anything.heads.candidates import Candidates, nearby
 from classify_anything.heads.constants import (
     REFIT_ALWAYS,
     REFIT_GROWTH,
@@ -18,10 +18,10 @@ from classify_anything.heads.constants import (
     TIE,
     TYPICAL_NEIGHBORS,
 )
-from classify_anything.heads.embedding_matrix import Rows, unit_rows
+from classify_anything.heads.embedding_matrix import EmbeddingMatrix, unit_rows
 from classify_anything.heads.estimator import ClassifierEstimator, labels, table
 from classify_anything.heads.fitting import Fit, Sample
-from classify_anything.heads.parameters import Frozen
+from classify_anything.heads.parameters import HeadParameters
 from classify_anything.heads.protocol import Decision, HeldOut, Int64Array
 from classify_anything.types import Float32Array
 
@@ -81,7 +81,7 @@ class KNeighborsHead(ClassifierEstimator):
         self.metric = metric
         self.weights = weights
         self.balanced = balanced
-        self._rows = Rows()
+        self._rows = EmbeddingMatrix()
         self._codes: dict[Hashable, int] = {}
         self._next_key = 0
         self._views: dict[int, npt.NDArray[np.float16]] = {}
@@ -211,7 +211,7 @@ class KNeighborsHead(ClassifierEstimator):
 
     def clear(self) -> None:
         """Forget everything; the head stays usable."""
-        self._rows, self._codes, self._next_key, self._views = Rows(), {}, 0, {}
+        self._rows, self._codes, self._next_key, self._views = EmbeddingMatrix(), {}, 0, {}
         self._changes += 1
         self._forget_fit()
 
@@ -270,7 +270,7 @@ class KNeighborsHead(ClassifierEstimator):
             keys[place] = self._rows.keys[near.rows[chosen]]
         return distances, keys
 
-    def _best(self, nearby: Nearby, count: int) -> Int64Array:
+    def _best(self, nearby: Candidates, count: int) -> Int64Array:
         """The places with the highest similarities, ties by class order, then by age."""
         if count <= 0:
             return np.empty(0, np.int64)
@@ -389,7 +389,7 @@ class KNeighborsHead(ClassifierEstimator):
         self._check_fitted()
         return self._held_out_votes() if self.metric == "cosine" else self.sample().held_out()
 
-    def freeze(self) -> Frozen:
+    def freeze(self) -> HeadParameters:
         """Return what the head has learnt as plain numbers. Raises InputError without examples."""
         self._check_fitted()
         self._refresh()  # after a change of the metric
@@ -408,7 +408,7 @@ class KNeighborsHead(ClassifierEstimator):
             parameters |= {"weights": self.weights, "balanced": self.balanced}
             parameters["n_neighbors"] = min(int(self.n_neighbors), len(self))
             arrays = {"votes": np.asarray(self._votes(), np.float32), "mean": rows.mean}
-        return Frozen(
+        return HeadParameters(
             name=self.metric,
             taught=self._taught(),
             keys=rows.keys[order],
@@ -441,7 +441,7 @@ class KNeighborsHead(ClassifierEstimator):
         """Unit embeddings [n, d] as the metric maps them."""
         return self._fit.metric.apply(units) if self._fit and self._fit.metric else units
 
-    def _decide(self, seen: Float32Array, near: Nearby) -> Decision:
+    def _decide(self, seen: Float32Array, near: Candidates) -> Decision:
         """Classify by the mean similarity of each class's nearest examples."""
         assert self._fit is not None
         codes, classes, count = self._rows.codes, len(self._codes), self.n_neighbors
@@ -528,7 +528,7 @@ class KNeighborsHead(ClassifierEstimator):
             similarities = np.where(same, -np.inf, rows.vectors[block] @ rows.vectors.T)
             for place, own in enumerate(similarities, start):
                 left = np.flatnonzero(own > -np.inf)
-                near = Nearby(left, own[left])
+                near = Candidates(left, own[left])
                 chosen = self._best(near, min(self.n_neighbors, len(left)))
                 probabilities[place] = self._vote(
                     left[chosen], near.similarities[chosen], self._votes(left)
@@ -544,7 +544,7 @@ class KNeighborsHead(ClassifierEstimator):
             rows.keys[judged], rows.codes[judged], probabilities, familiarities, alone[judged]
         )
 
-    def _vote_on(self, unit: Float32Array, near: Nearby) -> Decision:
+    def _vote_on(self, unit: Float32Array, near: Candidates) -> Decision:
         """Classify by the votes of the nearest examples."""
         chosen = self._best(near, min(self.n_neighbors, len(self)))
         rows, similarities = near.rows[chosen], near.similarities[chosen]
@@ -575,7 +575,9 @@ class KNeighborsHead(ClassifierEstimator):
         counts = np.bincount(codes, minlength=len(self._codes))
         return 1 / np.sqrt(np.maximum(counts, 1))
 
-    def _typicality(self, unit: Float32Array, near: Nearby, code: int, mean: Float32Array) -> float:
+    def _typicality(
+        self, unit: Float32Array, near: Candidates, code: int, mean: Float32Array
+    ) -> float:
         """The mean similarity to the nearest examples of a class, seen from the examples' mean."""
         own = near.of_class(code, TYPICAL_NEIGHBORS, self._rows, unit)
         mine = own.rows

@@ -14,7 +14,7 @@ from classify_anything.types import Float32Array
 
 
 @dataclass(frozen=True, slots=True)
-class Frozen:
+class HeadParameters:
     """A head at one moment. n examples of d numbers, in ``classes`` classes.
 
     Attributes:
@@ -52,7 +52,7 @@ class Frozen:
 
 
 @runtime_checkable
-class Freezable(Protocol):
+class HasParameters(Protocol):
     """A head that can be frozen."""
 
-    def freeze(self) -> Frozen: ...
+    def freeze(self) -> HeadParameters: ...

@@ -6,7 +6,7 @@ import bisect
 from collections.abc import Iterator
 
 
-class Members:
+class ExampleIndex:
     """Example ids by class, oldest first; ids ascend with age."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from classify_anything.backbones import Backbone, load_backbone
-from classify_anything.backbones.bulk import MadeViews, OnProgress, seen_by, views_by
+from classify_anything.backbones.bulk import OnProgress, ViewBatch, embed_stored, views_by
 from classify_anything.backbones.views import wanted_views
 from classify_anything.errors import (
     BackboneError,
@@ -23,11 +23,11 @@ from classify_anything.errors import (
     SettingError,
     StoreError,
 )
-from classify_anything.evaluation.evaluate import RETIRED_HEADS, Lesson, make_head
+from classify_anything.evaluation.evaluate import RETIRED_HEADS, TrainingSet, make_head
 from classify_anything.heads import Head
 from classify_anything.heads.fitting import Fit
-from classify_anything.heads.parameters import Frozen
-from classify_anything.project.model import Knowledge, PendingFit
+from classify_anything.heads.parameters import HeadParameters
+from classify_anything.project.model import PendingFit, ProjectModel
 from classify_anything.store import Row, Store
 from classify_anything.types import Float32Array, Prediction, Progress, Settings
 
@@ -48,7 +48,7 @@ class Learning:
         self.notice = ""
         self._store = Store(path)
         self._progress = progress or _nobody
-        self._knowledge = Knowledge(head)
+        self._model = ProjectModel(head)
         self._makes_views = True
         self._viewed = self._revision = -1
         self._version: tuple[int, int] | None = None
@@ -97,7 +97,7 @@ class Learning:
     def __len__(self) -> int:
         """The number of examples."""
         self.refresh()
-        return len(self._knowledge.members)
+        return len(self._model.members)
 
     def close(self) -> None:
         """Close the project file."""
@@ -125,39 +125,39 @@ class Learning:
     def settings(self) -> Settings:
         """How the project decides."""
         self.refresh()
-        return self._knowledge.settings
+        return self._model.settings
 
     @property
     def head_name(self) -> str:
         """The head in use: "adaptive", "classic", or "own" for one passed to ``Classifier``."""
         self.refresh()
-        return self._knowledge.head_name
+        return self._model.head_name
 
     def leave_fitting(self) -> None:
         """Let someone else fit the head (``pending_fit``, ``adopt_fit``) and make views."""
         self._makes_views = False
-        self._knowledge.leave_fitting()
+        self._model.leave_fitting()
 
     @property
     def needs_fit(self) -> bool:
         """Whether the head's fit is older than its examples."""
-        return self._knowledge.needs_fit
+        return self._model.needs_fit
 
     def pending_fit(self) -> PendingFit | None:
         """A copy of the examples to fit the head with, on any thread; None if nothing changed."""
         self.refresh()
-        return self._knowledge.pending_fit()
+        return self._model.pending_fit()
 
     def adopt_fit(self, pending: PendingFit, fit: Fit, compared: Float32Array | None) -> None:
         """Decide by a fit, unless the head is another one by now."""
-        self._knowledge.adopt_fit(pending, fit, compared)
+        self._model.adopt_fit(pending, fit, compared)
 
-    def lesson(self) -> Lesson:
+    def training_set(self) -> TrainingSet:
         """All examples as a head learns them: to teach or to judge another one."""
         self._settle()
-        return self._knowledge.lesson()
+        return self._model.training_set()
 
-    def freeze(self) -> Frozen:
+    def freeze(self) -> HeadParameters:
         """The head that decides now, as plain numbers; its class codes are places in ``classes``.
 
         Raises:
@@ -165,27 +165,27 @@ class Learning:
             SettingError: the head was given to ``Classifier``, and cannot be frozen.
         """
         self._settle()
-        return self._knowledge.freeze()
+        return self._model.freeze()
 
     def familiar(self) -> Float32Array:
-        """How clearly examples belonged without their recording; see ``Knowledge.familiar``."""
+        """How clearly examples belonged without their recording; see ``ProjectModel.familiar``."""
         self._settle()
-        return self._knowledge.familiar()
+        return self._model.familiar()
 
     def threshold(self) -> float | None:
         """The familiarity that a known prediction is above; None where all are known."""
         self._settle()
-        return self._knowledge.threshold()
+        return self._model.threshold()
 
-    def knowledge(self) -> Knowledge:
+    def knowledge(self) -> ProjectModel:
         """A copy of all that is learnt now, which no later change reaches."""
         self._settle()
-        return copy.deepcopy(self._knowledge)
+        return copy.deepcopy(self._model)
 
     def decide(self, embeddings: npt.ArrayLike) -> list[Prediction]:
         """Say which classes embeddings, float [n, d], belong to. Raises EmbeddingError."""
         self._settle()
-        return self._knowledge.predict(embeddings)
+        return self._model.predict(embeddings)
 
     def configure(self, *, head: str | None = None, strictness: float | None = None) -> Settings:
         """Change how the project decides; what is None stays. See ``Settings``.
@@ -232,16 +232,16 @@ class Learning:
         was opened now.
         """
         self.refresh()
-        members = self._knowledge.members
+        members = self._model.members
         ids = list(members)
         wanted = wanted_views(
             [members.class_of(id_) for id_ in ids], ids, [members.recording_of(id_) for id_ in ids]
         )
-        self._knowledge.keep_views_of(wanted)
-        unknown = self._knowledge.without_views(wanted)
+        self._model.keep_views_of(wanted)
+        unknown = self._model.without_views(wanted)
         found = self._store.views_of(unknown, self.backbone.fingerprint) if unknown else {}
         stored = {id_: rows for id_, rows in found.items() if self._is_usable(rows)}
-        self._knowledge.learn_views(stored)
+        self._model.learn_views(stored)
         return [id_ for id_ in unknown if id_ not in stored]
 
     def _is_usable(self, rows: Float32Array) -> bool:
@@ -252,11 +252,11 @@ class Learning:
             and bool(rows.any(axis=1).all())
         )
 
-    def keep_views(self, made: MadeViews, fingerprint: str) -> None:
+    def keep_views(self, made: ViewBatch, fingerprint: str) -> None:
         """Store and learn the views of examples that a backbone has embedded. Raises StoreError."""
         self._store.put_views(made, fingerprint)
         if fingerprint == self.backbone.fingerprint:
-            self._knowledge.learn_views(dict(made))
+            self._model.learn_views(dict(made))
 
     def make_views(self, progress: OnProgress | None = None, workers: int | None = None) -> None:
         """Make the missing views; those that ``views_by`` leaves out stay missing.
@@ -284,11 +284,11 @@ class Learning:
         """Changes with the examples and their classes, and with nothing else."""
         return self._store.touched()
 
-    def lesson_of(self, backbone: Backbone) -> Lesson:
+    def training_set_for(self, backbone: Backbone) -> TrainingSet:
         """All examples as a backbone sees them; what it has not seen yet is embedded first."""
         snapshot = self._store.since(-1, backbone.fingerprint)
         rows = snapshot.rows
-        return Lesson(
+        return TrainingSet(
             vectors=self._embeddings(rows, backbone),
             class_ids=[row.class_id for row in rows],
             keys=[row.example_id for row in rows],
@@ -313,7 +313,7 @@ class Learning:
             StoreError: the project could not be written; it decides as before.
         """
         snapshot = self._store.since(-1, backbone.fingerprint)
-        knowledge = self._knowledge.fresh()
+        knowledge = self._model.fresh()
         knowledge.apply(snapshot, self._embeddings(snapshot.rows, backbone))
         settings = self._store.settings()
         name = backbone.opened_as if name is None else name
@@ -321,7 +321,7 @@ class Learning:
         self._store.set_settings(
             replace(settings, backbone=name, former=tuple(one for one in former if one))
         )
-        self.backbone, self._knowledge = backbone, knowledge
+        self.backbone, self._model = backbone, knowledge
         self._revision, self._version, self._viewed = snapshot.revision, None, -1
         self.notice = ""
         self.refresh()
@@ -336,7 +336,7 @@ class Learning:
         snapshot = self._store.since(self._revision, self.backbone.fingerprint)
         rows = [row for row in snapshot.rows if not row.removed]
         vectors = self._embeddings(rows, self.backbone)
-        self._knowledge.apply(snapshot, vectors)
+        self._model.apply(snapshot, vectors)
         self._revision, self._version = snapshot.revision, version
 
     def _embeddings(self, rows: Sequence[Row], backbone: Backbone) -> Float32Array:
@@ -348,7 +348,7 @@ class Learning:
             if row.embedding is not None and row.embedding.shape == form
         }
         missing = [row.example_id for row in rows if row.example_id not in kept]
-        for made in seen_by(backbone, missing, self.images_of, self._progress):
+        for made in embed_stored(backbone, missing, self.images_of, self._progress):
             self._store.put_embeddings(made, backbone.fingerprint)
             kept.update(made)
         if len(kept) < len(rows):

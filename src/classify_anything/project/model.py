@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from classify_anything.errors import SettingError
-from classify_anything.evaluation.evaluate import HEADS, Lesson, make_head
+from classify_anything.evaluation.evaluate import HEADS, TrainingSet, make_head
 from classify_anything.heads import Decision, Head, KNeighborsHead
 from classify_anything.heads.estimator import ClassifierEstimator
 from classify_anything.heads.fitting import Fit, Sample
 from classify_anything.heads.metric import scatter, view_rows
-from classify_anything.heads.parameters import Freezable, Frozen
-from classify_anything.project.example_index import Members
+from classify_anything.heads.parameters import HasParameters, HeadParameters
+from classify_anything.project.example_index import ExampleIndex
 from classify_anything.store import Snapshot
 from classify_anything.types import Class, Float32Array, Neighbor, Prediction, Settings
 from classify_anything.workers import one_blas_thread
@@ -48,7 +48,7 @@ class PendingFit:
         return fit, fit.metric.apply(self.vectors) if fit.metric else None
 
 
-class Knowledge:
+class ProjectModel:
     """A head that knows just what the snapshots of a store have told.
 
     Args:
@@ -57,7 +57,7 @@ class Knowledge:
 
     def __init__(self, head: Head | None = None) -> None:
         self.classes: dict[int, Class] = {}
-        self.members = Members()
+        self.members = ExampleIndex()
         self.settings = Settings()
         self.head_name = self.settings.head if head is None else "own"
         self._given = head is not None
@@ -103,10 +103,10 @@ class Knowledge:
         known = self._head.views if isinstance(self._head, KNeighborsHead) else {}
         return [key for key in keys if key not in known]
 
-    def lesson(self) -> Lesson:
+    def training_set(self) -> TrainingSet:
         """Everything the head has learnt, to fit another one."""
         keys, vectors = self._head.examples()
-        return Lesson(
+        return TrainingSet(
             vectors=vectors,
             class_ids=[self.members.class_of(key) for key in keys],
             keys=keys,
@@ -170,12 +170,12 @@ class Knowledge:
             familiarity=familiarity,
         )
 
-    def freeze(self) -> Frozen:
+    def freeze(self) -> HeadParameters:
         """The head as plain numbers. Raises InputError without examples, SettingError of its own.
 
         Of a head that was given to ``Classifier`` only those of this package can be frozen.
         """
-        if not isinstance(self._head, Freezable):
+        if not isinstance(self._head, HasParameters):
             raise SettingError(f"A {type(self._head).__name__} cannot be exported.")
         return self._head.freeze()
 
@@ -199,7 +199,7 @@ class Knowledge:
             return None
         return threshold(self.familiar(), self.settings.strictness)
 
-    def unlearnt(self) -> Head:
+    def new_head(self) -> Head:
         """A new head of the kind that decides now, which has no examples yet.
 
         Raises:
@@ -212,13 +212,13 @@ class Knowledge:
         head: Any = type(self._head)(**self._head.get_params())
         return cast("Head", head)
 
-    def fresh(self) -> Knowledge:
+    def fresh(self) -> ProjectModel:
         """One that has learnt nothing yet, and will decide in the same way.
 
         Raises:
             SettingError: the head was given to ``Classifier``, and cannot be made again.
         """
-        fresh = Knowledge(self.unlearnt() if self._given else None)
+        fresh = ProjectModel(self.new_head() if self._given else None)
         if not self._refits:
             fresh.leave_fitting()
         return fresh
@@ -236,7 +236,7 @@ class Knowledge:
         self.settings = settings
         if changed and not self._given:
             name = settings.head if settings.head in HEADS else Settings().head
-            self._head, self.head_name = self.lesson().taught(name), name
+            self._head, self.head_name = self.training_set().taught(name), name
             self._compared_on, self._changes = 0, 1
             if not self._refits:
                 self.leave_fitting()

@@ -35,22 +35,22 @@ class Project(Learning):
     @property
     def labels(self) -> dict[int, str]:
         """The name of each class by its id, as of the last call that could change them."""
-        return {item.id: item.name for item in self._knowledge.classes.values()}
+        return {item.id: item.name for item in self._model.classes.values()}
 
     def classes(self) -> list[Class]:
         """The classes, in the order they were added."""
         self.refresh()
-        return list(self._knowledge.classes.values())
+        return list(self._model.classes.values())
 
     def count(self, class_id: int) -> int:
         """How many examples a class has."""
         self.refresh()
-        return self._knowledge.members.count(class_id)
+        return self._model.members.count(class_id)
 
     def latest(self, class_id: int, limit: int) -> list[int]:
         """The ids of the newest examples of a class, newest first."""
         self.refresh()
-        return self._knowledge.members.latest(class_id, limit)
+        return self._model.members.latest(class_id, limit)
 
     def find_class(self, label: str | int) -> Class:
         """The class with this name (in any case) or id. Raises NotFoundError."""

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from classify_anything.backbones import Backbone
-from classify_anything.backbones.bulk import Made, seen_by
+from classify_anything.backbones.bulk import EmbeddingBatch, embed_stored
 from classify_anything.evaluation.evaluate import Evaluation, evaluate
 from classify_anything.project.project import Ask, Project
 from classify_anything.types import Progress, Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class BackboneComparison:
     """How well a project's own examples are recognised with a backbone, and how fast.
 
     ``evaluation`` is that of the adaptive head; ``milliseconds`` is the time for one image.
@@ -54,7 +54,7 @@ def reembed(
     def read(ids: Sequence[int]) -> list[tuple[int, bytes]]:
         return ask(lambda project: project.images_of(ids))
 
-    for made in seen_by(backbone, missing, read, progress, workers):
+    for made in embed_stored(backbone, missing, read, progress, workers):
         ask(_keeping(made, backbone.fingerprint))
     return len(missing)
 
@@ -65,8 +65,8 @@ def judged(ask: Ask, backbone: Backbone) -> Evaluation:
     Raises:
         InputError: fewer than two classes have examples.
     """
-    return evaluate(ask(lambda project: project.lesson_of(backbone)), Settings().head)
+    return evaluate(ask(lambda project: project.training_set_for(backbone)), Settings().head)
 
 
-def _keeping(made: Made, fingerprint: str) -> Callable[[Project], None]:
+def _keeping(made: EmbeddingBatch, fingerprint: str) -> Callable[[Project], None]:
     return lambda project: project.keep_embeddings(made, fingerprint)

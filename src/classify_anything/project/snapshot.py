@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 from classify_anything.backbones import Backbone
 from classify_anything.errors import InputError
-from classify_anything.evaluation.evaluate import Lesson
-from classify_anything.heads.parameters import Frozen
-from classify_anything.project.model import Knowledge
+from classify_anything.evaluation.evaluate import TrainingSet
+from classify_anything.heads.parameters import HeadParameters
+from classify_anything.project.model import ProjectModel
 from classify_anything.project.project import Project
 from classify_anything.types import Class, Example
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class ProjectSnapshot:
     """All that a project was.
 
     Attributes:
@@ -35,12 +35,12 @@ class Moment:
     backbone: Backbone
     classes: tuple[Class, ...]
     examples: tuple[Example, ...]
-    lesson: Lesson
-    head: Frozen
-    knowledge: Knowledge
+    training_set: TrainingSet
+    head: HeadParameters
+    knowledge: ProjectModel
 
 
-def this_moment(project: Project) -> Moment:
+def take_snapshot(project: Project) -> ProjectSnapshot:
     """What a project is now.
 
     Raises:
@@ -51,19 +51,19 @@ def this_moment(project: Project) -> Moment:
     while revision != project.revision:
         # Another process may write in between.
         revision = project.revision
-        lesson = project.lesson()
-        if len(set(lesson.class_ids)) < 2:
+        training_set = project.training_set()
+        if len(set(training_set.class_ids)) < 2:
             raise InputError("There is nothing to tell apart yet: add examples of two classes.")
         head, examples = project.freeze(), tuple(project.examples()[::-1])
         knowledge = project.knowledge()
-    return Moment(
+    return ProjectSnapshot(
         project=project.path.stem,
         uid=project.uid,
         revision=revision,
         backbone=project.backbone,
         classes=tuple(knowledge.classes.values()),
         examples=examples,
-        lesson=lesson,
+        training_set=training_set,
         head=head,
         knowledge=knowledge,
     )

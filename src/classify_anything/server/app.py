@@ -23,7 +23,7 @@ from classify_anything.export.formats.static_page import STATIC
 from classify_anything.server import live
 from classify_anything.server.access import Guard
 from classify_anything.server.backbones import Backbones
-from classify_anything.server.backend import Served
+from classify_anything.server.backend import Backend
 from classify_anything.server.evaluations import Evaluations
 from classify_anything.server.exports import Exports
 from classify_anything.server.imports import Imports
@@ -66,7 +66,7 @@ class _Assets(StaticFiles):
         return response
 
 
-def create_app(project: Served, token: str | None = None) -> FastAPI:
+def create_app(project: Backend, token: str | None = None) -> FastAPI:
     """Make the application around an open project or export.
 
     Raises:

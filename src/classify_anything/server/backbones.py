@@ -25,7 +25,7 @@ from classify_anything.errors import (
 )
 from classify_anything.evaluation.evaluate import Evaluation
 from classify_anything.project.reembed import judged, reembed
-from classify_anything.server.backend import Served
+from classify_anything.server.backend import Backend
 from classify_anything.server.known_backbones import Known, known_backbones, name_of
 from classify_anything.server.messages import (
     BackboneInfo,
@@ -62,7 +62,7 @@ class Backbones:
         importing: whether pictures are being added; no other backbone is used meanwhile.
     """
 
-    def __init__(self, project: Served, importing: Callable[[], bool]) -> None:
+    def __init__(self, project: Backend, importing: Callable[[], bool]) -> None:
         self._project = project
         self._importing = importing
         self._found: dict[str, _Found] = {}
@@ -151,7 +151,7 @@ class Backbones:
         if self._task:
             await self._task
 
-    async def see_again(self, change: int | None) -> None:
+    async def embed_missing(self, change: int | None) -> None:
         """Let the backbone look at what a change is to bring back, while the project answers."""
 
         def look() -> None:

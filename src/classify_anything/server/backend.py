@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-RUN = secrets.token_hex(8)
+SERVER_RUN_ID = secrets.token_hex(8)
 """Names this run of the server: the next one at its address may have another project."""
 
 
-class Served(ABC):
+class Backend(ABC):
     """Answers for all pages and programs at once; ``FrozenError`` is for what cannot change."""
 
     @property

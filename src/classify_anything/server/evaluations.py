@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from classify_anything.classifier import Classifier
-from classify_anything.evaluation.evaluate import Lesson, evaluate
-from classify_anything.server.backend import Served
+from classify_anything.evaluation.evaluate import TrainingSet, evaluate
+from classify_anything.server.backend import Backend
 from classify_anything.server.messages import Report
 from classify_anything.server.translate import to_report
 
@@ -14,7 +14,7 @@ from classify_anything.server.translate import to_report
 class Evaluations:
     """One evaluation at a time, for all pages; it is kept until the project changes."""
 
-    def __init__(self, project: Served) -> None:
+    def __init__(self, project: Backend) -> None:
         self._project = project
         self._one_at_a_time = asyncio.Lock()
         self._known: tuple[tuple[int, str], Report] | None = None
@@ -24,8 +24,8 @@ class Evaluations:
         async with self._one_at_a_time:
             version = await self._project.run(_version)
             if self._known is None or self._known[0] != version:
-                lesson, version = await self._project.run(_lesson)
-                self._known = version, await asyncio.to_thread(_report, lesson, version)
+                training_set, version = await self._project.run(_lesson)
+                self._known = version, await asyncio.to_thread(_report, training_set, version)
             return self._known[1]
 
 
@@ -34,10 +34,10 @@ def _version(classifier: Classifier) -> tuple[int, str]:
     return classifier.revision, classifier.head_name
 
 
-def _lesson(classifier: Classifier) -> tuple[Lesson, tuple[int, str]]:
-    return classifier.lesson(), _version(classifier)
+def _lesson(classifier: Classifier) -> tuple[TrainingSet, tuple[int, str]]:
+    return classifier.training_set(), _version(classifier)
 
 
-def _report(lesson: Lesson, version: tuple[int, str]) -> Report:
+def _report(training_set: TrainingSet, version: tuple[int, str]) -> Report:
     revision, head = version
-    return to_report(evaluate(lesson, head), lesson, revision)
+    return to_report(evaluate(training_set, head), training_set, revision)

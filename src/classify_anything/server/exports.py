@@ -13,7 +13,7 @@ from typing import Literal
 from classify_anything.errors import ClassifyAnythingError, ConflictError, NotFoundError
 from classify_anything.export.onnx_model import load_export
 from classify_anything.export.write import Options, write_export
-from classify_anything.server.backend import Served
+from classify_anything.server.backend import Backend
 from classify_anything.server.messages import ErrorDetail, ExportInfo, ExportRequest
 from classify_anything.types import Progress
 
@@ -35,7 +35,7 @@ class _Cancelled(Exception):  # noqa: N818 - no error
 class ExportJob:
     """One export, in a folder of its own that goes when it is closed."""
 
-    def __init__(self, project: Served, wanted: ExportRequest) -> None:
+    def __init__(self, project: Backend, wanted: ExportRequest) -> None:
         self.id = secrets.token_hex(8)
         self.status: Literal["running", "done", "cancelled", "failed"] = "running"
         self.name = project.state.project + _ENDINGS[wanted.format]
@@ -120,7 +120,7 @@ class ExportJob:
 class Exports:
     """The exports of a server, the last few of them."""
 
-    def __init__(self, project: Served) -> None:
+    def __init__(self, project: Backend) -> None:
         self._project = project
         self._jobs: dict[str, ExportJob] = {}
 

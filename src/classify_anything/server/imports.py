@@ -22,7 +22,7 @@ from classify_anything.errors import (
     NotFoundError,
 )
 from classify_anything.project.importing import Batch, Import
-from classify_anything.server.backend import Served
+from classify_anything.server.backend import Backend
 from classify_anything.server.messages import ErrorDetail, ImportInfo, ProblemInfo
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ _INSIDE = "Something went wrong inside; the terminal says more."
 class ImportJob:
     """One import: its files in a folder of its own, then the examples made of them."""
 
-    def __init__(self, project: Served, patience: float) -> None:
+    def __init__(self, project: Backend, patience: float) -> None:
         self.id = secrets.token_hex(8)
         self.status: Status = "uploading"
         self._project = project
@@ -224,7 +224,7 @@ class Imports:
 
     def __init__(
         self,
-        project: Served,
+        project: Backend,
         changing: Callable[[], bool] = lambda: False,
         patience: float = PATIENCE,
     ) -> None:

@@ -9,7 +9,7 @@ from time import perf_counter
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from classify_anything.errors import ClassifyAnythingError, InvalidMessageError
-from classify_anything.server.backend import Served
+from classify_anything.server.backend import Backend
 from classify_anything.server.messages import Answer, ErrorReply, parse_frame
 from classify_anything.server.watcher import Watcher
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 @router.websocket("/ws")
 async def live(socket: WebSocket) -> None:
     """Answer the frames of one page, one after the other, and tell it of every change."""
-    project: Served = socket.app.state.project
+    project: Backend = socket.app.state.project
     await socket.accept()
     with project.watch() as watcher:
         telling = asyncio.create_task(_tell(socket, watcher))
@@ -43,7 +43,7 @@ async def _receive(socket: WebSocket) -> bytes | None:
     return data
 
 
-async def _reply(project: Served, data: bytes | None) -> Answer | ErrorReply:
+async def _reply(project: Backend, data: bytes | None) -> Answer | ErrorReply:
     received = perf_counter()
     seq = None
     try:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from classify_anything.classifier import Classifier
 from classify_anything.errors import ClassifyAnythingError
-from classify_anything.server.backend import Served
+from classify_anything.server.backend import Backend
 from classify_anything.server.frames import FrameJob
 from classify_anything.server.messages import (
     AddFrame,
@@ -35,7 +35,7 @@ _REST = 1.0
 T = TypeVar("T")
 
 
-class LiveProject(Served):
+class LiveProject(Backend):
     """Runs jobs on the classifier one after the other, and tells every watcher what changed.
 
     One thread owns the classifier, so nothing in it needs a lock; the event loop never waits for

@@ -14,7 +14,7 @@ from classify_anything.classifier import Classifier
 from classify_anything.errors import FrozenError
 from classify_anything.export.onnx_model import Exported
 from classify_anything.images import read_picture
-from classify_anything.server.backend import RUN, Served
+from classify_anything.server.backend import SERVER_RUN_ID, Backend
 from classify_anything.server.frames import timings
 from classify_anything.server.messages import (
     AddFrame,
@@ -32,7 +32,7 @@ from classify_anything.server.watcher import Watcher
 T = TypeVar("T")
 
 
-class FrozenExport(Served):
+class ReadOnlyBackend(Backend):
     """Runs one picture after the other, on a thread of its own."""
 
     def __init__(self, exported: Exported) -> None:
@@ -138,5 +138,5 @@ def _to_state(exported: Exported) -> State:
         notice="",
         frozen=True,
         smoothing=facts.smoothing,
-        run=RUN,
+        run=SERVER_RUN_ID,
     )

@@ -17,9 +17,9 @@ from classify_anything.classifier import Classifier
 from classify_anything.export.onnx_model import load_export
 from classify_anything.server.address import Address
 from classify_anything.server.app import create_app
-from classify_anything.server.backend import Served
+from classify_anything.server.backend import Backend
 from classify_anything.server.project import LiveProject
-from classify_anything.server.read_only import FrozenExport
+from classify_anything.server.read_only import ReadOnlyBackend
 from classify_anything.settings import STARTING_CLASSES
 from classify_anything.types import Progress
 
@@ -79,12 +79,12 @@ def serve_export(
     Raises:
         ExportError: the file cannot be opened.
     """
-    frozen = FrozenExport(load_export(export))
+    frozen = ReadOnlyBackend(load_export(export))
     _serve(frozen, address, on_ready, open_browser=open_browser)
 
 
 def _serve(
-    served: Served, address: Address, on_ready: Callable[[], None], *, open_browser: bool
+    served: Backend, address: Address, on_ready: Callable[[], None], *, open_browser: bool
 ) -> None:
     try:
         config = uvicorn.Config(

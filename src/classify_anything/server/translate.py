@@ -5,9 +5,9 @@ from __future__ import annotations
 from classify_anything._version import __version__
 from classify_anything.classifier import Classifier
 from classify_anything.evaluation.advice import advise
-from classify_anything.evaluation.evaluate import Evaluation, Lesson, plane
+from classify_anything.evaluation.evaluate import Evaluation, TrainingSet, plane
 from classify_anything.export.onnx_model import Exported
-from classify_anything.server.backend import RUN
+from classify_anything.server.backend import SERVER_RUN_ID
 from classify_anything.server.messages import (
     AdviceInfo,
     ChangeInfo,
@@ -43,7 +43,7 @@ def to_state(classifier: Classifier) -> State:
         redo=_to_change(classifier.next_redo()),
         notice=classifier.notice,
         frozen=False,
-        run=RUN,
+        run=SERVER_RUN_ID,
     )
 
 
@@ -56,10 +56,10 @@ def to_settings(classifier: Classifier) -> SettingsInfo:
     )
 
 
-def to_report(now: Evaluation, lesson: Lesson, revision: int) -> Report:
+def to_report(now: Evaluation, training_set: TrainingSet, revision: int) -> Report:
     """An evaluation as a message, with advice."""
-    ids = list(lesson.labels)
-    advice = advise(now, lesson.counts)
+    ids = list(training_set.labels)
+    advice = advise(now, training_set.counts)
     return Report(
         evaluation=EvaluationInfo(
             revision=revision,
@@ -102,12 +102,12 @@ def to_report(now: Evaluation, lesson: Lesson, revision: int) -> Report:
     )
 
 
-def to_map(lesson: Lesson) -> ExampleMap:
+def to_map(training_set: TrainingSet) -> ExampleMap:
     """The examples in the plane."""
-    places = plane(lesson.vectors)
+    places = plane(training_set.vectors)
     return ExampleMap(
-        ids=list(lesson.keys),
-        class_ids=list(lesson.class_ids),
+        ids=list(training_set.keys),
+        class_ids=list(training_set.class_ids),
         x=places[:, 0].round(4).tolist(),
         y=places[:, 1].round(4).tolist(),
     )

@@ -8,10 +8,10 @@ import os
 from collections.abc import Callable, Sequence
 
 from classify_anything.backbones import Backbone
-from classify_anything.backbones.bulk import MadeViews, views_by
+from classify_anything.backbones.bulk import ViewBatch, views_by
 from classify_anything.classifier import Classifier
 from classify_anything.errors import BackboneError
-from classify_anything.server.backend import Served
+from classify_anything.server.backend import Backend
 from classify_anything.server.messages import VariationsInfo
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class Views:
         busy: whether other work needs the cores.
     """
 
-    def __init__(self, project: Served, busy: Callable[[], bool]) -> None:
+    def __init__(self, project: Backend, busy: Callable[[], bool]) -> None:
         self._project = project
         self._busy = busy
         self._left_out = set[tuple[str, int]]()
@@ -94,5 +94,5 @@ class Views:
         self._left_out |= {(backbone.fingerprint, id_) for id_ in left}
 
 
-def _keeping(made: MadeViews, fingerprint: str) -> Callable[[Classifier], None]:
+def _keeping(made: ViewBatch, fingerprint: str) -> Callable[[Classifier], None]:
     return lambda classifier: classifier.keep_views(made, fingerprint)

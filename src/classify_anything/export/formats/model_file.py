@@ -20,7 +20,7 @@ import numpy as np
 
 from classify_anything._version import __version__
 from classify_anything.export.formats.int8_vectors import to_levels
-from classify_anything.heads.parameters import Frozen
+from classify_anything.heads.parameters import HeadParameters
 from classify_anything.types import Class, Example, Float32Array
 
 MAGIC, VERSION = b"CAKN", 3
@@ -28,7 +28,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Learnt:
+class BrowserModel:
     """A project at one moment: what it takes to decide as it does, and to go on learning.
 
     Attributes:
@@ -41,7 +41,7 @@ class Learnt:
         vectors: float32 [n, d], unit vectors of the examples.
         head: the head that decides.
         strictness: see ``Settings``.
-        familiar: float32 [m], see ``Knowledge.familiar``.
+        familiar: float32 [m], see ``ProjectModel.familiar``.
         probe: float32 [d], the embedding of ``probe_picture``.
         view_rows: float32 [m, d], how views vary; see ``heads/metric.py``.
         view_rank: of the scatter that they stand for.
@@ -55,7 +55,7 @@ class Learnt:
     classes: Sequence[Class]
     examples: Sequence[Example]
     vectors: Float32Array
-    head: Frozen
+    head: HeadParameters
     strictness: float
     familiar: Float32Array
     probe: Float32Array
@@ -64,7 +64,7 @@ class Learnt:
     coarse: bool = False
 
 
-def write_knowledge(learnt: Learnt) -> bytes:
+def write_browser_model(learnt: BrowserModel) -> bytes:
     """The file, as bytes."""
     head = learnt.head
     empty = np.empty(0, np.float32)

@@ -30,8 +30,8 @@ class Read:
     arrays: dict[str, Float32Array]
 
 
-def read_knowledge(data: bytes) -> Read:
-    """The inverse of ``write_knowledge``. Raises ExportError if it is damaged or newer."""
+def read_browser_model(data: bytes) -> Read:
+    """The inverse of ``write_browser_model``. Raises ExportError if it is damaged or newer."""
     if data[:4] != MAGIC or len(data) < _BEGINNING:
         raise ExportError("damaged: its knowledge.bin is not one.")
     (length,) = struct.unpack_from("<I", data, 4)

@@ -12,7 +12,7 @@ from classify_anything._version import __version__
 from classify_anything.errors import BackboneError, OutputError
 from classify_anything.export.formats.onnx_crop import square_nodes
 from classify_anything.export.formats.onnx_head import head_nodes
-from classify_anything.heads.parameters import Frozen
+from classify_anything.heads.parameters import HeadParameters
 
 IMAGE, EMBEDDING = "image", "embedding"
 PROBABILITIES, SIMILARITY = "probabilities", "similarity"
@@ -39,7 +39,7 @@ def only(model: onnx.ModelProto, output: str) -> onnx.ModelProto:
 
 def put_together(
     backbone: onnx.ModelProto,
-    head: Frozen,
+    head: HeadParameters,
     metadata: Mapping[str, str],
     *,
     any_size: bool = False,
@@ -105,7 +105,7 @@ def head_of(model: onnx.ModelProto) -> onnx.ModelProto:
     return helper.make_model(alone, ir_version=model.ir_version, opset_imports=model.opset_import)
 
 
-def head_alone(head: Frozen) -> onnx.ModelProto:
+def head_alone(head: HeadParameters) -> onnx.ModelProto:
     """A model that decides as a frozen head does: it takes ``embedding``, float32 [n, d]."""
     parts = head_nodes(head, EMBEDDING, PROBABILITIES, SIMILARITY)
     embedding, *outputs = _outputs(head)
@@ -131,7 +131,7 @@ def opset(model: onnx.ModelProto) -> int:
     return int(next(own).version)
 
 
-def _outputs(head: Frozen) -> list[onnx.ValueInfoProto]:
+def _outputs(head: HeadParameters) -> list[onnx.ValueInfoProto]:
     """``embedding``, ``probabilities`` and ``similarity``."""
     forms: dict[str, list[str | int | None]] = {
         EMBEDDING: ["n", head.vectors.shape[1]],

@@ -13,13 +13,13 @@ from classify_anything.heads.constants import (
     TYPICAL_NEIGHBORS,
 )
 from classify_anything.heads.metric import Metric
-from classify_anything.heads.parameters import Frozen
+from classify_anything.heads.parameters import HeadParameters
 
 _NEVER = -1e30
 """The score of a class without examples; its probability comes out as 0."""
 
 
-def head_nodes(head: Frozen, embedding: str, probabilities: str, similarity: str) -> Nodes:
+def head_nodes(head: HeadParameters, embedding: str, probabilities: str, similarity: str) -> Nodes:
     """The nodes from an embedding to a decision.
 
     Args:
@@ -35,7 +35,9 @@ def head_nodes(head: Frozen, embedding: str, probabilities: str, similarity: str
     return nodes
 
 
-def _adaptive(nodes: Nodes, head: Frozen, unit: str, probabilities: str, similarity: str) -> None:
+def _adaptive(
+    nodes: Nodes, head: HeadParameters, unit: str, probabilities: str, similarity: str
+) -> None:
     arrays, count = head.arrays, int(head.parameters["n_neighbors"])
     metric = Metric(arrays["centre"], arrays["directions"], arrays["gains"])
     seen = nodes.node("Sub", unit, nodes.constant("centre", metric.centre))
@@ -69,7 +71,9 @@ def _adaptive(nodes: Nodes, head: Frozen, unit: str, probabilities: str, similar
     nodes.node("Squeeze", highest, nodes.indices(1), output=similarity)
 
 
-def _votes(nodes: Nodes, head: Frozen, unit: str, probabilities: str, similarity: str) -> None:
+def _votes(
+    nodes: Nodes, head: HeadParameters, unit: str, probabilities: str, similarity: str
+) -> None:
     rows = nodes.constant("rows", head.vectors)
     similarities = nodes.node("Gemm", unit, rows, transB=1)
     chosen = _nearest(nodes, similarities, int(head.parameters["n_neighbors"]))
@@ -117,7 +121,7 @@ def _nearest(nodes: Nodes, similarities: str, count: int) -> str:
 
 
 def _typicality(
-    nodes: Nodes, head: Frozen, unit: str, known: tuple[str, str, str], output: str
+    nodes: Nodes, head: HeadParameters, unit: str, known: tuple[str, str, str], output: str
 ) -> None:
     """The mean cosine, seen from the examples' mean, to the class's most similar examples."""
     rows, similarities, mine = known

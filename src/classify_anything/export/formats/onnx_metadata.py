@@ -39,7 +39,7 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ExportMetadata:
     """What a file says of itself.
 
     Attributes:
@@ -85,7 +85,7 @@ class Facts:
         return np.asarray(similarity > lowest)
 
 
-def write_facts(facts: Facts, probe: Probe | None = None) -> dict[str, str]:
+def write_metadata_texts(facts: ExportMetadata, probe: Probe | None = None) -> dict[str, str]:
     """The texts by their names; all but those of single words are JSON."""
     texts = {
         "format": FORMAT,
@@ -121,8 +121,8 @@ def write_facts(facts: Facts, probe: Probe | None = None) -> dict[str, str]:
     return texts
 
 
-def read_facts(texts: Mapping[str, str]) -> Facts:
-    """The inverse of ``write_facts``.
+def read_facts(texts: Mapping[str, str]) -> ExportMetadata:
+    """The inverse of ``write_metadata_texts``.
 
     Raises:
         ExportError: they are not those of an export, are damaged, or of a newer version.
@@ -133,7 +133,7 @@ def read_facts(texts: Mapping[str, str]) -> Facts:
             json.loads(texts[key]) for key in ("labels", "class_ids", "colors", "examples")
         )
         threshold, accuracy = json.loads(texts["threshold"]), json.loads(texts["accuracy"])
-        facts = Facts(
+        facts = ExportMetadata(
             project=texts["project"],
             classes=tuple(
                 Class(int(id_), str(name), int(color))

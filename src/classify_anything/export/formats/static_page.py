@@ -24,9 +24,9 @@ from pathlib import Path
 
 from classify_anything.errors import BuildError
 from classify_anything.export.formats.icons import icon
-from classify_anything.export.formats.model_file import Learnt, write_knowledge
+from classify_anything.export.formats.model_file import BrowserModel, write_browser_model
 
-STATIC = Path(__file__).parent.parent / "static"
+STATIC = Path(__file__).parents[2] / "static"
 """The page as it was built; see ``hatch_build.py``."""
 
 _COMPRESSION = 6
@@ -63,7 +63,7 @@ document.addEventListener("prediction", ({ detail }) => {
 
 def write_web(
     folder: Path,
-    learnt: Learnt,
+    learnt: BrowserModel,
     backbone: bytes,
     thumbnails: Sequence[bytes],
     *,
@@ -85,7 +85,7 @@ def write_web(
     """
     if not (STATIC / "index.html").is_file():
         raise BuildError("The page is not in this installation. Install the package again.")
-    packed = {"backbone.onnx": backbone, "knowledge.bin": write_knowledge(learnt)}
+    packed = {"backbone.onnx": backbone, "knowledge.bin": write_browser_model(learnt)}
     _write_packed(folder, packed | _copy_page(folder))
     (folder / "thumbnails.bin").write_bytes(_joined(thumbnails))
     made = _fingerprint(folder, frozen=frozen)

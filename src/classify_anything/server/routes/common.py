@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 
 from classify_anything.classifier import Classifier
 from classify_anything.server.backbones import Backbones
-from classify_anything.server.backend import RUN, Served
+from classify_anything.server.backend import SERVER_RUN_ID, Backend
 from classify_anything.server.evaluations import Evaluations
 from classify_anything.server.exports import Exports
 from classify_anything.server.imports import Imports
@@ -20,8 +20,8 @@ _FOREVER = "private, max-age=31536000, immutable"
 _ASK_AGAIN = "private, no-cache"
 
 
-def _project(request: Request) -> Served:
-    project: Served = request.app.state.project
+def _project(request: Request) -> Backend:
+    project: Backend = request.app.state.project
     return project
 
 
@@ -47,7 +47,7 @@ def _exports(request: Request) -> Exports:
     return exports
 
 
-ProjectOf = Annotated[Served, Depends(_project)]
+ProjectOf = Annotated[Backend, Depends(_project)]
 ImportsOf = Annotated[Imports, Depends(_imports)]
 BackbonesOf = Annotated[Backbones, Depends(_backbones)]
 EvaluationsOf = Annotated[Evaluations, Depends(_evaluations)]
@@ -76,10 +76,10 @@ def kept(run: str | None) -> dict[str, str]:
 
     Without that the same address may show a picture of another project tomorrow.
     """
-    return {"Cache-Control": _FOREVER if run == RUN else _ASK_AGAIN}
+    return {"Cache-Control": _FOREVER if run == SERVER_RUN_ID else _ASK_AGAIN}
 
 
-async def change(project: Served, job: Callable[[Classifier], object]) -> State:
+async def change(project: Backend, job: Callable[[Classifier], object]) -> State:
     """Run a job that changes the project, and give the state after it."""
     await project.run(job)
     return project.state

@@ -35,5 +35,5 @@ async def evaluation(evaluations: EvaluationsOf) -> Report:
 @router.get("/examples/map")
 async def example_map(project: ProjectOf) -> ExampleMap:
     """Where each example lies in the plane: near ones look alike."""
-    lesson = await project.run(Classifier.lesson)
-    return await asyncio.to_thread(to_map, lesson)
+    training_set = await project.run(Classifier.training_set)
+    return await asyncio.to_thread(to_map, training_set)

@@ -39,14 +39,14 @@ async def predict(project: ProjectOf, request: Request) -> PredictionInfo:
 @router.post("/api/undo", responses=CONFLICT)
 async def undo(project: ProjectOf, backbones: BackbonesOf, body: UndoRequest) -> State:
     """Undo the newest change."""
-    await backbones.see_again(body.change or _id(project.state.undo))
+    await backbones.embed_missing(body.change or _id(project.state.undo))
     return await change(project, lambda clf: clf.undo(body.change))
 
 
 @router.post("/api/redo", responses=CONFLICT)
 async def redo(project: ProjectOf, backbones: BackbonesOf, body: UndoRequest) -> State:
     """Do the change again that was undone last."""
-    await backbones.see_again(body.change or _id(project.state.redo))
+    await backbones.embed_missing(body.change or _id(project.state.redo))
     return await change(project, lambda clf: clf.redo(body.change))
 
 
