@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import random
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -79,6 +81,18 @@ def test_exif_rotation_is_applied(kind: str, orientation: int) -> None:
     assert (picture.width, picture.height) == upright.size
     expected = to_square(upright, 64).astype(int)
     assert np.abs(picture.square.astype(int) - expected).mean() < 3
+
+
+def test_warnings_are_left_to_the_program_that_decodes() -> None:
+    # Filters belong to the whole process: changed on several threads, they may stay changed.
+    damaged = encoded(photo("cat"), exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        before = tuple(warnings.filters)
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda _: read_picture(damaged, 64), range(40)))
+        assert tuple(warnings.filters) == before
+    assert len([one for one in heard if "EXIF" in str(one.message)]) >= 40
 
 
 def test_a_damaged_exif_does_not_cost_the_picture() -> None:
@@ -172,8 +186,8 @@ def test_of_several_pictures_in_a_file_the_first_counts(kind: str) -> None:
         (b"\x00\x00\x00\x1cftypavif\x00\x00\x00\x00", "an AVIF picture; save it as JPEG"),
         (encoded(np.zeros((64, 64, 3), np.uint8))[:400], "damaged or cut short"),
         (encoded(photo("cat"), "PNG")[:5000], "damaged or cut short"),
-        (encoded(Image.new("1", (20_000, 6_000)), "PNG"), "million"),
-        (encoded(Image.new("1", (20_000, 20_000)), "PNG"), "million"),
+        (encoded(Image.new("1", (20_000, 6_000)), "PNG"), "megapixels"),
+        (encoded(Image.new("1", (20_000, 20_000)), "PNG"), "megapixels"),
     ],
     ids=["empty", "text", "SVG", "PDF", "HEIC", "AVIF", "cut JPEG", "cut PNG", "large", "bomb"],
 )

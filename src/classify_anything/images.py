@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import math
 import os
-import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -138,30 +137,27 @@ def _decode(data: bytes, name: str, size: int) -> tuple[Image.Image, tuple[int, 
     if len(data) > MAX_BYTES:
         raise ImageError(f"{name}: larger than {MAX_BYTES // 2**20} MB.")
     try:
-        with warnings.catch_warnings():
-            # Of what a damaged file holds, only the picture matters.
-            warnings.filterwarnings("ignore", module="PIL")
-            picture = Image.open(io.BytesIO(data), formats=FORMATS)
-            width, height = picture.size
-            if width * height > MAX_PIXELS:
-                raise ImageError(
-                    f"{name}: {width}×{height} pixels; "
-                    f"at most {MAX_PIXELS // 10**6} million are read."
-                )
-            short = min(width, height)
-            if short >= 2 * size:
-                wanted = math.ceil(width * size / short), math.ceil(height * size / short)
-                picture.draft("RGB", wanted)
-            upright = _upright_rgb(picture)
-            if _turn(picture) in _QUARTER_TURNS:
-                width, height = height, width
+        picture = Image.open(io.BytesIO(data), formats=FORMATS)
+        width, height = picture.size
+        if width * height > MAX_PIXELS:
+            raise ImageError(
+                f"{name}: {width}×{height} pixels exceed the limit of "
+                f"{MAX_PIXELS // 10**6} megapixels."
+            )
+        short = min(width, height)
+        if short >= 2 * size:
+            wanted = math.ceil(width * size / short), math.ceil(height * size / short)
+            picture.draft("RGB", wanted)
+        upright = _upright_rgb(picture)
+        if _turn(picture) in _QUARTER_TURNS:
+            width, height = height, width
     except ImageError:
         raise
     except UnidentifiedImageError as error:
         raise ImageError(f"{name}: {_unknown(data)}") from error
     except Image.DecompressionBombError as error:
         raise ImageError(
-            f"{name}: at most {MAX_PIXELS // 10**6} million pixels are read."
+            f"{name}: exceeds the limit of {MAX_PIXELS // 10**6} megapixels."
         ) from error
     except Exception as error:  # Pillow's decoders raise anything on damaged files
         raise ImageError(f"{name}: damaged or cut short ({_one_line(error)}).") from error

@@ -6,6 +6,7 @@ import difflib
 import io
 import logging
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -103,6 +104,7 @@ app.add_typer(backbones, name="backbones")
 def main() -> None:
     """Run the command line; an error of this package is one line, and exit code 1."""
     logging.basicConfig(format="%(levelname)s: %(message)s")
+    warnings.filterwarnings("ignore", module="PIL")  # only the image of a damaged file matters
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Names of files need not be text in the terminal's encoding.
         sys.stdout.reconfigure(errors="backslashreplace")
