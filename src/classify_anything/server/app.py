@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
@@ -24,6 +23,7 @@ from classify_anything.server import live
 from classify_anything.server.access import Guard
 from classify_anything.server.backbones import Backbones
 from classify_anything.server.backend import Backend
+from classify_anything.server.background import Background
 from classify_anything.server.evaluations import Evaluations
 from classify_anything.server.exports import Exports
 from classify_anything.server.imports import Imports
@@ -77,15 +77,12 @@ def create_app(project: Backend, token: str | None = None) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        following = [
-            asyncio.create_task(project.follow_other_processes()),
-            asyncio.create_task(project.keep_fitted()),
-            asyncio.create_task(app.state.backbones.follow()),
-            asyncio.create_task(app.state.views.follow()),
-        ]
+        background.start("changes", project.follow_other_processes)
+        background.start("fit", project.keep_fitted)
+        background.start("backbone", app.state.backbones.follow)
+        background.start("views", app.state.views.follow)
         yield
-        for task in following:
-            task.cancel()
+        background.cancel()
         await app.state.imports.close()
         await app.state.exports.close()
         await app.state.backbones.cancel()
@@ -93,6 +90,7 @@ def create_app(project: Backend, token: str | None = None) -> FastAPI:
 
     app = _routes(lifespan)
     app.state.project = project
+    app.state.background = background = Background()
     app.state.imports = imports = Imports(project, lambda: backbones.changing)
     app.state.exports = Exports(project)
     app.state.evaluations = Evaluations(project)

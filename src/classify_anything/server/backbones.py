@@ -73,6 +73,7 @@ class Backbones:
         self._progress = Progress(0, None)
         self._error: ErrorDetail | None = None
         self._cancelled = False
+        self._followed: str | None = None
 
     @property
     def working(self) -> bool:
@@ -120,16 +121,14 @@ class Backbones:
         """Use the backbone that another process has made the project's."""
         if self._project.state.frozen:
             return
-        known = await self._wanted()
         while True:
+            wanted = await self._wanted()
+            if self._followed is None:
+                self._followed = wanted
+            if wanted != self._followed and not self.working and not self._importing():
+                await self._use(wanted)
+                self._followed = wanted
             await asyncio.sleep(_POLL_SECONDS)
-            try:
-                wanted = await self._wanted()
-                if wanted != known and not self.working and not self._importing():
-                    await self._use(wanted)
-                    known = wanted
-            except ClassifyAnythingError as error:  # it is tried again
-                log.warning("%s", error)
 
     async def _use(self, wanted: str) -> None:
         """Use a backbone, if it is not in use; where that fails, all pages are told."""

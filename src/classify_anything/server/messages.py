@@ -497,6 +497,7 @@ class Health(Message):
 
     status: Literal["ok"] = "ok"
     version: str
+    errors: dict[str, str]
 
 
 def parse_frame(data: bytes) -> tuple[PredictFrame | AddFrame, bytes]:

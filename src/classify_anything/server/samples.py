@@ -60,7 +60,7 @@ _EXAMPLE = ExampleInfo(
 )
 _NEIGHBOR = NeighborInfo(example_id=7, class_id=1, similarity=0.97)
 _SAMPLES: tuple[Message, ...] = (
-    Health(version=__version__),
+    Health(version=__version__, errors={}),
     _MUG,
     _EXAMPLE,
     AddedExample(**_EXAMPLE.model_dump(), change=12),

@@ -36,21 +36,20 @@ class Views:
         self._busy = busy
         self._left_out = set[tuple[str, int]]()
         self._batch: asyncio.Task[None] | None = None
+        self._done = -1
 
     async def follow(self) -> None:
-        """Make missing views until this is cancelled; after an error, from the next change on."""
+        """Make missing views until cancelled; after an error, wait for the next change."""
         if self._project.state.frozen:
             return
-        seen = done = -1
+        seen = -1
         while True:
             await asyncio.sleep(_POLL_SECONDS)
             before, seen = seen, self._project.state.revision
-            if before == seen != done and not self._busy():
-                try:
-                    done = seen if await self._make(seen) else done
-                except Exception:
-                    log.exception("The variations of examples could not be made")
-                    done = seen
+            if before == seen != self._done and not self._busy():
+                done, self._done = self._done, seen
+                if not await self._make(seen):
+                    self._done = done
 
     async def close(self) -> None:
         """Wait for the batch that is being made."""

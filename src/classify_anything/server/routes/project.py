@@ -19,9 +19,9 @@ router = APIRouter(responses=ALWAYS)
 
 
 @router.get("/healthz")
-async def health() -> Health:
-    """Whether the server runs."""
-    return Health(version=__version__)
+async def health(request: Request) -> Health:
+    """Report that the server runs, and the errors of its background tasks."""
+    return Health(version=__version__, errors=request.app.state.background.errors)
 
 
 @router.get("/api/state")

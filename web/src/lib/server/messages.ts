@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * Health
-         * @description Whether the server runs.
+         * @description Report that the server runs, and the errors of its background tasks.
          */
         get: operations["health_healthz_get"];
         put?: never;
@@ -1175,6 +1175,10 @@ export interface components {
             status: "ok";
             /** Version */
             version: string;
+            /** Errors */
+            errors: {
+                [key: string]: string;
+            };
         };
         /**
          * ImportInfo
