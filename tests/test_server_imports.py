@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from classify_anything import Classifier, Frames
-from classify_anything.errors import ConflictError
+from classify_anything.errors import ConflictError, NotFoundError
 from classify_anything.server.imports import ImportJob, Imports
 from classify_anything.server.project import LiveProject
 from tests import loops
@@ -115,6 +115,33 @@ def test_an_import_that_nobody_goes_on_with_is_given_up(live: LiveProject, tmp_p
     assert info.error.message.startswith("Nothing was sent for ")
     assert list(tmp_path.glob("sent/*")) == []
     assert len(live.read(Classifier.examples)) == 1
+
+
+def test_the_last_twenty_finished_imports_are_kept(live: LiveProject) -> None:
+    async def story() -> None:
+        imports = Imports(live)
+        jobs = [imports.begin() for _ in range(22)]
+        await imports.close()
+        for expected_gone in (2, 3):
+            jobs.append(imports.begin())
+            for job in jobs[:expected_gone]:
+                with pytest.raises(NotFoundError):
+                    imports.find(job.id)
+            assert [imports.find(job.id) for job in jobs[expected_gone:]] == jobs[expected_gone:]
+            await jobs[-1].cancel()
+
+    async def few() -> None:
+        imports = Imports(live)
+        jobs = []
+        for _ in range(19):
+            jobs.append(imports.begin())
+            await jobs[-1].cancel()
+        imports.begin()
+        assert [imports.find(job.id) for job in jobs] == jobs
+        await imports.close()
+
+    loops.run(story())
+    loops.run(few())
 
 
 def test_a_part_of_a_video_is_taken_at_a_rate(server: RunningServer, tmp_path: Path) -> None:

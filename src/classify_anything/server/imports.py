@@ -253,7 +253,7 @@ class Imports:
     def begin(self) -> ImportJob:
         """Begin one."""
         over = [job for job in self._jobs.values() if job.status not in ("uploading", "running")]
-        for job in over[: len(over) - _KEPT]:
+        for job in over[:-_KEPT]:
             del self._jobs[job.id]
         job = ImportJob(self._project, self._patience)
         self._jobs[job.id] = job
