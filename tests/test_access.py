@@ -98,3 +98,17 @@ def test_the_printed_address_moves_the_token_into_a_cookie(shared: RunningServer
     assert "httponly" in cookie
     assert "samesite=strict" in cookie
     assert shared.http.get("/api/state").is_success, "the client kept the cookie"
+
+
+def test_two_servers_on_one_host_keep_their_cookies_apart(
+    shared: RunningServer, tmp_path: Path, tiny_backbone: Path
+) -> None:
+    options = ("--backbone", str(tiny_backbone), "--host", "0.0.0.0", "--token", "another")
+    with (
+        run_server(tmp_path / "project.db", *options) as second,
+        httpx.Client(follow_redirects=True) as browser,
+    ):
+        addresses = [f"http://127.0.0.1:{one.port}" for one in (shared, second)]
+        for address, token in zip(addresses, ("s3cret", "another"), strict=True):
+            assert browser.get(f"{address}/?token={token}").is_success
+        assert [browser.get(f"{one}/api/state").status_code for one in addresses] == [200, 200]

@@ -120,10 +120,16 @@ def _has_token(headers: Headers, token: str) -> bool:
     if scheme.lower() == "bearer" and _same(bearer, token):
         return True
     try:
-        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        cookie = SimpleCookie(headers.get("cookie", "")).get(_cookie(headers))
     except CookieError:
         return False
     return cookie is not None and _same(cookie.value, token)
+
+
+def _cookie(headers: Headers) -> str:
+    """Return the name of the token's cookie: browsers send cookies to every port of a host."""
+    port = re.search(r":(\d+)$", headers.get("host", ""))
+    return f"{COOKIE}_{port[1]}" if port else COOKIE
 
 
 def _same(given: str, token: str) -> bool:
@@ -134,7 +140,8 @@ def _keep_token(scope: Scope, token: str) -> Response:
     """Move the token from the address into a cookie, so that it does not stay in view."""
     response = RedirectResponse("/", HTTPStatus.SEE_OTHER)
     secure = scope["scheme"] == "https"
-    response.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=secure)
+    name = _cookie(Headers(scope=scope))
+    response.set_cookie(name, token, httponly=True, samesite="strict", secure=secure)
     return response
 
 
