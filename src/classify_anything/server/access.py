@@ -89,7 +89,7 @@ class Guard:
         if self._token is None and not _is_local(host):
             raise AccessError(f"This server does not answer for the name {host!r}.")
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and _host_of(origin) != host:
             raise AccessError(f"A page from {origin} may not use this server.")
         if scope["path"] != "/" and headers.get("sec-fetch-site", "none") not in (
             "same-origin",
@@ -107,6 +107,14 @@ class Guard:
     def _in_address(self, scope: Scope) -> bool:
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         return scope["type"] == "http" and scope["path"] == "/" and _same(given, self._token or "")
+
+
+def _host_of(origin: str) -> str | None:
+    """Return the host and port of an origin; None if the origin is malformed."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def _is_local(host: str) -> bool:
