@@ -232,9 +232,10 @@ def test_a_picture_that_was_changed_since_is_told(clf: Classifier, tmp_path: Pat
 
 def test_the_json_of_tfjs_has_the_embeddings(clf: Classifier, tmp_path: Path) -> None:
     teach(clf)
+    clf.configure(head="classic")
     entries = json.loads(clf.export(tmp_path / "knn.json", "tfjs-knn").read_text())
     assert [(label, shape) for label, _, shape in entries] == [("Mug", [2, 48]), ("Cup", [3, 48])]
-    head = KNeighborsHead(weights="distance")
+    head = KNeighborsHead(metric="cosine")
     for label, numbers, shape in entries:
         head.partial_fit(np.array(numbers, np.float32).reshape(shape), [label] * shape[0])
     exported = [example.id for label in ("Mug", "Cup") for example in clf.examples(label)[::-1]]

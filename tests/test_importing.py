@@ -122,7 +122,7 @@ def test_large_images_make_small_batches(clf: Classifier) -> None:
     images = (noise.integers(0, 256, (1500, 1500, 3), dtype=np.uint8) for _ in range(12))
     told: list[Progress] = []
     clf.add_many((("Mug", encoded(image, "BMP")) for image in images), progress=told.append)
-    assert [item.done for item in told] == [5, 10, 12]
+    assert [item.done for item in told if not item.text] == [5, 10, 12]
 
 
 def test_only_a_few_images_are_taken_ahead_of_what_is_written(clf: Classifier) -> None:

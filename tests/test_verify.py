@@ -36,11 +36,11 @@ def taught(clf: Classifier) -> Classifier:
 
 
 def spoiled(path: Path, target: Path) -> Path:
-    """A copy that decides by other numbers: two of its largest constants are turned round."""
+    """A copy that decides by other numbers: its examples are in reverse order."""
     model = onnx.load(path)
-    largest = max(model.graph.initializer, key=lambda one: int(np.prod(one.dims)))
-    numbers = numpy_helper.to_array(largest)
-    largest.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(numbers[::-1]), largest.name))
+    (rows,) = (one for one in model.graph.initializer if one.name == "head/rows")
+    numbers = numpy_helper.to_array(rows)
+    rows.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(numbers[::-1]), rows.name))
     onnx.save(model, target)
     return target
 

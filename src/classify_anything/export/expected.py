@@ -22,9 +22,17 @@ _BLOCK = 16
 
 @dataclass(frozen=True, slots=True)
 class ExpectedOutput:
-    """What is expected of one picture: probabilities [classes], and how exact they can be."""
+    """What is expected of one picture.
+
+    Attributes:
+        probabilities: float32 [classes].
+        typicality: of the picture, as the head measures it.
+        known: whether it is not "none of these".
+        slack: how exact a probability can be.
+    """
 
     probabilities: Float32Array
+    typicality: float
     known: bool
     slack: float
 
@@ -66,7 +74,9 @@ class SnapshotReference:
     def decide(self, embeddings: Float32Array) -> list[ExpectedOutput]:
         """What the project said."""
         found = []
-        for prediction in self._moment.knowledge.predict(embeddings):
+        model = self._moment.knowledge
+        for decision in model.decide(embeddings):
+            prediction = model.prediction(decision)
             probabilities = np.array(
                 [prediction.probabilities.get(item.name, 0) for item in self._facts.classes],
                 np.float32,
@@ -74,7 +84,8 @@ class SnapshotReference:
             codes = [self._codes[neighbor.class_id] for neighbor in prediction.neighbors]
             near = [neighbor.similarity for neighbor in prediction.neighbors]
             slack = _slack(self._facts, probabilities, codes, near)
-            found.append(ExpectedOutput(probabilities, prediction.label is not None, slack))
+            known = prediction.label is not None
+            found.append(ExpectedOutput(probabilities, decision.familiarity, known, slack))
         return found
 
 
@@ -97,7 +108,7 @@ class RefitReference:
             near = decision.similarities.tolist()
             slack = _slack(self._facts, decision.probabilities, codes, near)
             known = threshold is None or decision.familiarity > threshold
-            found.append(ExpectedOutput(decision.probabilities, known, slack))
+            found.append(ExpectedOutput(decision.probabilities, decision.familiarity, known, slack))
         return found
 
 

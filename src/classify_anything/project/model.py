@@ -148,11 +148,16 @@ class ProjectModel:
 
     def predict(self, embeddings: npt.ArrayLike) -> list[Prediction]:
         """Say which classes embeddings, float [n, d], belong to. Raises EmbeddingError."""
+        return [self.prediction(decision) for decision in self.decide(embeddings)]
+
+    def decide(self, embeddings: npt.ArrayLike) -> list[Decision]:
+        """Return the head's own decisions on embeddings, float [n, d]. Raises EmbeddingError."""
         # A fit is many small products: on a busy machine two threads take several times as long.
         with one_blas_thread():
-            return [self._prediction(decision) for decision in self._head.decide_many(embeddings)]
+            return self._head.decide_many(embeddings)
 
-    def _prediction(self, decision: Decision) -> Prediction:
+    def prediction(self, decision: Decision) -> Prediction:
+        """Put a decision in the words of the project."""
         pairs = zip(self._head.classes_.tolist(), decision.probabilities.tolist(), strict=True)
         taught = [(class_id, p) for class_id, p in pairs if self.members.count(class_id)]
         if not taught:
