@@ -95,7 +95,11 @@ def compare(
     assert own == pytest.approx(expected.probabilities, abs=close)
     assert answer["familiarity"] == pytest.approx(expected.familiarity, abs=0.02)
     ids = [one["example_id"] for one in answer["neighbors"]]
-    assert ids == [one.example_id for one in expected.neighbors]
+    named = [one.example_id for one in expected.neighbors]
+    if close == CLOSE:
+        assert ids == named
+    else:  # of near copies another may come third
+        assert len(set(ids) & set(named)) >= len(named) - 1
 
 
 def queries(clf: Classifier) -> list[np.ndarray]:
