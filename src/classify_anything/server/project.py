@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -12,7 +11,6 @@ from time import perf_counter
 from typing import TypeVar
 
 from classify_anything.classifier import Classifier
-from classify_anything.errors import ClassifyAnythingError
 from classify_anything.server.backend import Backend
 from classify_anything.server.frames import FrameJob
 from classify_anything.server.messages import (
@@ -25,8 +23,6 @@ from classify_anything.server.messages import (
 )
 from classify_anything.server.translate import to_prediction, to_state
 from classify_anything.server.watcher import Watcher
-
-log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.5
 _REST = 1.0
@@ -63,6 +59,7 @@ class LiveProject(Backend):
         self._watchers: set[Watcher] = set()
         self._frames: list[FrameJob] = []
         self._changed = asyncio.Event()
+        self._unfitted = -1
 
     @property
     def state(self) -> State:
@@ -126,20 +123,16 @@ class LiveProject(Backend):
         while True:
             await asyncio.sleep(_POLL_SECONDS)
             if self._watchers:
-                try:
-                    await self.run(Classifier.refresh)
-                except ClassifyAnythingError as error:
-                    log.warning("Changes by other processes could not be read: %s", error)
+                await self.run(Classifier.refresh)
 
     async def keep_fitted(self) -> None:
         """Fit the head to new examples on a thread of its own; after an error, to the next ones."""
-        failed = -1
         while True:
             try:
-                rest = 0.0 if self._state.revision == failed else await self._fit()
+                rest = 0.0 if self._state.revision == self._unfitted else await self._fit()
             except Exception:
-                log.exception("The head could not be fitted to the examples")
-                failed, rest = self._state.revision, 0.0
+                self._unfitted = self._state.revision
+                raise
             if rest:
                 await asyncio.sleep(rest)
                 continue
