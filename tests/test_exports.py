@@ -23,6 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from classify_anything import Classifier, KNeighborsHead
+from classify_anything.datasets.write import new_folder
 from classify_anything.errors import LabelError, OutputError, SettingError
 from classify_anything.types import Progress
 from tests.files import colored, write_tree
@@ -330,6 +331,19 @@ for form in ("zip", "folder", "tfjs-knn", "onnx", "web"):
     except OutputError as error:
         print(error)
 """
+
+
+def test_an_export_that_cannot_be_replaced_stays(clf: Classifier, tmp_path: Path) -> None:
+    clf.add("Mug", plain("red"))
+    clf.export(tmp_path / "desk", "folder")
+    before = sorted(path.name for path in (tmp_path / "desk").rglob("*"))
+    with (
+        pytest.raises(OutputError),
+        new_folder(tmp_path / "desk", overwrite=True) as folder,
+    ):
+        folder.rmdir()  # so the new folder cannot be renamed
+    assert sorted(path.name for path in (tmp_path / "desk").rglob("*")) == before
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_a_folder_that_may_not_be_written_is_named(tiny_backbone: Path) -> None:

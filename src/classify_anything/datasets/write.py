@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -104,9 +105,17 @@ def new_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
         part = folder / "folder"
         part.mkdir()
         yield part
+        # Not in `folder`, which is deleted even if the old export cannot go back.
+        replaced = folder.with_name(f"{folder.name}-replaced")
         if path.exists():
-            path.rename(folder / "replaced")
-        part.rename(path)
+            path.rename(replaced)
+        try:
+            part.rename(path)
+        except OSError:
+            if replaced.exists():
+                replaced.rename(path)
+            raise
+        shutil.rmtree(replaced, ignore_errors=True)
 
 
 @contextlib.contextmanager
