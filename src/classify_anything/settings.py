@@ -12,6 +12,10 @@ APP = "classify-anything"
 STARTING_CLASSES = ("Class 1", "Class 2", "Class 3", "Class 4", "Class 5")
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 
+USUAL_SMOOTHING_MS = 100
+"""How long an answer takes to settle on the page by default."""
+MOST_SMOOTHING_MS = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -83,7 +87,8 @@ ANY_SIZE = Option(
 )
 SMOOTHING = Option(
     "--smoothing",
-    "Milliseconds in which an answer settles where the ONNX file is served. Usual: 80.",
+    f"Milliseconds over which the served ONNX file's answer settles "
+    f"(default: {USUAL_SMOOTHING_MS}).",
 )
 MOST = Option("--most", "Compare so many pictures at most. By default 300.")
 FROZEN = Option("--frozen", "The web page only answers, and does not learn.")
@@ -101,13 +106,12 @@ MEASURE = Option("--measure", "Measure the speed of those on this machine, a sec
 CACHE_VARIABLE = "CLASSIFY_ANYTHING_CACHE"
 """Where fetched and compiled backbones are kept, instead of the user's cache folder."""
 
+QUIET_VARIABLE = "CLASSIFY_ANYTHING_QUIET"
+"""Hides what native libraries print, by redirecting the standard error while they start."""
+
 LABEL_VARIABLE = "CLASSIFY_ANYTHING_LABEL"
 PROBABILITY_VARIABLE = "CLASSIFY_ANYTHING_PROBABILITY"
 """What the command of ``--on-change`` is told, besides the label at its end."""
-
-USUAL_SMOOTHING_MS = 100
-"""In which the page settles an answer, unless it is told otherwise."""
-MOST_SMOOTHING_MS = 500
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 7654
