@@ -324,6 +324,41 @@ def test_old_changes_are_forgotten_and_what_they_held_is_erased(
     watching.close()
 
 
+def test_the_thirty_days_start_again_when_a_change_is_undone_or_redone(tmp_path: Path) -> None:
+    path = tmp_path / "project.db"
+
+    def age(days: int) -> None:
+        with sqlite3.connect(path) as raw:
+            raw.execute(
+                "UPDATE changes SET created_at = datetime(created_at, ?)", [f"-{days} days"]
+            )
+        raw.close()
+
+    def reopened(days: int) -> Store:
+        store.close()
+        age(days)
+        return Store(path)
+
+    store = Store(path)
+    mug = store.add_class("Mug")
+    (added,) = store.add([new(mug.id)], "b")
+    store = reopened(29)
+    store.undo()
+    store = reopened(29)
+    store.redo()
+    assert [example.id for example in store.examples()] == [added.id]
+    store.remove_examples([added.id])
+    store = reopened(29)
+    store.undo()
+    store.redo()
+    store = reopened(29)
+    store.undo()
+    assert store.image(added.id)[0] == b"picture"
+    store = reopened(31)
+    assert store.next_undo() is None
+    store.close()
+
+
 def test_what_can_still_be_brought_back_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "project.db"
     store = Store(path)

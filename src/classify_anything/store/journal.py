@@ -147,7 +147,7 @@ def chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
 
 
 def compact(connection: sa.Connection) -> None:
-    """Forget changes older than 30 days, and erase what no change can bring back any more.
+    """Forget changes unused for 30 days, and erase what no change can bring back any more.
 
     If rows are erased that another process may still show, the project's ``compacted`` tells it.
     """
@@ -210,7 +210,9 @@ def _set_done(connection: sa.Connection, change: Any, revision: int, *, done: bo
             connection.execute(
                 sa.update(classes).where(classes.c.id == data["class"]).values(**values)
             )
-    connection.execute(sa.update(changes).where(changes.c.id == change.id).values(undone=not done))
+    # The 30 days start again, or what was undone today could be erased tomorrow.
+    values = {"undone": not done, "created_at": now()}
+    connection.execute(sa.update(changes).where(changes.c.id == change.id).values(values))
 
 
 def _added_by(change_id: int) -> sa.ColumnElement[bool]:

@@ -108,4 +108,5 @@ changes = sa.Table(
     sa.Column("created_at", sa.DateTime, nullable=False),
     sqlite_autoincrement=True,
 )
-"""The journal; ``kind`` and ``data`` are described in ``journal.py``."""
+"""The journal; ``kind`` and ``data`` are described in ``journal.py``; ``created_at`` is when the
+change was last made, undone or redone."""
