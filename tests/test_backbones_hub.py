@@ -306,9 +306,10 @@ def test_an_address_that_is_none_is_told(
 def test_what_is_set_to_nothing_is_not_set(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "")
     monkeypatch.setenv("HF_HUB_DOWNLOAD_TIMEOUT", " ")
-    assert hub_settings.endpoint() is None
+    before = dict(os.environ)
+    assert hub_settings.endpoint() == "https://huggingface.co"
     assert hub_settings.timeout() == 10
-    assert "HF_ENDPOINT" not in os.environ
+    assert dict(os.environ) == before
     monkeypatch.setenv("HF_ENDPOINT", f" {hub.address}/ ")
     assert hub_settings.endpoint() == hub.address
 

@@ -76,6 +76,7 @@ def test_every_environment_variable_that_is_named_exists() -> None:
     parameters = [parameter for command in COMMANDS.values() for parameter in command.params]
     known = {parameter.envvar for parameter in parameters}
     known |= {settings.LABEL_VARIABLE, settings.PROBABILITY_VARIABLE, settings.CACHE_VARIABLE}
+    known |= {settings.QUIET_VARIABLE}
     for path in PAGES:
         assert set(re.findall(r"CLASSIFY_ANYTHING_\w+", path.read_text())) <= known, path.name
 

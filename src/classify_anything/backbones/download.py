@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.util
-import os
 import re
 import shutil
 import time
@@ -77,9 +76,10 @@ class _Download:
         self, name: str, hub: Hub, target: Path, progress: Callable[[Progress], object]
     ) -> None:
         self._timeout, self._endpoint = timeout(), endpoint()
-        # Nothing is told to the hub but what is fetched.
-        os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-        import huggingface_hub  # noqa: PLC0415 - an extra, and takes 0.3 s
+        try:
+            import huggingface_hub  # noqa: PLC0415 - an extra, and takes 0.3 s
+        except ValueError as error:
+            raise DownloadError(f"huggingface_hub cannot read its settings ({error}).") from error
 
         self._hf: Any = huggingface_hub
         self._name, self._hub = name, hub

@@ -10,15 +10,15 @@ from classify_anything.errors import DownloadError
 
 _TIMEOUT = 10
 _LONGEST = 3600
+_HUB = "https://huggingface.co"
 
 _PASSWORD = re.compile(r"//[^/@\s]*@")
 
 
 def timeout() -> int:
-    """Seconds to wait for an answer, HF_HUB_DOWNLOAD_TIMEOUT. Raises DownloadError."""
+    """Return the seconds to wait for an answer, HF_HUB_DOWNLOAD_TIMEOUT. Raises DownloadError."""
     given = os.environ.get("HF_HUB_DOWNLOAD_TIMEOUT", "").strip()
     if not given:
-        os.environ.pop("HF_HUB_DOWNLOAD_TIMEOUT", None)
         return _TIMEOUT
     if not re.fullmatch(r"[0-9]{1,4}", given) or not 1 <= int(given) <= _LONGEST:
         raise DownloadError(
@@ -28,12 +28,11 @@ def timeout() -> int:
     return int(given)
 
 
-def endpoint() -> str | None:
-    """The hub's address, HF_ENDPOINT, if it is given. Raises DownloadError."""
+def endpoint() -> str:
+    """Return the hub's address, HF_ENDPOINT. Raises DownloadError."""
     given = os.environ.get("HF_ENDPOINT", "").strip()
     if not given:
-        os.environ.pop("HF_ENDPOINT", None)
-        return None
+        return _HUB
     try:
         parts = urlsplit(given)
         good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -44,7 +43,6 @@ def endpoint() -> str | None:
             f"HF_ENDPOINT is the address of a hub, with https:// before it, "
             f"not '{without_password(given)}'."
         )
-    os.environ["HF_ENDPOINT"] = given
     return given.rstrip("/")
 
 

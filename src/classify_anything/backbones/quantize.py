@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import tempfile
 from collections.abc import Iterator
@@ -207,14 +206,9 @@ def _of_new_opset(model: onnx.ModelProto) -> onnx.ModelProto:
 
 @contextmanager
 def _reasons(source: Path) -> Iterator[None]:
-    """Tell a failure in one line, and nothing else."""
-    root = logging.getLogger()
-    level = root.level
-    root.setLevel(logging.ERROR)
+    """Report a failure in one line."""
     try:
         yield
     except Exception as error:  # these tools raise anything
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise BackboneError(f"{source.name}: cannot be made smaller ({reason}).") from error
-    finally:
-        root.setLevel(level)

@@ -18,6 +18,7 @@ from classify_anything.backbones.backbone import Backbone, fingerprint_of, one_l
 from classify_anything.backbones.layer import Layer
 from classify_anything.backbones.model_spec import TOKENS, ModelSpec
 from classify_anything.errors import BackboneError, MissingExtraError
+from classify_anything.settings import QUIET_VARIABLE
 from classify_anything.types import Float32Array, UInt8Array
 
 REVISION = 1
@@ -163,7 +164,10 @@ class _Runner:
 
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
-    """Keep LiteRT's own remarks off the terminal; what goes wrong it raises too."""
+    """Hide what LiteRT prints, where the program asked for that; LiteRT raises its errors too."""
+    if not os.environ.get(QUIET_VARIABLE):
+        yield
+        return
     with _STANDARD_ERROR, open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - it is no path
         try:
             kept = os.dup(2)

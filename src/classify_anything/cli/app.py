@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import io
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -25,7 +26,14 @@ from classify_anything.cli.serve import serve
 from classify_anything.cli.verify import verify
 from classify_anything.cli.watch import watch
 from classify_anything.errors import ClassifyAnythingError
+from classify_anything.settings import QUIET_VARIABLE
 
+_ENVIRONMENT = {
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "OPENCV_FFMPEG_LOGLEVEL": "-8",
+    "OPENCV_LOG_LEVEL": "SILENT",
+    QUIET_VARIABLE: "1",
+}
 _OWN_OPTIONS = ("--version", "--help")
 
 
@@ -101,10 +109,22 @@ for name, command in _COMMANDS.items():
 app.add_typer(backbones, name="backbones")
 
 
+def _quiet_libraries() -> None:
+    """Set up logging, warnings and the environment, which belong to this process."""
+    handler = logging.StreamHandler()
+    handler.addFilter(lambda record: record.name != "root")  # hints of ONNX Runtime
+    logging.basicConfig(format="%(levelname)s: %(message)s", handlers=[handler])
+    warnings.filterwarnings("ignore", module="PIL")  # only the image of a damaged file matters
+    for name in ("HF_ENDPOINT", "HF_HUB_DOWNLOAD_TIMEOUT"):
+        if name in os.environ and not os.environ[name].strip():
+            del os.environ[name]  # huggingface_hub takes an empty one for a value
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
 def main() -> None:
     """Run the command line; an error of this package is one line, and exit code 1."""
-    logging.basicConfig(format="%(levelname)s: %(message)s")
-    warnings.filterwarnings("ignore", module="PIL")  # only the image of a damaged file matters
+    _quiet_libraries()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Names of files need not be text in the terminal's encoding.
         sys.stdout.reconfigure(errors="backslashreplace")

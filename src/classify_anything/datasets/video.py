@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import io
 import math
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +24,6 @@ MAX_RATE = 1000.0
 _BEGINNING = re.compile(
     rb".{4}(ftyp|moov|mdat|wide|free|skip)|RIFF.{4}AVI |\x1a\x45\xdf\xa3", re.DOTALL
 )
-_SILENT = {"OPENCV_FFMPEG_LOGLEVEL": "-8", "OPENCV_LOG_LEVEL": "SILENT"}
 _QUALITY = 95
 _NEAR = 1e-3
 """Seconds; the times of frames are rounded."""
@@ -115,9 +113,7 @@ def read_pictures(path: Path, frames: Frames) -> Iterator[tuple[float, UInt8Arra
 
 
 def opencv() -> Any:
-    """OpenCV, which says nothing of its own on the terminal. Raises MissingExtraError."""
-    for name, value in _SILENT.items():
-        os.environ.setdefault(name, value)
+    """Import OpenCV. Raises MissingExtraError."""
     try:
         return importlib.import_module("cv2")
     except ImportError as error:
