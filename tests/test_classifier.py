@@ -212,6 +212,13 @@ def test_the_newest_examples_come_first(clf: Classifier) -> None:
     assert clf.latest(red, 99) == ids[::-1]
 
 
+def test_a_setting_that_stays_keeps_the_revision(clf: Classifier) -> None:
+    clf.configure(strictness=0.5)
+    before = clf.revision
+    clf.configure(strictness=0.5)
+    assert clf.revision == before
+
+
 def test_starting_classes_come_once(clf: Classifier) -> None:
     clf.add_starting_classes(["A", "B"])
     clf.remove_class("A")

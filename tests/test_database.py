@@ -324,6 +324,22 @@ def test_old_changes_are_forgotten_and_what_they_held_is_erased(
     watching.close()
 
 
+def test_a_write_that_changes_nothing_keeps_the_revision(tmp_path: Path) -> None:
+    store = Store(tmp_path / "project.db")
+    mug = store.add_class("Mug")
+    (added,) = store.add([new(mug.id, key="a")], "b")
+    before = store.since(-1, "b").revision, store.version()
+    assert store.add([new(mug.id, key="a")], "b") == [added]
+    store.edit_class(mug.id, name=" Mug ")
+    store.move_examples([added.id], mug.id)
+    store.add_starting_classes(["Cup"])
+    assert (store.since(-1, "b").revision, store.version()) == before
+    store.clear_class(mug.id)
+    store.clear_class(mug.id)
+    assert store.since(-1, "b").revision == before[0] + 1
+    store.close()
+
+
 def test_the_thirty_days_start_again_when_a_change_is_undone_or_redone(tmp_path: Path) -> None:
     path = tmp_path / "project.db"
 

@@ -202,7 +202,8 @@ class Learning:
         make_head(settings.head)
         if not 0 <= settings.strictness <= 1:
             raise SettingError(f"Strictness is from 0 to 1, not {settings.strictness}.")
-        self._store.set_settings(settings)
+        if settings != before:
+            self._store.set_settings(settings)
         return self.settings
 
     # --- the backbone

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -227,12 +227,13 @@ class Store:
             LabelError: a class cannot have such a name.
             ConflictError: ``change`` has been undone.
         """
-        with self._writing() as (connection, revision):
+        with self._writing() as (connection, next_revision):
             if change is not None and not journal.is_done(connection, change):
                 raise ConflictError("What was being added has been undone meanwhile.")
             ids = [queries.example_of_key(connection, item.key) for item in new]
             unknown = [item for item, known in zip(new, ids, strict=True) if known is None]
             if unknown:
+                revision = next_revision()
                 classes_of = {
                     label: queries.find_or_insert_class(connection, label)
                     for label in dict.fromkeys(item.label for item in unknown)
@@ -256,7 +257,8 @@ class Store:
 
         ``new_classes`` are names and colours of classes that are added first, if they are new.
         """
-        with self._writing() as (connection, _):
+        with self._writing() as (connection, next_revision):
+            next_revision()
             change = journal.begin_addition(connection)
             known = queries.all_classes(connection)
             added = []
@@ -270,8 +272,8 @@ class Store:
 
     def discard_addition(self, change: int) -> None:
         """Take back all that was added with a change, and the change itself."""
-        with self._writing() as (connection, revision):
-            journal.discard_addition(connection, change, revision)
+        with self._writing() as (connection, next_revision):
+            journal.discard_addition(connection, change, next_revision())
 
     def put_embeddings(self, vectors: Sequence[tuple[int, Float32Array]], backbone: str) -> None:
         """Keep embeddings that another backbone has made; not of examples that are gone."""
@@ -295,8 +297,9 @@ class Store:
 
     def remove_examples(self, ids: Sequence[int]) -> None:
         """Remove some examples. Raises NotFoundError, and then removes none."""
-        with self._writing() as (connection, revision):
+        with self._writing() as (connection, next_revision):
             queries.classes_of(connection, ids)
+            revision = next_revision()
             text = f"{journal.plural(len(ids), 'example')} deleted"
             change = journal.record(connection, "remove", {"text": text})
             for chunk in journal.chunks(ids):
@@ -304,7 +307,7 @@ class Store:
 
     def move_examples(self, ids: Sequence[int], class_id: int) -> None:
         """Give some examples another class. Raises NotFoundError, and then moves none."""
-        with self._writing() as (connection, revision):
+        with self._writing() as (connection, next_revision):
             name = queries.one_class(queries.all_classes(connection), class_id).name
             former: dict[int, list[int]] = {}
             for id_, old in queries.classes_of(connection, ids).items():
@@ -315,18 +318,18 @@ class Store:
                 text = f"{journal.plural(len(moved), 'example')} moved to {name}"
                 data = {"text": text, "to": class_id, "from": former}
                 journal.record(connection, "move", data)
-                journal.move(connection, moved, class_id, revision)
+                journal.move(connection, moved, class_id, next_revision())
 
     def remove_recording(self, recording_id: int) -> None:
         """Remove the examples of a recording. Raises NotFoundError if it has none."""
-        with self._writing() as (connection, revision):
+        with self._writing() as (connection, next_revision):
             mine = examples.c.recording_id == recording_id
             count = queries.count_examples(connection, mine)
             if count == 0:
                 raise NotFoundError(f"No recording {recording_id}.")
             text = f"Recording of {journal.plural(count, 'example')} deleted"
             change = journal.record(connection, "remove", {"text": text})
-            queries.remove_examples(connection, mine, change, revision)
+            queries.remove_examples(connection, mine, change, next_revision())
 
     def last_recording(self) -> int | None:
         """The recording that the newest example belongs to."""
@@ -338,24 +341,27 @@ class Store:
 
     def add_class(self, name: str | None = None) -> Class:
         """Add a class; without a name, the first free "Class N". Raises LabelError."""
-        with self._writing() as (connection, _):
+        with self._writing() as (connection, next_revision):
             known = queries.all_classes(connection)
             name = free_label(item.name for item in known) if name is None else clean_label(name)
             queries.check_free(known, name)
+            next_revision()
             new = queries.insert_class(connection, name)
             journal.record(connection, "add_class", {"class": new.id})
         return new
 
     def add_starting_classes(self, names: Sequence[str]) -> None:
         """Give an untouched project its first classes; this is not a change to be undone."""
-        with self._writing() as (connection, revision):
-            if revision == 1:
+        with self._writing() as (connection, next_revision):
+            revision = connection.execute(sa.select(project.c.revision)).scalar_one()
+            if revision == 0 and names:
+                next_revision()
                 for name in names:
                     queries.insert_class(connection, name)
 
     def edit_class(self, class_id: int, name: str | None = None, color: int | None = None) -> Class:
         """Give a class another name or colour. Raises NotFoundError or LabelError."""
-        with self._writing() as (connection, _):
+        with self._writing() as (connection, next_revision):
             known = queries.all_classes(connection)
             old = queries.one_class(known, class_id)
             new = Class(
@@ -365,6 +371,7 @@ class Store:
             )
             if new != old:
                 queries.check_free([item for item in known if item.id != class_id], new.name)
+                next_revision()
                 before, after = ({"name": item.name, "color": item.color} for item in (old, new))
                 connection.execute(
                     sa.update(classes).where(classes.c.id == class_id).values(**after)
@@ -375,19 +382,20 @@ class Store:
 
     def clear_class(self, class_id: int) -> None:
         """Remove the examples of a class; the class stays. Raises NotFoundError."""
-        with self._writing() as (connection, revision):
+        with self._writing() as (connection, next_revision):
             name = queries.one_class(queries.all_classes(connection), class_id).name
             mine = examples.c.class_id == class_id
             count = queries.count_examples(connection, mine)
             if count:
                 text = f"{journal.plural(count, 'example')} of {name} deleted"
                 change = journal.record(connection, "remove", {"text": text})
-                queries.remove_examples(connection, mine, change, revision)
+                queries.remove_examples(connection, mine, change, next_revision())
 
     def remove_class(self, class_id: int) -> None:
         """Remove a class and its examples. Raises NotFoundError."""
-        with self._writing() as (connection, revision):
+        with self._writing() as (connection, next_revision):
             name = queries.one_class(queries.all_classes(connection), class_id).name
+            revision = next_revision()
             change = journal.record(connection, "remove", {"text": f"{name} deleted"})
             queries.remove_examples(connection, examples.c.class_id == class_id, change, revision)
             connection.execute(
@@ -398,19 +406,20 @@ class Store:
 
     def undo(self, expected: int | None = None) -> None:
         """Undo the newest change. Raises NothingToUndoError or ConflictError."""
-        with self._writing() as (connection, revision):
-            journal.undo(connection, revision, expected)
+        with self._writing() as (connection, next_revision):
+            journal.undo(connection, next_revision(), expected)
 
     def redo(self, expected: int | None = None) -> None:
         """Do the last undone change again. Raises NothingToUndoError or ConflictError."""
-        with self._writing() as (connection, revision):
-            journal.redo(connection, revision, expected)
+        with self._writing() as (connection, next_revision):
+            journal.redo(connection, next_revision(), expected)
 
     def set_settings(self, settings: Settings) -> None:
         """Keep how the project decides; this is not a change to be undone."""
         usual = asdict(Settings())
         unusual = {key: value for key, value in asdict(settings).items() if value != usual[key]}
-        with self._writing() as (connection, _):
+        with self._writing() as (connection, next_revision):
+            next_revision()
             connection.execute(sa.update(project).values(settings=unusual))
 
     # --- transactions
@@ -429,14 +438,25 @@ class Store:
             yield connection
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[tuple[sa.Connection, int]]:
-        """A transaction that makes the next revision."""
+    def _writing(self) -> Iterator[tuple[sa.Connection, Callable[[], int]]]:
+        """A transaction, and a function that begins the next revision and returns it.
+
+        A transaction that changes nothing leaves the revision as it is, so nobody reloads.
+        """
         self._check_open()
+        revision: int | None = None
+
+        def next_revision() -> int:
+            nonlocal revision
+            if revision is None:
+                update = sa.update(project).values(revision=project.c.revision + 1)
+                revision = connection.execute(update.returning(project.c.revision)).scalar_one()
+            return revision
+
         with clear_errors(self.path), self._writer.begin() as connection:
-            update = sa.update(project).values(revision=project.c.revision + 1)
-            revision = connection.execute(update.returning(project.c.revision)).scalar_one()
-            yield connection, revision
-        self._writes += 1
+            yield connection, next_revision
+        if revision is not None:
+            self._writes += 1
 
 
 def _settings(kept: Mapping[str, Any]) -> Settings:

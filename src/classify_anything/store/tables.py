@@ -25,7 +25,7 @@ project = sa.Table(
     sa.Column("settings", sa.JSON, nullable=False, server_default="{}"),
     sa.Column("uid", sa.Text, nullable=False, server_default=""),
 )
-"""One row. ``revision`` counts the transactions that wrote; ``compacted`` is the
+"""One row. ``revision`` counts the transactions that changed something; ``compacted`` is the
 revision in which rows were last erased; ``settings`` holds those of ``types.Settings`` that are not
 the usual ones; ``uid`` is the same in every copy of the file, and in no other project."""
 
