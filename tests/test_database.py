@@ -95,7 +95,9 @@ if os.getuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
 try:
-    Store(__import__("pathlib").Path(sys.argv[1]))
+    store = Store(__import__("pathlib").Path(sys.argv[1]))
+    print("opened", len(store.examples()))
+    store.add_class("Mug")
 except ClassifyAnythingError as error:
     print(type(error).__name__, error)
 """
@@ -117,8 +119,21 @@ def test_a_place_that_may_not_be_written(what: str) -> None:
         command = [sys.executable, "-c", _AS_NOBODY, str(path)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
         folder.chmod(0o777)
-        assert done.stdout.startswith("StoreReadOnlyError"), done.stdout + done.stderr
+        *opened, error = done.stdout.splitlines()
+        assert opened == ([] if what.startswith("a new") else ["opened 0"])
+        assert error.startswith("StoreReadOnlyError"), done.stdout + done.stderr
         assert (path.exists() and path.read_bytes()) == before
+
+
+def test_a_project_that_cannot_be_compacted_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "project.db"
+    Store(path).close()
+    with contextlib.closing(sqlite3.connect(path)) as raw:
+        raw.execute("ALTER TABLE changes RENAME TO gone")
+    refused(path, StoreError, "no such table")
+    with pytest.raises(StoreError) as caught:
+        Store(path)
+    assert path not in [link.resolve() for link in Path("/proc/self/fd").iterdir()], caught
 
 
 def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:

@@ -77,7 +77,8 @@ class Learning:
         """Let a project that chose a head of an earlier version use the adaptive one."""
         settings = self._store.settings()
         if settings.head in RETIRED_HEADS:
-            self._store.set_settings(replace(settings, head=Settings().head))
+            if not self._store.read_only:
+                self._store.set_settings(replace(settings, head=Settings().head))
             self.notice = (
                 f"This project used the head {settings.head!r}, which no longer exists. "
                 "The adaptive head replaces it."

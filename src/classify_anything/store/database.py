@@ -23,39 +23,78 @@ from classify_anything.store.tables import APPLICATION_ID, SCHEMA_VERSION
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_SECONDS = 10
+_PRAGMAS = (
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "foreign_keys = ON",
+    "journal_size_limit = 16777216",
+)
 _HEADER = struct.Struct(">16s44xI4xI28x")
 """Of an SQLite file's first 100 bytes: the magic, ``user_version`` and ``application_id``."""
 
 
-def open_database(path: Path) -> sa.Engine:
-    """Open a project file, creating or upgrading it as needed.
+def open_database(path: Path) -> tuple[sa.Engine, bool]:
+    """Open a project file, creating or upgrading it as needed, and return whether it is read-only.
 
-    A transaction on the engine with the execution option ``write`` locks the file from its start,
-    so that what it reads still holds when it writes.
+    A project is read-only if the file or its folder cannot be written. A transaction on the engine
+    with the execution option ``write`` locks the file from its start, so that what it reads still
+    holds when it writes.
 
     Raises:
         NotAProjectError: the file is something else. It is left as it was.
         StoreTooNewError: a newer version of this package made it. It is left as it was.
-        StoreReadOnlyError: the file or its folder may not be written.
+        StoreReadOnlyError: the project is new or of an older format, and cannot be written.
         StoreFullError: the disk is full.
         StoreError: anything else that SQLite reports.
     """
-    _check_before_opening(path)
+    read_only = _check_before_opening(path)
     engine = sa.create_engine(
-        sa.URL.create("sqlite", database=str(path)),
-        connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
-        poolclass=sa.StaticPool,
+        "sqlite://", creator=lambda: _connect(path, read_only), poolclass=sa.StaticPool
     )
     sa.event.listen(engine, "connect", _leave_transactions_to_sqlalchemy)
     sa.event.listen(engine, "begin", _begin)
     try:
         with clear_errors(path):
-            _upgrade(engine, path)
-            _configure(engine)
+            if read_only:
+                _check_format(engine, path)
+                _configure(engine, "temp_store = MEMORY")
+            else:
+                _upgrade(engine, path)
+                _configure(engine, *_PRAGMAS)
     except BaseException:
         engine.dispose()
         raise
-    return engine
+    return engine, read_only
+
+
+def keep_in_memory(connection: sa.Connection, table: sa.Table) -> None:
+    """Let what is inserted into a table of a read-only file stay in this connection's memory.
+
+    The table has the columns ``example_id``, ``backbone`` and one of bytes.
+    """
+    name, more, value = table.name, f"more_{table.name}", list(table.columns)[-1].name
+    columns = f"example_id, backbone, {value}"
+    for statement in (
+        f"CREATE TEMP TABLE IF NOT EXISTS {more} ({columns}, PRIMARY KEY (example_id, backbone))",
+        f"""CREATE TEMP VIEW IF NOT EXISTS {name} AS
+            SELECT {columns} FROM {more} UNION ALL SELECT {columns} FROM main.{name}
+            WHERE (example_id, backbone) NOT IN (SELECT example_id, backbone FROM {more})""",  # noqa: S608 - the names are our own
+        f"""CREATE TEMP TRIGGER IF NOT EXISTS keep_{name} INSTEAD OF INSERT ON {name} BEGIN
+            INSERT OR REPLACE INTO {more} VALUES (NEW.example_id, NEW.backbone, NEW.{value});
+            END""",  # noqa: S608 - the names are our own
+    ):
+        connection.exec_driver_sql(statement)
+
+
+def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
+    address = str(path)
+    if read_only:
+        # SQLite needs its log beside the file, unless it may take the file for immutable. A log is
+        # there as long as a program that writes has the project open.
+        log = path.with_name(f"{path.name}-wal")
+        mode = "mode=ro" if log.exists() else "mode=ro&immutable=1"
+        address = f"{path.absolute().as_uri()}?{mode}"
+    return sqlite3.connect(address, timeout=_BUSY_SECONDS, check_same_thread=False, uri=read_only)
 
 
 @contextlib.contextmanager
@@ -84,8 +123,9 @@ def _clear_error(path: Path, error: BaseException | None) -> StoreError:
     return StoreError(f"{path}: {error}.")
 
 
-def _check_before_opening(path: Path) -> None:
-    """Look at the file's own header, before SQLite touches anything."""
+def _check_before_opening(path: Path) -> bool:
+    """Check the file's own header before SQLite touches it, and return whether it is read-only."""
+    start = b""
     try:
         if path.is_dir():
             raise NotAProjectError(f"{path}: a folder, not a project file.")
@@ -99,8 +139,11 @@ def _check_before_opening(path: Path) -> None:
         raise StoreReadOnlyError(f"{path}: {error.strerror or error}.") from error
     for place in (path, path.parent):
         if place.exists() and not os.access(place, os.W_OK):
+            if start:
+                return True
             kind = "folder" if place.is_dir() else "file"
             raise StoreReadOnlyError(f"{place}: the {kind} cannot be written.")
+    return False
 
 
 def _check_header(path: Path, start: bytes) -> None:
@@ -118,6 +161,16 @@ def _check_version(path: Path, version: int) -> None:
             f"{path}: made by a newer version of classify-anything "
             f"(format {version}; this version knows {SCHEMA_VERSION}). Update it: "
             "pip install -U classify-anything"
+        )
+
+
+def _check_format(engine: sa.Engine, path: Path) -> None:
+    with engine.begin() as connection:
+        version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+    if version < SCHEMA_VERSION:
+        raise StoreReadOnlyError(
+            f"{path}: has an older format, and the file or its folder cannot be written. "
+            "Open the project once where it can."
         )
 
 
@@ -147,16 +200,11 @@ def _upgrade(engine: sa.Engine, path: Path) -> None:
         connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
-def _configure(engine: sa.Engine) -> None:
-    """The file's mode, set only now that the file is known to be a project."""
+def _configure(engine: sa.Engine, *pragmas: str) -> None:
+    """Set the connection's mode, only now that the file is known to be a project."""
     raw = engine.raw_connection()
     try:
-        for pragma in (
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            "foreign_keys = ON",
-            "journal_size_limit = 16777216",
-        ):
+        for pragma in pragmas:
             raw.driver_connection.execute(f"PRAGMA {pragma}")  # type: ignore[union-attr] # always open
     finally:
         raw.close()

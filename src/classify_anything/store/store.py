@@ -13,9 +13,9 @@ import sqlalchemy as sa
 
 from classify_anything.errors import ConflictError, NotFoundError, StoreError
 from classify_anything.store import journal, queries
-from classify_anything.store.database import clear_errors, open_database
+from classify_anything.store.database import clear_errors, keep_in_memory, open_database
 from classify_anything.store.labels import clean_label, free_label, same_label
-from classify_anything.store.tables import classes, examples, project, recordings, views
+from classify_anything.store.tables import classes, embeddings, examples, project, recordings, views
 from classify_anything.store.values import Index, NewExample, Snapshot
 from classify_anything.types import Change, Class, Example, Float16Array, Float32Array, Settings
 
@@ -23,19 +23,27 @@ from classify_anything.types import Change, Class, Example, Float16Array, Float3
 class Store:
     """One open project file, used by one thread.
 
+    A file that cannot be written, or that lies in such a folder, is open to read: ``read_only``.
+
     Every method that writes is one transaction: when it returns, the change is on the disk; when
     it raises, nothing has changed. Each raises StoreError (or one of its kind) when SQLite does.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._engine = open_database(path)
-        self._writer = self._engine.execution_options(write=True)
+        self._engine, self.read_only = open_database(path)
+        self._writer = self._engine.execution_options(write=not self.read_only)
         self._closed = False
         self._writes = 0
         self._raw: Any = self._engine.raw_connection()
-        with clear_errors(path), self._writer.begin() as connection:
-            journal.compact(connection)
+        if self.read_only:
+            return
+        try:
+            with clear_errors(path), self._writer.begin() as connection:
+                journal.compact(connection)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the file; SQLite then folds its log into it."""
@@ -276,8 +284,13 @@ class Store:
             journal.discard_addition(connection, change, next_revision())
 
     def put_embeddings(self, vectors: Sequence[tuple[int, Float32Array]], backbone: str) -> None:
-        """Keep embeddings that another backbone has made; not of examples that are gone."""
+        """Keep embeddings that another backbone has made; not of examples that are gone.
+
+        If the file is read-only, they stay in memory.
+        """
         with clear_errors(self.path), self._writer.begin() as connection:
+            if self.read_only:
+                keep_in_memory(connection, embeddings)
             known = queries.existing(connection, [id_ for id_, _ in vectors])
             kept = [(id_, vector) for id_, vector in vectors if id_ in known]
             if kept:
@@ -286,10 +299,12 @@ class Store:
     def put_views(self, made: Sequence[tuple[int, Float16Array]], backbone: str) -> None:
         """Keep views that a backbone has embedded, float16 [8, d]; not of examples that are gone.
 
-        The revision stays: views change no example.
+        The revision stays: views change no example. If the file is read-only, they stay in memory.
         """
         self._check_open()
         with clear_errors(self.path), self._writer.begin() as connection:
+            if self.read_only:
+                keep_in_memory(connection, views)
             known = queries.existing(connection, [id_ for id_, _ in made])
             kept = [(id_, vectors) for id_, vectors in made if id_ in known]
             if kept:
