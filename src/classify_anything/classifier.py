@@ -241,6 +241,21 @@ class Classifier(Project):
             NotFoundError: there is no class with this id.
             StoreError: it could not be written; nothing has changed.
         """
+        return self.add_with_change(
+            label, image, embedding=embedding, recording=recording, key=key, source=source
+        )[0]
+
+    def add_with_change(
+        self,
+        label: str | int,
+        image: ImageInput | Picture,
+        *,
+        embedding: Float32Array | None = None,
+        recording: str | None = None,
+        key: str | None = None,
+        source: str = "python",
+    ) -> tuple[Example, int]:
+        """As ``add``, and return the id of the change that undoes it, too."""
         picture = self.read(image)
         if embedding is None:
             embedding = self.embed(picture)
@@ -256,8 +271,8 @@ class Classifier(Project):
             key=key,
             recording=recording,
         )
-        (example,) = self._store.add([new], self.backbone.fingerprint)
-        return example
+        (added,) = self.put_examples([new])
+        return added
 
     def add_many(
         self,

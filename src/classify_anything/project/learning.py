@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -28,8 +29,8 @@ from classify_anything.heads import Head
 from classify_anything.heads.fitting import Fit
 from classify_anything.heads.parameters import HeadParameters
 from classify_anything.project.model import PendingFit, ProjectModel
-from classify_anything.store import Row, Store
-from classify_anything.types import Float32Array, Prediction, Progress, Settings
+from classify_anything.store import NewExample, Row, Snapshot, Store
+from classify_anything.types import Example, Float32Array, Prediction, Progress, Settings
 
 
 class Learning:
@@ -340,6 +341,24 @@ class Learning:
         vectors = self._embeddings(rows, self.backbone)
         self._model.apply(snapshot, vectors)
         self._revision, self._version = snapshot.revision, version
+
+    def checking_once(self) -> AbstractContextManager[None]:
+        """Look only once, inside, whether another process has changed the project."""
+        return self._store.checking_once()
+
+    def put_examples(self, new: Sequence[NewExample]) -> list[tuple[Example, int]]:
+        """Add examples that are embedded; return each with the change that undoes it."""
+        added = self._store.put_examples(new, self.backbone.fingerprint)
+        if self._version is not None and added.revision == self._revision + 1:
+            # Nobody else has written since the last refresh, so nothing need be read back.
+            vectors = np.stack(
+                [item.embedding for item in added.rows if item.embedding is not None]
+            )
+            settings = self._model.settings
+            snapshot = Snapshot(added.revision, False, settings, added.classes, added.rows)
+            self._model.apply(snapshot, vectors)
+            self._revision, self._version = added.revision, (self._version[0], self._store.writes)
+        return added.examples
 
     def _embeddings(self, rows: Sequence[Row], backbone: Backbone) -> Float32Array:
         """float32 [n, d]; what the backbone has not embedded yet is embedded and kept."""

@@ -58,7 +58,7 @@ class FrameJob:
         times.append(perf_counter())
         example_id = change = None
         if isinstance(self.header, AddFrame):
-            example = classifier.add(
+            example, change = classifier.add_with_change(
                 self.header.class_id,
                 seen.picture,
                 embedding=seen.embedding,
@@ -66,7 +66,7 @@ class FrameJob:
                 key=self.header.key,
                 source="camera",
             )
-            example_id, change = example.id, classifier.change_of(example)
+            example_id = example.id
         times.append(perf_counter())
         return Answer(
             seq=self.header.seq,

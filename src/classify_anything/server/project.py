@@ -162,8 +162,9 @@ class LiveProject(Backend):
 
     def _run(self, job: Callable[[Classifier], T]) -> tuple[T, State | None]:
         """The result of a job, and the state if it is another one afterwards."""
-        result = job(self._classifier)
         clf, state = self._classifier, self._state
-        if (clf.revision, clf.notice) == (state.revision, state.notice):
-            return result, None
-        return result, to_state(self._classifier)
+        with clf.checking_once():
+            result = job(clf)
+            if (clf.revision, clf.notice) == (state.revision, state.notice):
+                return result, None
+            return result, to_state(clf)

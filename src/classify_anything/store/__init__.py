@@ -3,10 +3,11 @@
 from classify_anything.store.labels import clean_label, same_label
 from classify_anything.store.queries import COLORS
 from classify_anything.store.store import Store
-from classify_anything.store.values import Index, NewExample, Row, Snapshot
+from classify_anything.store.values import Added, Index, NewExample, Row, Snapshot
 
 __all__ = [
     "COLORS",
+    "Added",
     "Index",
     "NewExample",
     "Row",

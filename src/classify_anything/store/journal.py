@@ -7,7 +7,9 @@ is discarded gives it back. By ``kind``:
 =============  ===================================  ===============================================
 kind           data                                 undone by
 =============  ===================================  ===============================================
-``add``        ``classes``: ids that came with it   removing these and the rows with ``added_by``
+``add``        ``classes``: ids that came with it;  removing these and the rows with ``added_by``
+               ``counts``: examples by class id;
+               ``class``: its id if it is only one
 ``remove``     ``text``: what was removed           bringing back the rows with this ``removed_by``
 ``move``       ``text``; ``to``: class id;          giving the examples their former classes
                ``from``: ids by class id
@@ -20,9 +22,10 @@ All functions work inside the caller's transaction; ``revision`` is the one that
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -38,8 +41,19 @@ from classify_anything.store.tables import (
 )
 from classify_anything.types import Change
 
+T = TypeVar("T")
+
 _KEEP = timedelta(days=30)
 _CHUNK = 500
+
+_NEWEST_DONE = (
+    sa.select(sa.func.max(changes.c.id)).where(sa.not_(changes.c.undone)).scalar_subquery()
+)
+_NEXT_REDO = (
+    sa.select(sa.func.min(changes.c.id))
+    .where(changes.c.undone, changes.c.id > sa.func.coalesce(_NEWEST_DONE, 0))
+    .scalar_subquery()
+)
 
 
 def now() -> datetime:
@@ -63,22 +77,23 @@ def _insert(connection: sa.Connection, kind: str, data: dict[str, Any]) -> int:
     return int(connection.execute(insert.returning(changes.c.id)).scalar_one())
 
 
-def is_done(connection: sa.Connection, change_id: int) -> bool:
-    """Whether a change stands in the journal and is not undone."""
-    select = sa.select(changes.c.id).where(changes.c.id == change_id, sa.not_(changes.c.undone))
-    return connection.execute(select).first() is not None
+def data_if_done(connection: sa.Connection, change_id: int) -> dict[str, Any] | None:
+    """Return the data of a change; None if it is undone or not in the journal."""
+    select = sa.select(changes.c.data).where(changes.c.id == change_id, sa.not_(changes.c.undone))
+    data: dict[str, Any] | None = connection.execute(select).scalar()
+    return data
 
 
-def next_undo(connection: sa.Connection) -> Change | None:
-    """The newest change that can be undone."""
-    row = _newest_done(connection)
-    return row and Change(row.id, _describe(connection, row))
-
-
-def next_redo(connection: sa.Connection) -> Change | None:
-    """The oldest change that was undone."""
-    row = _oldest_undone(connection)
-    return row and Change(row.id, _describe(connection, row))
+def next_changes(connection: sa.Connection) -> tuple[Change | None, Change | None]:
+    """Return the newest change that can be undone, and the oldest that can be redone."""
+    class_id = changes.c.data["class"].as_integer()
+    name = sa.select(classes.c.name).where(classes.c.id == class_id).scalar_subquery()
+    select = sa.select(changes, name.label("class_name"))
+    found: dict[bool, Change] = {
+        row.undone: Change(row.id, _describe(row))
+        for row in connection.execute(select.where(changes.c.id.in_((_NEWEST_DONE, _NEXT_REDO))))
+    }
+    return found.get(False), found.get(True)
 
 
 def undo(connection: sa.Connection, revision: int, expected: int | None) -> None:
@@ -88,7 +103,7 @@ def undo(connection: sa.Connection, revision: int, expected: int | None) -> None
         NothingToUndoError: there is none.
         ConflictError: it is not the ``expected`` one.
     """
-    row = _check(_newest_done(connection), expected, "undo")
+    row = _check(_one(connection, _NEWEST_DONE), expected, "undo")
     # An addition leaves older ones, see there; now that it is not discarded, they are too old.
     connection.execute(sa.delete(changes).where(changes.c.undone, changes.c.id < row.id))
     _set_done(connection, row, revision, done=False)
@@ -96,24 +111,46 @@ def undo(connection: sa.Connection, revision: int, expected: int | None) -> None
 
 def redo(connection: sa.Connection, revision: int, expected: int | None) -> None:
     """Do the change again that was undone last. Raises as ``undo``."""
-    row = _check(_oldest_undone(connection), expected, "redo")
+    row = _check(_one(connection, _NEXT_REDO), expected, "redo")
     _set_done(connection, row, revision, done=True)
 
 
-def begin_addition(connection: sa.Connection) -> int:
+def begin_addition(
+    connection: sa.Connection, added_classes: list[int], counts: Mapping[int, int]
+) -> int:
     """Begin a change that adds examples; gives its id.
 
     What was undone before it stays in the journal, but is redone only if this is discarded.
     """
-    return _insert(connection, "add", {"classes": []})
+    return _insert(connection, "add", _addition({}, added_classes, counts))
 
 
-def bring_classes(connection: sa.Connection, change_id: int, added: list[int]) -> None:
-    """Let classes go, when an addition is undone, with the examples that they came with."""
+def extend_addition(
+    connection: sa.Connection,
+    change_id: int,
+    data: dict[str, Any],
+    added_classes: list[int],
+    counts: Mapping[int, int],
+) -> None:
+    """Add to what a change has added; ``data`` is what the journal has of it."""
     mine = changes.c.id == change_id
-    known = connection.execute(sa.select(changes.c.data).where(mine)).scalar_one()["classes"]
-    data = {"classes": [*known, *added]}
+    data = _addition(data, added_classes, counts)
     connection.execute(sa.update(changes).where(mine).values(data=data))
+
+
+def describe_addition(counts: Mapping[Any, int], class_name: str) -> str:
+    """Return what an addition is called; the class counts only if it is the only one."""
+    where = class_name if len(counts) == 1 else f"{len(counts)} classes"
+    return f"{plural(sum(counts.values()), 'example')} added to {where}"
+
+
+def _addition(
+    before: dict[str, Any], added_classes: list[int], counts: Mapping[int, int]
+) -> dict[str, Any]:
+    total = Counter({int(id_): count for id_, count in before.get("counts", {}).items()})
+    total.update(counts)
+    only = next(iter(total)) if len(total) == 1 else None
+    return {"classes": [*before.get("classes", ()), *added_classes], "counts": total, "class": only}
 
 
 def discard_addition(connection: sa.Connection, change_id: int, revision: int) -> None:
@@ -140,7 +177,7 @@ def move(connection: sa.Connection, ids: Sequence[int], class_id: int, revision:
         connection.execute(update.values(class_id=class_id, revision=revision))
 
 
-def chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+def chunks(ids: Sequence[T]) -> Iterator[Sequence[T]]:
     """Parts that are short enough for one statement."""
     for start in range(0, len(ids), _CHUNK):
         yield ids[start : start + _CHUNK]
@@ -171,16 +208,8 @@ def compact(connection: sa.Connection) -> None:
     connection.execute(sa.update(project).values(revision=next_revision, compacted=next_revision))
 
 
-def _newest_done(connection: sa.Connection) -> Any:
-    select = sa.select(changes).where(sa.not_(changes.c.undone))
-    return connection.execute(select.order_by(changes.c.id.desc()).limit(1)).first()
-
-
-def _oldest_undone(connection: sa.Connection) -> Any:
-    newest_done = sa.select(sa.func.max(changes.c.id)).where(sa.not_(changes.c.undone))
-    later = changes.c.id > sa.func.coalesce(newest_done.scalar_subquery(), 0)
-    select = sa.select(changes).where(changes.c.undone, later)
-    return connection.execute(select.order_by(changes.c.id).limit(1)).first()
+def _one(connection: sa.Connection, change_id: sa.ScalarSelect[Any]) -> Any:
+    return connection.execute(sa.select(changes).where(changes.c.id == change_id)).first()
 
 
 def _check(row: Any, expected: int | None, verb: str) -> Any:
@@ -229,28 +258,15 @@ def _mark_classes(connection: sa.Connection, which: sa.ColumnElement[bool], remo
     connection.execute(sa.update(classes).where(which).values(removed=removed))
 
 
-def _describe(connection: sa.Connection, change: Any) -> str:
+def _describe(change: Any) -> str:
     data = change.data
     match change.kind:
         case "add":
-            class_id = examples.c.class_id
-            select = sa.select(
-                sa.func.count(), sa.func.count(class_id.distinct()), sa.func.max(class_id)
-            )
-            mine = _added_by(change.id)
-            count, class_count, last = connection.execute(select.where(mine)).one()
-            where = _name(connection, last) if class_count == 1 else f"{class_count} classes"
-            return f"{plural(count, 'example')} added to {where}"
+            return describe_addition(data["counts"], change.class_name)
         case "add_class":
-            return f"{_name(connection, data['class'])} added"
+            return f"{change.class_name} added"
         case "edit" if data["before"]["name"] != data["after"]["name"]:
             return f"{data['before']['name']} renamed to {data['after']['name']}"
         case "edit":
             return f"{data['after']['name']} given another colour"
     return str(data["text"])
-
-
-def _name(connection: sa.Connection, class_id: int) -> str:
-    return str(
-        connection.execute(sa.select(classes.c.name).where(classes.c.id == class_id)).scalar_one()
-    )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,8 +13,8 @@ from classify_anything.constants import CONSTANTS
 from classify_anything.errors import LabelError, NotFoundError
 from classify_anything.store import journal
 from classify_anything.store.labels import clean_label, same_label
-from classify_anything.store.tables import classes, embeddings, examples, recordings, views
-from classify_anything.store.values import NewExample, Row
+from classify_anything.store.tables import classes, embeddings, examples, views
+from classify_anything.store.values import Row
 from classify_anything.types import Class, Example, Float16Array, Float32Array
 
 COLORS = 8
@@ -37,16 +36,19 @@ def one_class(known: Iterable[Class], class_id: int) -> Class:
     raise NotFoundError(f"No class {class_id}.")
 
 
-def find_or_insert_class(connection: sa.Connection, label: int | str) -> tuple[int, bool]:
-    """The id of a class, and whether it was added. Raises NotFoundError or LabelError."""
-    known = all_classes(connection)
+def find_or_insert_class(connection: sa.Connection, label: int | str, known: list[Class]) -> Class:
+    """Return a class; a new one is added, to ``known`` too.
+
+    Raises NotFoundError or LabelError.
+    """
     if isinstance(label, int):
-        return one_class(known, label).id, False
+        return one_class(known, label)
     name = clean_label(label)
     for item in known:
         if same_label(item.name, name):
-            return item.id, False
-    return insert_class(connection, name).id, True
+            return item
+    known.append(insert_class(connection, name, known))
+    return known[-1]
 
 
 def check_free(known: Iterable[Class], name: str) -> None:
@@ -56,10 +58,12 @@ def check_free(known: Iterable[Class], name: str) -> None:
             raise LabelError(f"There is a class named {item.name!r} already.")
 
 
-def insert_class(connection: sa.Connection, name: str, color: int | None = None) -> Class:
-    """Add a class, by default in the colour that the fewest classes have."""
+def insert_class(
+    connection: sa.Connection, name: str, known: Iterable[Class], color: int | None = None
+) -> Class:
+    """Add a class, by default in the color that the fewest known ones have."""
     if color is None:
-        used = [item.color for item in all_classes(connection)]
+        used = [item.color for item in known]
         color = min(range(COLORS), key=used.count)
     insert = sa.insert(classes).values(name=name, color=color, removed=False)
     class_id = connection.execute(insert.returning(classes.c.id)).scalar_one()
@@ -93,6 +97,21 @@ def to_example(row: Any) -> Example:
         row.sha256,
         row.created_at.replace(tzinfo=UTC),
         row.source,
+    )
+
+
+def new_example(example_id: int, of: Class, row: Mapping[str, Any]) -> Example:
+    """Return the value of an example that was just written with these columns."""
+    return Example(
+        example_id,
+        of.id,
+        of.name,
+        row["recording_id"],
+        row["width"],
+        row["height"],
+        row["sha256"],
+        row["created_at"].replace(tzinfo=UTC),
+        row["source"],
     )
 
 
@@ -176,88 +195,8 @@ def touched(connection: sa.Connection) -> tuple[int, int]:
     return last or 0, count_examples(connection, sa.true())
 
 
-def example_of_key(connection: sa.Connection, key: str | None) -> int | None:
-    """The example that a client named so, removed or not."""
-    if key is None:
-        return None
-    return connection.execute(sa.select(examples.c.id).where(examples.c.key == key)).scalar()
-
-
 def _vector(stored: bytes | None) -> Float32Array | None:
     return None if stored is None else np.frombuffer(stored, "<f4")
-
-
-def join_recordings(
-    connection: sa.Connection, keys: Sequence[str | None], change: int | None
-) -> list[tuple[int, int]]:
-    """For each key the recording that a client named so, and the change its next example is of.
-
-    A recording that is new (or has no key) begins with ``change``, or else with one that is begun
-    for them all. One that is known goes on, with ``change``, or else with the change it was begun
-    with, unless that was undone.
-    """
-    known: dict[str, tuple[int, int]] = {}
-
-    def begin() -> int:
-        nonlocal change
-        change = journal.begin_addition(connection) if change is None else change
-        return change
-
-    def join(key: str | None) -> tuple[int, int]:
-        if key is None:
-            return insert_recording(connection, None, begin())
-        if key not in known:
-            row = connection.execute(sa.select(recordings).where(recordings.c.key == key)).first()
-            if row is None:
-                known[key] = insert_recording(connection, key, begin())
-            elif change is None and journal.is_done(connection, row.change_id):
-                known[key] = row.id, row.change_id
-            else:
-                mine = recordings.c.id == row.id
-                connection.execute(sa.update(recordings).where(mine).values(change_id=begin()))
-                known[key] = row.id, begin()
-        return known[key]
-
-    return [join(key) for key in keys]
-
-
-def insert_recording(connection: sa.Connection, key: str | None, change: int) -> tuple[int, int]:
-    """Begin a recording; gives its id and its change."""
-    insert = sa.insert(recordings).values(key=key, change_id=change, created_at=journal.now())
-    return connection.execute(insert.returning(recordings.c.id)).scalar_one(), change
-
-
-def insert_example(
-    connection: sa.Connection,
-    new: NewExample,
-    class_id: int,
-    place: tuple[int, int],
-    revision: int,
-    backbone: str,
-) -> int:
-    """Write an example with its image and its embedding; gives its id.
-
-    ``place`` is its recording and the change that adds it.
-    """
-    recording_id, change = place
-    insert = sa.insert(examples).values(
-        class_id=class_id,
-        recording_id=recording_id,
-        key=new.key,
-        revision=revision,
-        removed=False,
-        added_by=change,
-        width=new.width,
-        height=new.height,
-        media_type=new.media_type,
-        sha256=hashlib.sha256(new.image).hexdigest(),
-        created_at=journal.now() if new.created_at is None else naive(new.created_at),
-        source=new.source,
-        image=new.image,
-    )
-    example_id: int = connection.execute(insert.returning(examples.c.id)).scalar_one()
-    insert_embeddings(connection, [(example_id, new.embedding)], backbone)
-    return example_id
 
 
 def insert_embeddings(

@@ -11,12 +11,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from classify_anything.errors import ConflictError, NotFoundError, StoreError
+from classify_anything.errors import NotFoundError, StoreError
 from classify_anything.store import journal, queries
+from classify_anything.store.additions import add_examples
 from classify_anything.store.database import clear_errors, keep_in_memory, open_database
 from classify_anything.store.labels import clean_label, free_label, same_label
 from classify_anything.store.tables import classes, embeddings, examples, project, recordings, views
-from classify_anything.store.values import Index, NewExample, Snapshot
+from classify_anything.store.values import Added, Index, NewExample, Snapshot
 from classify_anything.types import Change, Class, Example, Float16Array, Float32Array, Settings
 
 
@@ -35,6 +36,9 @@ class Store:
         self._writer = self._engine.execution_options(write=not self.read_only)
         self._closed = False
         self._writes = 0
+        self._seen: int | None = None
+        self._checks_once = False
+        self._next: tuple[tuple[int, int], tuple[Change | None, Change | None]] | None = None
         self._raw: Any = self._engine.raw_connection()
         if self.read_only:
             return
@@ -59,9 +63,25 @@ class Store:
         Raises StoreError when the project is closed.
         """
         self._check_open()
-        with clear_errors(self.path):
-            row = self._raw.driver_connection.execute("PRAGMA data_version").fetchone()
-        return int(row[0]), self._writes
+        if self._seen is None or not self._checks_once:
+            with clear_errors(self.path):
+                row = self._raw.driver_connection.execute("PRAGMA data_version").fetchone()
+            self._seen = int(row[0])
+        return self._seen, self._writes
+
+    @property
+    def writes(self) -> int:
+        """How many transactions of this store have changed the project."""
+        return self._writes
+
+    @contextlib.contextmanager
+    def checking_once(self) -> Iterator[None]:
+        """Look only once, inside, whether another process has changed the project."""
+        self._seen, self._checks_once = None, True
+        try:
+            yield
+        finally:
+            self._checks_once = False
 
     def since(self, revision: int, backbone: str) -> Snapshot:
         """What has changed after a revision, with the embeddings that a backbone has made."""
@@ -192,15 +212,21 @@ class Store:
         with self._reading() as connection:
             return queries.views_of(connection, ids, backbone)
 
+    def next_changes(self) -> tuple[Change | None, Change | None]:
+        """Return the changes that ``undo`` would undo and ``redo`` would redo."""
+        version = self.version()
+        if self._next is None or self._next[0] != version:
+            with self._reading() as connection:
+                self._next = version, journal.next_changes(connection)
+        return self._next[1]
+
     def next_undo(self) -> Change | None:
         """The change that ``undo`` would undo."""
-        with self._reading() as connection:
-            return journal.next_undo(connection)
+        return self.next_changes()[0]
 
     def next_redo(self) -> Change | None:
         """The change that ``redo`` would do again."""
-        with self._reading() as connection:
-            return journal.next_redo(connection)
+        return self.next_changes()[1]
 
     def images(self) -> list[tuple[str, str, datetime]]:
         """What tells each example apart: its label, its sha256, and when it was captured."""
@@ -220,15 +246,21 @@ class Store:
     def add(
         self, new: Sequence[NewExample], backbone: str, change: int | None = None
     ) -> list[Example]:
+        """Add examples, as ``put_examples`` does."""
+        return [example for example, _ in self.put_examples(new, backbone, change).examples]
+
+    def put_examples(
+        self, new: Sequence[NewExample], backbone: str, change: int | None = None
+    ) -> Added:
         """Add examples.
 
-        An example whose key is known is not added again; the known one is given back. One whose
+        An example whose key is known is not added again; the known one is returned. One whose
         recording is known and not undone joins it, and is undone with it.
 
         Args:
             new: the examples.
             backbone: the fingerprint of the one that made their embeddings.
-            change: what ``begin_addition`` gave, to undo them all as one.
+            change: what ``begin_addition`` returned, to undo them all as one.
 
         Raises:
             NotFoundError: there is no class with such an id.
@@ -236,29 +268,13 @@ class Store:
             ConflictError: ``change`` has been undone.
         """
         with self._writing() as (connection, next_revision):
-            if change is not None and not journal.is_done(connection, change):
-                raise ConflictError("What was being added has been undone meanwhile.")
-            ids = [queries.example_of_key(connection, item.key) for item in new]
-            unknown = [item for item, known in zip(new, ids, strict=True) if known is None]
-            if unknown:
-                revision = next_revision()
-                classes_of = {
-                    label: queries.find_or_insert_class(connection, label)
-                    for label in dict.fromkeys(item.label for item in unknown)
-                }
-                keys = [item.recording for item in unknown]
-                places = queries.join_recordings(connection, keys, change)
-                added = [class_id for class_id, is_new in classes_of.values() if is_new]
-                if added:
-                    journal.bring_classes(connection, places[0][1], added)
-                inserted = (
-                    queries.insert_example(
-                        connection, item, classes_of[item.label][0], place, revision, backbone
-                    )
-                    for item, place in zip(unknown, places, strict=True)
-                )
-                ids = [next(inserted) if known is None else known for known in ids]
-            return [queries.get_example(connection, id_) for id_ in ids if id_ is not None]
+            added = add_examples(connection, new, backbone, change, next_revision)
+            if added.revision is not None:
+                version, writes = self.version()
+                # A change that was begun is the newest, and leaves nothing to redo.
+                begun = (added.begun, None) if added.begun else journal.next_changes(connection)
+                self._next = (version, writes + 1), begun
+        return added
 
     def begin_addition(self, new_classes: Sequence[tuple[str, int]] = ()) -> int:
         """Begin a change that several calls of ``add`` belong to; gives its id.
@@ -267,16 +283,12 @@ class Store:
         """
         with self._writing() as (connection, next_revision):
             next_revision()
-            change = journal.begin_addition(connection)
             known = queries.all_classes(connection)
-            added = []
+            count = len(known)
             for name, color in new_classes:
                 if not any(same_label(item.name, name) for item in known):
-                    known.append(queries.insert_class(connection, name, color))
-                    added.append(known[-1].id)
-            if added:
-                journal.bring_classes(connection, change, added)
-            return change
+                    known.append(queries.insert_class(connection, name, known, color))
+            return journal.begin_addition(connection, [item.id for item in known[count:]], {})
 
     def discard_addition(self, change: int) -> None:
         """Take back all that was added with a change, and the change itself."""
@@ -361,7 +373,7 @@ class Store:
             name = free_label(item.name for item in known) if name is None else clean_label(name)
             queries.check_free(known, name)
             next_revision()
-            new = queries.insert_class(connection, name)
+            new = queries.insert_class(connection, name, known)
             journal.record(connection, "add_class", {"class": new.id})
         return new
 
@@ -371,8 +383,9 @@ class Store:
             revision = connection.execute(sa.select(project.c.revision)).scalar_one()
             if revision == 0 and names:
                 next_revision()
+                known = list[Class]()
                 for name in names:
-                    queries.insert_class(connection, name)
+                    known.append(queries.insert_class(connection, name, known))
 
     def edit_class(self, class_id: int, name: str | None = None, color: int | None = None) -> Class:
         """Give a class another name or colour. Raises NotFoundError or LabelError."""

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 APPLICATION_ID = 0x436C4179
 """SQLite's ``application_id`` of a project: "ClAy"."""
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """The number of the newest migration, kept as SQLite's ``user_version``."""
 
 metadata = sa.MetaData()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from classify_anything.types import Class, Float32Array, Settings
+from classify_anything.types import Change, Class, Example, Float32Array, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,25 @@ class Snapshot:
     settings: Settings
     classes: list[Class]
     rows: list[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What came of adding examples.
+
+    Attributes:
+        examples: each that was given, added now or known before, and the change that undoes it.
+        revision: the one that the addition made; None if all were known.
+        classes: all of them, in their order.
+        rows: the examples that are new.
+        begun: the change that was begun for them.
+    """
+
+    examples: list[tuple[Example, int]]
+    revision: int | None = None
+    classes: list[Class] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    begun: Change | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,8 +94,10 @@ async def add_example(
     image = await request.body()
 
     def add(classifier: Classifier) -> AddedExample:
-        added = classifier.add(target, image, recording=recording, key=key, source=source or "http")
-        return AddedExample(**to_example(added).model_dump(), change=classifier.change_of(added))
+        added, change = classifier.add_with_change(
+            target, image, recording=recording, key=key, source=source or "http"
+        )
+        return AddedExample(**to_example(added).model_dump(), change=change)
 
     return await project.run(add)
 
