@@ -159,9 +159,11 @@ class _RetiredHead:
         self._taught = np.array([one["id"] in ids for one in read.header["classes"]])
         self._cosines = told["name"] == "means"
         if self._cosines:
-            means = [vectors[ids == one["id"]].mean(axis=0) for one in read.header["classes"]]
-            self._centre = np.mean([mean for mean in means if np.isfinite(mean).all()], axis=0)
-            self._rows = directed(np.nan_to_num(np.array(means)) - self._centre)
+            means = np.zeros((len(self._taught), vectors.shape[1]), np.float32)
+            for row in np.flatnonzero(self._taught).tolist():
+                means[row] = vectors[ids == read.header["classes"][row]["id"]].mean(axis=0)
+            self._centre = means[self._taught].mean(axis=0)
+            self._rows = directed(means - self._centre)
             self._offsets = np.zeros(len(means), np.float32)
 
     def decide(self, embeddings: Float32Array) -> Answers:
