@@ -6,6 +6,7 @@ Run ``python -m tests.golden`` after a head was changed on purpose.
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,21 +14,16 @@ from typing import Any, Literal
 
 import numpy as np
 
+from classify_anything.backbones.views import TABLE, VIEWS, make_views, wanted_views
+from classify_anything.export.formats.probe import probe_picture
 from classify_anything.heads import Decision, KNeighborsHead
-from classify_anything.heads.constants import SHRINKAGE
+from classify_anything.heads.embedding_matrix import unit_rows
 from classify_anything.heads.fitting import Fit
-from classify_anything.heads.metric import (
-    Metric,
-    Scatter,
-    fit_metric,
-    scatter,
-    view_rows,
-    view_weight,
-)
+from classify_anything.heads.metric import Metric
 
 PATH = Path(__file__).parent.parent / "web" / "src" / "lib" / "browser" / "golden" / "head.json"
+VIEWS_PATH = PATH.with_name("views.json")
 
-VIEW_ROWS = 64
 _EDGE = 1e-4
 LARGE_COUNT, LARGE_DIMENSION, LARGE_CLASSES, BURST = 32_768, 256, 8, 4
 
@@ -110,6 +106,13 @@ def cases() -> list[Case]:
     ]
 
 
+def golden_views() -> dict[str, str]:
+    """The views of a small picture, base64 of uint8 [8, 12, 12, 3], by what chooses their rows."""
+    square = probe_picture(12)
+    chosen = [f"{first:02x}" for first in range(len(TABLE) // VIEWS)]
+    return {sha256: b64encode(make_views(square, sha256).tobytes()).decode() for sha256 in chosen}
+
+
 _VOTES: list[tuple[Literal["uniform", "distance"], bool, int]] = [
     ("uniform", False, 3),
     ("uniform", True, 5),
@@ -139,8 +142,8 @@ def adaptive(
     views = {}
     if viewed:
         views = {
-            one.id: np.asarray(one.vector) + rng.normal(scale=0.1, size=(4, dimension))
-            for one in known
+            one.id: np.asarray(one.vector) + rng.normal(scale=0.1, size=(VIEWS, dimension))
+            for one in known[::2]
         }
     classes = [*sizes, 4] if changes else list(sizes)
     return Case(f"adaptive: {name}", KNeighborsHead(), classes, steps, views)
@@ -192,11 +195,10 @@ def rounded(vector: Numbers) -> list[float]:
 def play(case: Case) -> Iterator[tuple[Step, KNeighborsHead]]:
     """Each step, and the head after it.
 
-    The page cannot fit a temperature, nor embed views: it scales the temperature of the export as
-    recordings come and go, and keeps the scatter of the views. So does this, after the first step.
+    The page cannot fit a temperature: it scales that of the export as recordings come and go. So
+    does this, after the first step.
     """
     head = case.head
-    shipped = np.empty((0, 0), np.float32)
     usual = 0.0
     for number, step in enumerate(case.steps):
         head.remove([*step.remove, *(one.id for one in step.add if one.id in head)])
@@ -207,33 +209,19 @@ def play(case: Case) -> Iterator[tuple[Step, KNeighborsHead]]:
             list(case.classes),
             [one.recording_id for one in step.add],
         )
-        if number == 0:
-            head.add_views(case.views)
+        sample = head.sample()
+        wanted = wanted_views(sample.codes.tolist(), sample.keys.tolist(), sample.groups.tolist())
+        head.remove_views(set(head.views) - set(wanted))
+        head.add_views({key: case.views[key] for key in wanted if key in case.views})
         if head.metric == "adaptive":
             sample = head.sample()
             fit = sample.fit()
-            found = scatter(sample.units, sample.codes, sample.groups, sample.views)
             pairs = np.unique(np.stack([sample.codes, sample.groups]), axis=1)
-            recordings = pairs.shape[1] / found.classes
+            recordings = pairs.shape[1] / len(np.unique(sample.codes))
             if number == 0:
                 usual = fit.temperature * recordings**0.5
-                shipped = view_rows(found, VIEW_ROWS)
-            elif len(shipped):
-                fit = replace(fit, metric=fit_metric(with_views(found, shipped, recordings)))
             head.adopt(replace(fit, temperature=usual / recordings**0.5))
         yield step, head
-
-
-def with_views(found: Scatter, rows: Numbers, recordings: float) -> Scatter:
-    """Replace the views of a scatter by rows whose outer products add up to theirs."""
-    weight = view_weight(recordings)
-    rank = len(found.deviations) - found.classes + found.view_rank
-    return replace(
-        found,
-        views={0: rows / np.sqrt(found.weights[0])},
-        view_scale=weight / float((rows**2).sum()),
-        shrinkage=SHRINKAGE * (1 + weight) / min(rank, rows.shape[1]),
-    )
 
 
 def told(case: Case) -> dict[str, Any]:
@@ -263,11 +251,10 @@ def told(case: Case) -> dict[str, Any]:
 def _shipped(case: Case, head: KNeighborsHead) -> dict[str, Any]:
     """What an export tells of a head."""
     frozen = head.freeze()
-    views, rank = np.empty((0, 0)), 0
-    if case.views:
-        sample = head.sample()
-        found = scatter(sample.units, sample.codes, sample.groups, sample.views)
-        views, rank = view_rows(found, VIEW_ROWS), found.view_rank
+    lengths = []
+    if head.metric == "adaptive" and case.steps:
+        units = unit_rows([one.vector for one in case.steps[0].add])
+        lengths = _plain(Metric(**frozen.arrays).lengths(units))
     return {
         "head": {
             "name": frozen.name,
@@ -275,12 +262,13 @@ def _shipped(case: Case, head: KNeighborsHead) -> dict[str, Any]:
             "weights": head.weights,
             "balanced": head.balanced,
             "temperature": frozen.parameters.get("temperature", 1.0),
-            "view_rank": rank,
         },
         "centre": _plain(frozen.arrays.get("centre", [])),
         "directions": _plain(frozen.arrays.get("directions", [])),
         "gains": _plain(frozen.arrays.get("gains", [])),
-        "view_rows": _plain(views),
+        "lengths": lengths,
+        "viewed": list(case.views),
+        "views": _plain([unit_rows(one).astype(np.float16) for one in case.views.values()]),
         "familiar": _plain(head.references()),
     }
 
@@ -367,3 +355,4 @@ if __name__ == "__main__":
     PATH.parent.mkdir(exist_ok=True)
     whole = {"cases": golden_cases(), "large": large_told(large_head())}
     PATH.write_text(json.dumps(whole, separators=(",", ":")) + "\n")
+    VIEWS_PATH.write_text(json.dumps(golden_views(), indent=0) + "\n")

@@ -12,14 +12,18 @@ from PIL import Image, ImageEnhance
 from classify_anything.constants import CONSTANTS
 from classify_anything.types import UInt8Array
 
-VIEWS: int = CONSTANTS["views"]["per_example"]
-TABLE: list[list[float]] = CONSTANTS["views"]["table"]
+_VIEWS = CONSTANTS["views"]
+VIEWS: int = _VIEWS["per_example"]
+TABLE: list[list[float]] = _VIEWS["table"]
 """Of each view: scale and place (x, y) of its window, degrees, brightness, saturation, contrast."""
 
-_ENOUGH_RECORDINGS = 25
+MOST_IN_BROWSER: int = _VIEWS["most_in_browser"]
+"""A page fits its metric with the views of this many examples, evenly of all classes."""
+
+_ENOUGH_RECORDINGS: int = _VIEWS["enough_recordings"]
 """With more recordings a class, the examples themselves show what their views would."""
-_OF_A_RECORDING = (0, 4, 8, 12)
-_OF_A_CLASS = 20
+_OF_A_RECORDING: list[int] = _VIEWS["of_a_recording"]
+_OF_A_CLASS: int = _VIEWS["of_a_class"]
 
 
 def make_views(square: UInt8Array, sha256: str) -> UInt8Array:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
+
+from classify_anything.backbones.views import MOST_IN_BROWSER
+from classify_anything.evaluation.evaluate import TrainingSet
 from classify_anything.export.formats.model_file import BrowserModel
 from classify_anything.export.formats.probe import probe_picture
+from classify_anything.heads.neighbors import evenly
 from classify_anything.project.snapshot import ProjectSnapshot
 
 
 def learnt(moment: ProjectSnapshot) -> BrowserModel:
     """Put it together."""
     backbone, knowledge = moment.backbone, moment.knowledge
-    rows, rank = knowledge.view_scatter()
     return BrowserModel(
         project=moment.project,
         uid=moment.uid,
@@ -29,6 +34,13 @@ def learnt(moment: ProjectSnapshot) -> BrowserModel:
         strictness=knowledge.settings.strictness,
         familiar=knowledge.familiar(),
         probe=backbone.embed(probe_picture(backbone.size)[None])[0],
-        view_rows=rows,
-        view_rank=rank,
+        views=_some_views(moment.training_set) if moment.head.name == "adaptive" else {},
     )
+
+
+def _some_views(training_set: TrainingSet) -> dict[int, npt.NDArray[np.floating]]:
+    """Return as many views as a page fits its metric with, by the ids of their examples."""
+    class_of = dict(zip(training_set.keys, training_set.class_ids, strict=True))
+    ids = sorted(training_set.views)
+    chosen = evenly(np.array([class_of[id_] for id_ in ids]), MOST_IN_BROWSER)
+    return {id_: training_set.views[id_] for id_ in np.array(ids)[chosen].tolist()}

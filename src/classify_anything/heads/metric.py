@@ -45,6 +45,13 @@ class Metric:
         """Map unit embeddings, float32 [n, d], to unit vectors of the same shape."""
         return directed(self.project(units - self.centre))
 
+    def lengths(self, units: Float32Array) -> Float32Array:
+        """Return the lengths, float32 [n], to which ``apply`` maps before it scales to 1."""
+        seen = units - self.centre
+        changes = np.square(seen @ self.directions.T) @ (np.square(1 + self.gains) - 1)
+        squares = np.einsum("nd,nd->n", seen, seen) + changes
+        return np.asarray(np.maximum(np.sqrt(np.maximum(squares, 0)), SMALLEST_LENGTH), np.float32)
+
     def of_most_scatter(self, count: int) -> Metric:
         """Keep only the first ``count`` directions."""
         return Metric(self.centre, self.directions[:count], self.gains[:count])
@@ -82,11 +89,6 @@ class Scatter:
     view_scale: float
     shrinkage: float
 
-    @property
-    def view_rank(self) -> int:
-        """The number of independent directions that the views of all examples can have."""
-        return sum(len(one) - 1 for one in self.views.values())
-
     def rows(self) -> Float64Array:
         """All weighted deviations, float64 [m, d]."""
         parts = []
@@ -98,19 +100,6 @@ class Scatter:
                 for row, one in self.views.items()
             ]
         return np.concatenate(parts) if parts else np.empty((0, self.deviations.shape[1]))
-
-
-def view_rows(found: Scatter, count: int) -> Float32Array:
-    """Return rows, float32 [m, d], whose outer products add up to the scatter of views.
-
-    There are as many as its rank, at most ``count``: those are its strongest directions.
-    """
-    rows = np.concatenate(
-        [np.empty((0, found.deviations.shape[1]))]
-        + [one * np.sqrt(found.weights[row]) for row, one in found.views.items()]
-    )
-    values, directions = _spectrum(rows.astype(np.float32), SMALLEST_SCATTER)
-    return np.asarray(np.sqrt(values[:count, None]) * directions[:count], np.float32)
 
 
 def recording_weights(codes: Int64Array, groups: Int64Array, classes: int) -> Float64Array:

@@ -14,14 +14,12 @@ from classify_anything.evaluation.evaluate import HEADS, TrainingSet, make_head
 from classify_anything.heads import Decision, Head, KNeighborsHead
 from classify_anything.heads.estimator import ClassifierEstimator
 from classify_anything.heads.fitting import Fit, Sample
-from classify_anything.heads.metric import scatter, view_rows
 from classify_anything.heads.parameters import HasParameters, HeadParameters
 from classify_anything.project.example_index import ExampleIndex
 from classify_anything.store import Snapshot
 from classify_anything.types import Class, Float32Array, Neighbor, Prediction, Settings
 from classify_anything.workers import one_blas_thread
 
-_VIEW_ROWS = 64
 _STALE = 0.2
 """Recompute the reference scores of a head that has no fit once this share of examples changed."""
 
@@ -114,14 +112,6 @@ class ProjectModel:
             labels={item.id: item.name for item in self.classes.values()},
             views=dict(self._head.views) if isinstance(self._head, KNeighborsHead) else {},
         )
-
-    def view_scatter(self) -> tuple[Float32Array, int]:
-        """How views vary, as rows float32 [m, d] and their rank, for a page that keeps learning."""
-        if not isinstance(self._head, KNeighborsHead) or not self._head.views:
-            return np.empty((0, self._head.examples()[1].shape[1]), np.float32), 0
-        sample = self._head.sample()
-        found = scatter(sample.units, sample.codes, sample.groups, sample.views)
-        return view_rows(found, _VIEW_ROWS), found.view_rank
 
     def leave_fitting(self) -> None:
         """Let someone else fit the head, by ``pending_fit`` and ``adopt_fit``."""

@@ -1,9 +1,10 @@
 """All that a project has learnt, as one file that a browser reads: ``knowledge.bin``.
 
 ``CAKN``, then the length of the header (uint32, little-endian), the header (UTF-8 JSON, filled with
-spaces to a multiple of 4 bytes), then float32 numbers, little-endian, and int8 numbers after them.
-The header's ``arrays`` tells where each array starts, counted in float32, and how many numbers it
-has. ``vectors`` may be empty: then ``levels``, int8, are the same vectors but for their lengths.
+spaces to a multiple of 4 bytes), then numbers, little-endian: float32, but ``views`` float16 and
+``levels`` int8. The header's ``arrays`` tells where each array starts, counted in float32, and how
+many numbers it has. ``vectors`` may be empty: then ``levels`` are the same vectors but for their
+lengths.
 ``web/src/lib/browser/knowledge.ts`` reads it.
 """
 
@@ -17,9 +18,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from classify_anything._version import __version__
 from classify_anything.export.formats.int8_vectors import to_levels
+from classify_anything.heads.metric import Metric
 from classify_anything.heads.parameters import HeadParameters
 from classify_anything.types import Class, Example, Float32Array
 
@@ -43,8 +46,7 @@ class BrowserModel:
         strictness: see ``Settings``.
         familiar: float32 [m], see ``ProjectModel.familiar``.
         probe: float32 [d], the embedding of ``probe_picture``.
-        view_rows: float32 [m, d], how views vary; see ``heads/metric.py``.
-        view_rank: of the scatter that they stand for.
+        views: by the ids of some examples, the embeddings float [8, d] of their views.
         coarse: whether the vectors are written in 8 bits; see ``levels.py``.
     """
 
@@ -59,8 +61,7 @@ class BrowserModel:
     strictness: float
     familiar: Float32Array
     probe: Float32Array
-    view_rows: Float32Array
-    view_rank: int
+    views: Mapping[int, npt.NDArray[np.floating]]
     coarse: bool = False
 
 
@@ -74,13 +75,16 @@ def write_browser_model(learnt: BrowserModel) -> bytes:
         "centre": head.arrays.get("centre", empty),
         "directions": head.arrays.get("directions", empty),
         "gains": head.arrays.get("gains", empty),
-        "view_rows": learnt.view_rows,
+        "lengths": _lengths(learnt),
         "probe": learnt.probe,
     }
     places, start = {}, 0
     for name, array in arrays.items():
         places[name] = {"start": start, "length": array.size}
         start += array.size
+    views = np.array(list(learnt.views.values()), "<f2")
+    places["views"] = {"start": start, "length": views.size}
+    start += views.size // 2  # d may be odd, but there are 8 views
     levels = to_levels(learnt.vectors) if learnt.coarse else np.empty(0, np.int8)
     places["levels"] = {"start": start, "length": levels.size}
     header = {
@@ -108,15 +112,23 @@ def write_browser_model(learnt: BrowserModel) -> bytes:
             "weights": head.parameters.get("weights", "uniform"),
             "balanced": head.parameters.get("balanced", False),
             "temperature": head.parameters.get("temperature", 1.0),
-            "view_rank": learnt.view_rank,
         },
+        "viewed": list(learnt.views),
         "strictness": learnt.strictness,
         "arrays": places,
     }
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 4)
     numbers = [np.ascontiguousarray(array, "<f4").tobytes() for array in arrays.values()]
-    return MAGIC + struct.pack("<I", len(text)) + text + b"".join(numbers) + levels.tobytes()
+    numbers += [views.tobytes(), levels.tobytes()]
+    return MAGIC + struct.pack("<I", len(text)) + text + b"".join(numbers)
+
+
+def _lengths(learnt: BrowserModel) -> Float32Array:
+    """Return the lengths of the examples in the metric: a browser needs seconds for a thousand."""
+    if learnt.head.name != "adaptive":
+        return np.empty(0, np.float32)
+    return Metric(**learnt.head.arrays).lengths(learnt.vectors)
 
 
 def _microseconds(time: datetime) -> int:

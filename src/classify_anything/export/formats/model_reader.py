@@ -47,6 +47,7 @@ def read_browser_model(data: bytes) -> Read:
         numbers = np.frombuffer(data, "<f4", count, _BEGINNING + length)
         arrays = {}
         levels = places.pop("levels", None)
+        places.pop("views", None)  # only a page that learns needs these
         for name, place in places.items():
             start, count = int(place["start"]), int(place["length"])
             arrays[name] = numbers[start : start + count].astype(np.float32)

@@ -23,6 +23,7 @@ import { kept } from "./offline";
 import { examined, type Examined } from "./pictures";
 import type { KeptPicture } from "./storage";
 import { parseThumbnails } from "./thumbnails";
+import { wantedViews } from "./views";
 import { packed, type Packed } from "./zips";
 
 export class BrowserBackend implements Backend, BrowserProject {
@@ -42,6 +43,7 @@ export class BrowserBackend implements Backend, BrowserProject {
   #knowledge!: Knowledge;
   #addresses = new Map<number, string>();
   #listener: Listener | null = null;
+  #making = false;
 
   constructor(marks: Marks) {
     this.#marks = marks;
@@ -183,14 +185,43 @@ export class BrowserBackend implements Backend, BrowserProject {
     }
     if (lessons.length > 0) await this.engine.learn(lessons);
     this.#listener?.state(this.state);
+    void this.#makeViews();
   }
 
-  /** The embedding of what was taught here; where another backbone has made it, it is made anew. */
-  async #vectorOf(id: number): Promise<{ vector?: Float32Array }> {
+  /** Embed the views of what was taught here, one example at a time, while no picture waits for an answer. */
+  async #makeViews(): Promise<void> {
+    if (this.#making || this.#knowledge.head.name !== "adaptive") return;
+    this.#making = true;
+    try {
+      for (let next = this.#unvaried(); next; next = this.#unvaried()) {
+        const { id, sha256, kept } = next;
+        const views = await this.engine.views(kept.picture, sha256);
+        await this.notebook.seenAnew(id, { ...kept, views });
+        await this.engine.vary(id, views);
+      }
+    } catch (error) {
+      console.warn("The views of an example could not be made.", error);
+    }
+    this.#making = false;
+  }
+
+  /** An example that should have views and has none. */
+  #unvaried() {
+    const { examples } = this.project.now;
+    const wanted = new Set(wantedViews(examples));
+    for (const { id, sha256 } of examples) {
+      const kept = this.notebook.picture(id);
+      if (wanted.has(id) && kept && !kept.views && kept.seenBy === this.#knowledge.backbone.fingerprint) return { id, sha256, kept };
+    }
+    return null;
+  }
+
+  /** The embeddings of what was taught here; where another backbone has made them, they are made anew. */
+  async #vectorOf(id: number): Promise<{ vector?: Float32Array; views?: Float32Array | undefined }> {
     const kept = this.notebook.picture(id);
     if (!kept) return {};
     const { fingerprint } = this.#knowledge.backbone;
-    if (kept.seenBy === fingerprint) return { vector: kept.vector };
+    if (kept.seenBy === fingerprint) return { vector: kept.vector, views: kept.views };
     const { vector } = await this.engine.predict(kept.picture);
     await this.notebook.seenAnew(id, { picture: kept.picture, vector, seenBy: fingerprint });
     return { vector };

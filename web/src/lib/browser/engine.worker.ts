@@ -8,11 +8,13 @@ import { parseKnowledge } from "./knowledge";
 import { agrees } from "./probe";
 import { Session, type Provider } from "./session";
 import { SquareReader } from "./squares";
+import { inHalf, makeViews } from "./views";
 
 let session: Session;
 let squares: SquareReader;
 let brain: Brain | null = null;
 let fitter: Worker | undefined;
+let predicting = 0;
 
 /** One fit at a time, on another thread: this one answers meanwhile. */
 let fitting: Promise<unknown> = Promise.resolve();
@@ -60,19 +62,36 @@ const ENGINE = {
   },
 
   async predict(picture: Blob) {
-    const times = [performance.now()];
-    const pixels = await squares.read(picture);
-    times.push(performance.now());
-    const vector = await session.embed(pixels);
-    times.push(performance.now());
-    const prediction = brain?.predict(vector) ?? null;
-    times.push(performance.now());
-    const [decode, backbone, head] = times.slice(1).map((time, step) => time - times[step]!);
-    return { prediction, vector, decode: decode!, backbone: backbone!, head: head! };
+    predicting += 1;
+    try {
+      const times = [performance.now()];
+      const pixels = await squares.read(picture);
+      times.push(performance.now());
+      const vector = await session.embed(pixels);
+      times.push(performance.now());
+      const prediction = brain?.predict(vector) ?? null;
+      times.push(performance.now());
+      const [decode, backbone, head] = times.slice(1).map((time, step) => time - times[step]!);
+      return { prediction, vector, decode: decode!, backbone: backbone!, head: head! };
+    } finally {
+      predicting -= 1;
+    }
+  },
+
+  /** The embeddings of a picture's views, each when no prediction is waiting; ``sha256`` is of its bytes. */
+  async views(picture: Blob, sha256: string) {
+    const found: Float32Array[] = [];
+    for (const pixels of makeViews(await squares.read(picture), session.size, sha256)) {
+      do await new Promise((resolve) => setTimeout(resolve));
+      while (predicting > 0);
+      found.push(await session.embed(pixels));
+    }
+    return Float32Array.from(found.flatMap((vector) => [...vector]), inHalf);
   },
 
   embed: (pixels: Uint8Array) => session.embed(pixels),
   learn: async (lessons: readonly Lesson[]) => brain?.learn(lessons),
+  vary: async (id: number, views: Float32Array) => brain?.vary(id, views),
   forget: async (ids: readonly number[]) => brain?.forget(ids),
   /** Settles when the metric fits what was learnt; answers do not wait for it. */
   fitted: async () => brain?.ready,

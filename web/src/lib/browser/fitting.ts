@@ -18,13 +18,11 @@ export interface Sample {
   /** [n] each. */
   classes: number[];
   recordings: number[];
-  /** [m, d], whose outer products add up to the scatter of views. */
-  views: Float32Array;
-  /** Of the scatter that they stand for. */
-  viewRank: number;
+  /** The embeddings of views, [8, d], by the places of their examples. */
+  views: Map<number, Float32Array>;
 }
 
-export function fitMetric({ dimension, vectors, classes, recordings, views, viewRank }: Sample): Metric {
+export function fitMetric({ dimension, vectors, classes, recordings, views }: Sample): Metric {
   const taught = [...new Set(classes)];
   const [weights, count] = recordingWeights(classes, recordings);
   const units = split(vectors, dimension);
@@ -37,17 +35,30 @@ export function fitMetric({ dimension, vectors, classes, recordings, views, view
     const [mean, root] = [means.get(classes[i]!)!, Math.sqrt(weights[i]!)];
     return Float64Array.from(unit, (value, j) => (value - mean[j]!) * root);
   });
-  const viewRows = split(views, dimension);
+  const viewRows = [...views].flatMap(([i, own]) => contrasts([...split(own, dimension), units[i]!], weights[i]!));
   const [own, seen] = [traceOf(deviations), traceOf(viewRows)];
   const fading = Math.min(1, (HEAD.few_recordings * taught.length) / count) ** 2;
   const ofViews = own > HEAD.smallest_scatter ? HEAD.view_weight * fading : 1;
   const ownScale = own > HEAD.smallest_scatter ? 1 / own : 0;
   const viewScale = seen > HEAD.smallest_scatter ? ofViews / seen : 0;
-  const rank = (ownScale && units.length - taught.length) + (viewScale && viewRank);
+  const rank = (ownScale && units.length - taught.length) + (viewScale && viewRows.length);
   const shrinkage =
     (HEAD.shrinkage * (own * ownScale + seen * viewScale)) / Math.max(Math.min(rank, dimension), 1);
   const rows = [...scaled(deviations, ownScale), ...scaled(viewRows, viewScale)];
   return { centre: Float32Array.from(centre), ...whitening(rows, shrinkage) };
+}
+
+/** Helmert's contrasts, scaled: one fewer than vectors, with the covariance of these times a weight. */
+function contrasts(vectors: readonly Float32Array[], weight: number): Float64Array[] {
+  const mean = Float64Array.from(vectors[0]!);
+  return vectors.slice(1).map((vector, i) => {
+    const root = Math.sqrt((weight / vectors.length) * ((i + 1) / (i + 2)));
+    return Float64Array.from(vector, (value, j) => {
+      const difference = value - mean[j]!;
+      mean[j]! += difference / (i + 2);
+      return difference * root;
+    });
+  });
 }
 
 /** The directions that have any scatter, those with most of it first, and what a vector loses in each. */

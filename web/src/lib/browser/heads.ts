@@ -1,9 +1,10 @@
 /** How each head decides; the TypeScript side of ``heads/neighbors.py``. */
 
-import { head as HEAD } from "../../../../src/classify_anything/constants.json";
+import { head as HEAD, views as VIEWS } from "../../../../src/classify_anything/constants.json";
 import type { Metric, Sample } from "./fitting";
 import type { Knowledge } from "./knowledge";
 import { product, type Near, type Rows } from "./rows";
+import { wantedViews } from "./views";
 
 /** Probabilities in the order of the classes, how clearly it belongs to the best of them, and why. */
 export interface Decision {
@@ -24,8 +25,8 @@ export interface Head {
 
 export type Fit = (sample: Sample) => Promise<Metric>;
 
-/** A fit takes no more examples, evenly of all classes: its time grows with their cube, and 400 take a second or two. */
-const MOST_FITTED = 400;
+/** A fit takes no more examples, and contrasts of views: its time grows with their cube, and 480 take a second or two. */
+const MOST_FITTED = 480;
 /** While vectors are measured, others get their turn this often. */
 const SLICE_MS = 8;
 const AT_ONCE = Promise.resolve();
@@ -36,8 +37,6 @@ class Adaptive implements Head {
   readonly #rows: Rows;
   readonly #fit: Fit;
   readonly #count: number;
-  readonly #views: Float32Array;
-  readonly #viewRank: number;
   /** What it would be with one recording a class. */
   readonly #temperature: number;
   #metric!: Metric;
@@ -47,15 +46,13 @@ class Adaptive implements Head {
   #changes = 0;
   #fitting = false;
 
-  constructor(rows: Rows, { head, centre, directions, gains, view_rows }: Knowledge, fit: Fit) {
+  constructor(rows: Rows, { head, centre, directions, gains, lengths }: Knowledge, fit: Fit) {
     this.#rows = rows;
     this.#fit = fit;
     this.#count = head.n_neighbors;
-    this.#views = view_rows;
-    this.#viewRank = head.view_rank;
     // It falls with the root of the number of recordings, as in ``heads/fitting.py``.
     this.#temperature = head.temperature * Math.sqrt(recordingsPerClass(rows));
-    this.ready = this.#adopt({ centre, directions, gains });
+    this.ready = this.#adopt({ centre, directions, gains }, [...lengths]);
   }
 
   /**
@@ -121,8 +118,7 @@ class Adaptive implements Head {
   }
 
   /** Measure all vectors in a metric, in small slices of time, and then decide by it. */
-  async #adopt(metric: Metric): Promise<void> {
-    const lengths: number[] = [];
+  async #adopt(metric: Metric, lengths: number[] = []): Promise<void> {
     for (let resumed = performance.now(); lengths.length < this.#rows.count; ) {
       lengths.push(this.#lengthOf(lengths.length, metric));
       if (performance.now() - resumed < SLICE_MS) continue;
@@ -139,11 +135,19 @@ class Adaptive implements Head {
 
   #sample(): Sample {
     const rows = this.#rows;
-    const slots = evenly(rows, MOST_FITTED);
+    const known = rows.alive.map((slot) => ({ id: rows.idOf(slot), classId: rows.classOf(slot), recordingId: rows.recordingOf(slot) }));
+    const viewed = evenly(
+      rows,
+      wantedViews(known).flatMap((id) => (rows.views.has(id) ? [rows.slotOf(id)!] : [])),
+      VIEWS.most_in_browser,
+    );
+    const others = evenly(rows, rows.alive, MOST_FITTED - VIEWS.per_example * viewed.length);
+    const slots = [...new Set([...viewed, ...others])];
+    const views = new Map(viewed.map((slot, place) => [place, rows.views.get(rows.idOf(slot))!]));
     const vectors = new Float32Array(slots.length * rows.dimension);
     slots.forEach((slot, place) => vectors.set(rows.vector(slot), place * rows.dimension));
     const [classes, recordings] = [slots.map((slot) => rows.classOf(slot)), slots.map((slot) => rows.recordingOf(slot))];
-    return { dimension: rows.dimension, vectors, classes, recordings, views: this.#views, viewRank: this.#viewRank };
+    return { dimension: rows.dimension, vectors, classes, recordings, views };
   }
 }
 
@@ -214,9 +218,9 @@ function recordingsPerClass(rows: Rows): number {
   return Math.max(pairs.size, 1) / Math.max(taught.length, 1);
 }
 
-/** At most so many examples, as many of each class as can be. */
-function evenly(rows: Rows, most: number): number[] {
-  const groups = rows.classes.map((id) => rows.alive.filter((slot) => rows.classOf(slot) === id));
+/** At most so many of the examples, as many of each class as can be. */
+function evenly(rows: Rows, all: readonly number[], most: number): number[] {
+  const groups = rows.classes.map((id) => all.filter((slot) => rows.classOf(slot) === id));
   let left = most;
   return groups
     .sort((a, b) => a.length - b.length)

@@ -34,23 +34,26 @@ export interface Knowledge {
     weights: "uniform" | "distance";
     balanced: boolean;
     temperature: number;
-    view_rank: number;
   };
+  /** The ids of examples whose views come with it. */
+  viewed: number[];
   strictness: number;
   /** Unit vectors of the examples, [n, dimension]. */
   vectors: Float32Array;
   /** How clearly each of some own examples belonged when its recording was left out, ascending. */
   familiar: Float32Array;
-  /** Of the adaptive head: its metric, and how views of examples vary; see ``fitting.ts``. */
+  /** Of the adaptive head: its metric, and how long the metric makes each example; see ``heads.ts``. */
   centre: Float32Array;
   directions: Float32Array;
   gains: Float32Array;
-  view_rows: Float32Array;
+  lengths: Float32Array;
+  /** The embeddings of views, eight of each of ``viewed``. */
+  views: Float32Array;
   /** The embedding of the picture that ``probe.ts`` makes. */
   probe: Float32Array;
 }
 
-type Arrays = "vectors" | "familiar" | "centre" | "directions" | "gains" | "view_rows" | "probe";
+type Arrays = "vectors" | "familiar" | "centre" | "directions" | "gains" | "lengths" | "views" | "probe";
 
 interface Span {
   start: number;
@@ -88,9 +91,19 @@ export function parseKnowledge(file: ArrayBuffer): Knowledge {
     centre: numbers(arrays.centre),
     directions: numbers(arrays.directions),
     gains: numbers(arrays.gains),
-    view_rows: numbers(arrays.view_rows),
+    lengths: numbers(arrays.lengths),
+    views: fromHalves(new Uint16Array(file, data + 4 * arrays.views.start, arrays.views.length)),
     probe: numbers(arrays.probe),
   };
+}
+
+/** Numbers in 16 bits; not each browser has a ``Float16Array``. */
+function fromHalves(halves: Uint16Array): Float32Array {
+  return Float32Array.from(halves, (bits) => {
+    const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
+    const value = exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25);
+    return bits >> 15 ? -value : value;
+  });
 }
 
 /** Vectors in 8 bits, [n, dimension], as unit vectors. */

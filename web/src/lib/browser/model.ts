@@ -11,6 +11,7 @@ export interface Lesson {
   classId: number;
   recordingId: number;
   vector?: Float32Array;
+  views?: Float32Array | undefined;
 }
 
 const NOTHING: PredictionInfo = {
@@ -30,15 +31,10 @@ export class Brain {
   #strictness: number;
 
   private constructor(knowledge: Knowledge, fit: Fit) {
-    const { examples, classes, backbone, vectors } = knowledge;
     this.#familiar = knowledge.familiar;
     this.#strictness = knowledge.strictness;
-    this.#rows = new Rows(backbone.dimension);
-    this.arrange(classes);
-    examples.ids.forEach((id, place) => {
-      const vector = vectors.subarray(place * backbone.dimension, (place + 1) * backbone.dimension);
-      this.#rows.put(id, examples.class_ids[place]!, examples.recording_ids[place]!, vector);
-    });
+    this.#rows = knownRows(knowledge);
+    this.arrange(knowledge.classes);
     this.#head = makeHead(this.#rows, knowledge, fit);
   }
 
@@ -68,8 +64,17 @@ export class Brain {
   learn(lessons: readonly Lesson[]): void {
     const unknown = lessons.find(({ id, vector }) => !vector && this.#rows.slotOf(id) === undefined);
     if (unknown) throw new Error(`Nothing is known of example ${unknown.id}.`);
-    for (const { id, classId, recordingId, vector } of lessons) this.#rows.put(id, classId, recordingId, vector);
+    for (const { id, classId, recordingId, vector, views } of lessons) {
+      this.#rows.put(id, classId, recordingId, vector);
+      if (views) this.#rows.views.set(id, views);
+    }
     this.#head.follow(lessons.length);
+  }
+
+  /** Learn the embeddings of an example's views. */
+  vary(id: number, views: Float32Array): void {
+    this.#rows.views.set(id, views);
+    this.#head.follow(1);
   }
 
   forget(ids: readonly number[]): void {
@@ -116,4 +121,17 @@ export class Brain {
     if (this.#strictness <= 0 || this.#familiar.length === 0) return 1;
     return this.#familiar.filter((one) => one < familiarity).length / this.#familiar.length;
   }
+}
+
+/** All that came with an export. */
+export function knownRows({ examples, classes, backbone, vectors, viewed, views }: Knowledge): Rows {
+  const rows = new Rows(backbone.dimension);
+  rows.classes = classes.map(({ id }) => id);
+  examples.ids.forEach((id, place) => {
+    const vector = vectors.subarray(place * backbone.dimension, (place + 1) * backbone.dimension);
+    rows.put(id, examples.class_ids[place]!, examples.recording_ids[place]!, vector);
+  });
+  const length = viewed.length > 0 ? views.length / viewed.length : 0;
+  viewed.forEach((id, place) => rows.views.set(id, views.subarray(place * length, (place + 1) * length)));
+  return rows;
 }

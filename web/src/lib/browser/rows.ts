@@ -20,6 +20,8 @@ export class Rows {
   alive: number[] = [];
   /** How many places there are, those of forgotten examples with them. */
   count = 0;
+  /** The embeddings of views, [8, dimension], by the ids of examples: those of forgotten ones too. */
+  readonly views = new Map<number, Float32Array>();
   #vectors: Float32Array;
   readonly #sizes = new Map<number, number>();
   readonly #slots = new Map<number, number>();

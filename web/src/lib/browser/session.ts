@@ -12,6 +12,7 @@ export class Session {
   readonly size: number;
   readonly #runtime: Runtime["ort"];
   readonly #session: InferenceSession;
+  #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(runtime: Runtime, session: InferenceSession, size: number) {
     this.#runtime = runtime.ort;
@@ -44,8 +45,14 @@ export class Session {
     return new Session(runtime, session, size);
   }
 
-  /** RGB pixels, [size, size, 3], to their embedding. */
-  async embed(pixels: Uint8Array): Promise<Float32Array> {
+  /** RGB pixels, [size, size, 3], to their embedding: one at a time, as the runtime on a graphics card can no more. */
+  embed(pixels: Uint8Array): Promise<Float32Array> {
+    const found = this.#turn.then(() => this.#embed(pixels));
+    this.#turn = found.catch(() => undefined);
+    return found;
+  }
+
+  async #embed(pixels: Uint8Array): Promise<Float32Array> {
     const image = new this.#runtime.Tensor("uint8", pixels, [1, this.size, this.size, 3]);
     const { embedding } = await this.#session.run({ image }, ["embedding"]);
     return (embedding as TypedTensor<"float32">).data;

@@ -21,6 +21,8 @@ export interface KeptPicture {
   vector: Float32Array;
   /** The fingerprint of the backbone that made the embedding. */
   seenBy: string;
+  /** The embeddings of its views, by the same backbone. */
+  views?: Float32Array;
 }
 
 export type Pictures = ReadonlyMap<number, KeptPicture>;
