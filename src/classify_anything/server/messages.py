@@ -15,6 +15,7 @@ All other messages are JSON text.
 from __future__ import annotations
 
 import struct
+from datetime import datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -30,9 +31,9 @@ Id = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class Message(BaseModel):
-    """Base of all messages: immutable, and unknown fields are refused."""
+    """Base of all messages: immutable; refuses unknown fields; reads the attributes of a value."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
 
 
 # --- from the page ------------------------------------------------------------------------------
@@ -291,7 +292,7 @@ class ExampleInfo(Message):
     recording_id: int
     width: int
     height: int
-    created_at: str = Field(description="ISO 8601, UTC.")
+    created_at: datetime = Field(description="ISO 8601, UTC.")
     source: str
 
 

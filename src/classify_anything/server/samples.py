@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -55,7 +56,7 @@ _EXAMPLE = ExampleInfo(
     recording_id=3,
     width=640,
     height=480,
-    created_at="2026-11-24T09:30:00.000+00:00",
+    created_at=datetime(2026, 11, 24, 9, 30, tzinfo=UTC),
     source="camera",
 )
 _NEIGHBOR = NeighborInfo(example_id=7, class_id=1, similarity=0.97)

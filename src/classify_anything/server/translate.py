@@ -15,7 +15,6 @@ from classify_anything.server.messages import (
     ClassInfo,
     EvaluationInfo,
     ExampleIndex,
-    ExampleInfo,
     ExampleMap,
     NeighborInfo,
     OutcomeInfo,
@@ -24,13 +23,14 @@ from classify_anything.server.messages import (
     SettingsInfo,
     State,
 )
-from classify_anything.types import Change, Class, Example, Neighbor, Prediction
+from classify_anything.types import Class, Prediction
 
 _LATEST = 12
 
 
 def to_state(classifier: Classifier) -> State:
     """The whole project in short."""
+    undo, redo = classifier.next_undo(), classifier.next_redo()
     return State(
         classes=[to_class(classifier, item) for item in classifier.classes()],
         revision=classifier.revision,
@@ -38,21 +38,12 @@ def to_state(classifier: Classifier) -> State:
         backbone=classifier.backbone.name,
         version=__version__,
         image_size=classifier.backbone.size,
-        settings=to_settings(classifier),
-        undo=_to_change(classifier.next_undo()),
-        redo=_to_change(classifier.next_redo()),
+        settings=SettingsInfo.model_validate(classifier.settings),
+        undo=ChangeInfo.model_validate(undo) if undo else None,
+        redo=ChangeInfo.model_validate(redo) if redo else None,
         notice=classifier.notice,
         frozen=False,
         run=SERVER_RUN_ID,
-    )
-
-
-def to_settings(classifier: Classifier) -> SettingsInfo:
-    """How the project decides."""
-    settings = classifier.settings
-    return SettingsInfo(
-        head=settings.head,  # type: ignore[arg-type] # the message checks it
-        strictness=settings.strictness,
     )
 
 
@@ -80,25 +71,9 @@ def to_report(now: Evaluation, training_set: TrainingSet, revision: int) -> Repo
                 for class_id, item in zip(ids, now.per_class, strict=True)
             ],
             confusion=[list(row) for row in now.confusion],
-            outcomes=[
-                OutcomeInfo(
-                    example_id=one.example_id,
-                    class_id=one.class_id,
-                    predicted=one.predicted,
-                    probability=one.probability,
-                )
-                for one in now.outcomes
-            ],
+            outcomes=[OutcomeInfo.model_validate(one) for one in now.outcomes],
         ),
-        advice=[
-            AdviceInfo(
-                kind=one.kind,  # type: ignore[arg-type] # the message checks it
-                text=one.text,
-                class_ids=list(one.class_ids),
-                example_ids=list(one.example_ids),
-            )
-            for one in advice
-        ],
+        advice=[AdviceInfo.model_validate(one) for one in advice],
     )
 
 
@@ -133,16 +108,7 @@ def to_prediction(classifier: Classifier | Exported, prediction: Prediction) -> 
         probability=prediction.probability,
         probabilities={ids[label]: p for label, p in prediction.probabilities.items()},
         familiarity=prediction.familiarity,
-        neighbors=[to_neighbor(neighbor) for neighbor in prediction.neighbors],
-    )
-
-
-def to_neighbor(neighbor: Neighbor) -> NeighborInfo:
-    """One of the nearest examples."""
-    return NeighborInfo(
-        example_id=neighbor.example_id,
-        class_id=neighbor.class_id,
-        similarity=neighbor.similarity,
+        neighbors=[NeighborInfo.model_validate(one) for one in prediction.neighbors],
     )
 
 
@@ -160,20 +126,3 @@ def to_index(classifier: Classifier) -> ExampleIndex:
         source_names=names,
         created_at=list(index.created_at),
     )
-
-
-def to_example(example: Example) -> ExampleInfo:
-    """An example, without its picture."""
-    return ExampleInfo(
-        id=example.id,
-        class_id=example.class_id,
-        recording_id=example.recording_id,
-        width=example.width,
-        height=example.height,
-        created_at=example.created_at.isoformat(timespec="milliseconds"),
-        source=example.source,
-    )
-
-
-def _to_change(change: Change | None) -> ChangeInfo | None:
-    return None if change is None else ChangeInfo(id=change.id, text=change.text)

@@ -81,17 +81,5 @@ async def backbone_layers(project: ProjectOf) -> LayersInfo:
         name=backbone.name,
         size=backbone.size,
         dimension=backbone.dimension,
-        layers=[
-            LayerInfo(
-                kind=layer.kind,
-                kernel=layer.kernel,
-                channels=layer.channels,
-                size=layer.size,
-                multiply_adds=layer.multiply_adds,
-                parameters=layer.parameters,
-                standard=layer.standard,
-                milliseconds=layer.milliseconds,
-            )
-            for layer in found
-        ],
+        layers=[LayerInfo.model_validate(layer) for layer in found],
     )

@@ -19,6 +19,7 @@ from classify_anything.server.messages import (
     ExampleMove,
     ExamplePage,
     Id,
+    NeighborInfo,
     Neighbors,
     State,
 )
@@ -31,7 +32,7 @@ from classify_anything.server.routes.common import (
     change,
     kept,
 )
-from classify_anything.server.translate import to_example, to_index, to_neighbor
+from classify_anything.server.translate import to_index
 
 _MAX_PAGE = 500
 _PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/*": {}}}}
@@ -57,7 +58,7 @@ async def list_examples(
     )
     page = found[:limit]
     return ExamplePage(
-        examples=[to_example(example) for example in page],
+        examples=[ExampleInfo.model_validate(example) for example in page],
         next=page[-1].id if len(found) > limit else None,
     )
 
@@ -97,7 +98,7 @@ async def add_example(
         added, change = classifier.add_with_change(
             target, image, recording=recording, key=key, source=source or "http"
         )
-        return AddedExample(**to_example(added).model_dump(), change=change)
+        return AddedExample(**dict(ExampleInfo.model_validate(added)), change=change)
 
     return await project.run(add)
 
@@ -105,7 +106,7 @@ async def add_example(
 @router.get("/api/examples/{example_id}", responses=NOT_FOUND)
 async def example(project: ProjectOf, example_id: Id) -> ExampleInfo:
     """What is known of an example, but its picture."""
-    return to_example(await project.run(lambda clf: clf.example(example_id)))
+    return ExampleInfo.model_validate(await project.run(lambda clf: clf.example(example_id)))
 
 
 @router.get(
@@ -143,7 +144,7 @@ async def neighbors(
 ) -> Neighbors:
     """The examples most like one, nearest first."""
     found = await project.run(lambda clf: clf.neighbors(example_id, limit))
-    return Neighbors(neighbors=[to_neighbor(neighbor) for neighbor in found])
+    return Neighbors(neighbors=[NeighborInfo.model_validate(one) for one in found])
 
 
 @router.delete("/api/examples/{example_id}", responses=NOT_FOUND)

@@ -715,6 +715,7 @@ export interface components {
             height: number;
             /**
              * Created At
+             * Format: date-time
              * @description ISO 8601, UTC.
              */
             created_at: string;
@@ -1028,6 +1029,7 @@ export interface components {
             height: number;
             /**
              * Created At
+             * Format: date-time
              * @description ISO 8601, UTC.
              */
             created_at: string;
