@@ -171,3 +171,30 @@ test("a server that does not let the page in is told from one that is gone", asy
   await desk.open();
   await vi.waitFor(() => expect(connections.at(-1)).toBe("online"));
 });
+
+test("a predictor that is closed while it asks why it was refused does not connect again", async () => {
+  const desk = new Desk();
+  await desk.open(false);
+  const connections: Connection[] = [];
+  const listener = {
+    state: () => undefined,
+    connection: (connection: Connection) => void connections.push(connection),
+    waiting: () => undefined,
+    error: () => undefined,
+  };
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  leftovers.push(() => vi.useRealTimers(), () => desk.close());
+  let isAsked = () => {};
+  const asked = new Promise<void>((resolve) => (isAsked = resolve));
+  let letIn: (answer: boolean) => void = () => {};
+  const predictor = new RemotePredictor(`ws://127.0.0.1:${desk.port}/ws`, listener, () => {
+    isAsked();
+    return new Promise((resolve) => (letIn = resolve));
+  });
+  await asked;
+  predictor.close();
+  letIn(false);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(vi.getTimerCount()).toBe(0);
+  expect(connections).toEqual([]);
+});

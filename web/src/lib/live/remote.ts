@@ -101,8 +101,8 @@ export class RemotePredictor {
     this.#question?.reject(new Error("The connection was lost."));
     this.#question = null;
     this.#outbox.rewind();
-    if (this.#closed) return;
     const connection: Connection = opened || (await this.#isLetIn()) ? "offline" : "refused";
+    if (this.#closed) return;
     this.#listener.connection(connection);
     this.#timer = setTimeout(() => this.#connect(), this.#retry);
     this.#retry = Math.min(this.#retry * 2, LAST_RETRY_MS);
