@@ -44,6 +44,13 @@ def only_problem(clf: Classifier, path: Path) -> str:
     return problem.message
 
 
+def test_numbers_in_names_count_by_their_value_however_long(tmp_path: Path) -> None:
+    names = ["A/2.png", "A/10.png", f"A/{'9' * 5000}.png"]
+    tree = zip_tree(write_zip(tmp_path / "set.zip", dict.fromkeys(reversed(names), GOOD)))
+    assert [str(entry.path) for entry in tree.entries] == names
+    tree.close()
+
+
 @pytest.mark.parametrize(
     "name", ["../evil/1.png", "A/../../1.png", "/etc/1.png", "C:/1.png", "C:\\1.png", "..\\1.png"]
 )

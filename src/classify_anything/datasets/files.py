@@ -228,9 +228,14 @@ def _sorted(entries: list[Entry]) -> list[Entry]:
 
 
 def _natural(text: str) -> list[tuple[int, int, str]]:
-    """A key that sorts numbers by their value."""
+    """Return a key that sorts numbers by value.
+
+    Not natsort: it raises TypeError at a number of more than 4,300 digits, which a zip may hold.
+    """
     return [
-        (0, int(part), "") if part.isdecimal() else (1, 0, part.casefold())
+        (0, len(part.lstrip("0")), part.lstrip("0"))
+        if part.isdecimal()
+        else (1, 0, part.casefold())
         for part in _NUMBER.split(text)
         if part
     ]
