@@ -76,7 +76,7 @@ def in_precision(source: Backbone, precision: str, name: str = "") -> Path:
     label = name.replace("/", "+") or _OF_A_FILE
     path = settings.cache_folder() / f"{label}{_MARK}{precision}-{key}.onnx"
     if not is_file(path):
-        from classify_anything.backbones.convert import reduced  # noqa: PLC0415 - takes 0.2 s
+        from classify_anything.backbones.quantize import reduced  # noqa: PLC0415 - takes 0.2 s
 
         with kept_in(path.parent), tempfile.TemporaryDirectory(dir=path.parent) as folder:
             reduced(source, precision, Path(folder)).replace(path)

@@ -19,8 +19,9 @@ from classify_anything._version import __version__
 from classify_anything.cli import output
 from classify_anything.cli.backbones import backbones
 from classify_anything.cli.evaluate import evaluate
+from classify_anything.cli.export import export
 from classify_anything.cli.import_ import import_
-from classify_anything.cli.list import classes, examples, export
+from classify_anything.cli.list import classes, examples
 from classify_anything.cli.predict import predict
 from classify_anything.cli.serve import serve
 from classify_anything.cli.verify import verify

@@ -1,0 +1,61 @@
+"""``export``: a project's examples, or what it has learnt, in a file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from classify_anything import settings
+from classify_anything.cli.options import BackboneName, ProjectFile, open_classifier, option
+from classify_anything.cli.output import print_line, progress_bar
+
+ExportFormat = Literal["zip", "folder", "onnx", "web", "tfjs-knn"]
+Precision = Literal["fp32", "fp16", "int8"]
+_FORMS: dict[str, ExportFormat] = {".zip": "zip", ".onnx": "onnx", ".json": "tfjs-knn"}
+
+
+def export(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file or folder to write.")],
+    project: ProjectFile = None,
+    form: Annotated[ExportFormat | None, option(settings.FORMAT)] = None,
+    precision: Annotated[Precision, option(settings.PRECISION)] = "fp32",
+    any_size: Annotated[bool, option(settings.ANY_SIZE)] = False,
+    smoothing: Annotated[
+        int,
+        option(settings.SMOOTHING, metavar="MS", min=0, max=settings.MOST_SMOOTHING_MS),
+    ] = settings.USUAL_SMOOTHING_MS,
+    frozen: Annotated[bool, option(settings.FROZEN)] = False,
+    embed: Annotated[bool, option(settings.EMBED)] = False,
+    force: Annotated[bool, option(settings.FORCE)] = False,
+    backbone: BackboneName = None,
+) -> None:
+    """Take a project elsewhere: its examples, or what it has learnt.
+
+    A zip or a folder has the examples, and `classify-anything import` makes the same project again
+    of it. An ONNX file or a web page predicts without this program; both are compared with the
+    project first.
+    """
+    from classify_anything.export.write import Options, check_options, write_export  # noqa: PLC0415 - 0.3 s
+
+    form = form or _FORMS.get(file.suffix.lower(), "folder")
+    chosen = Options(
+        precision=precision, any_size=any_size, smoothing=smoothing, frozen=frozen, embed=embed
+    )
+    check_options(form, chosen)
+    with open_classifier(project, backbone) as clf, progress_bar("Exporting") as show:
+        written = write_export(
+            lambda ask: ask(clf),
+            file,
+            form,
+            replace(chosen, overwrite=force, progress=show),
+        )
+        count = len(clf)
+    if form in ("onnx", "web"):
+        print_line(f"What {count} examples have taught is in {file}")
+    else:
+        print_line(f"{count} examples are in {file}")
+    for note in written.notes:
+        print_line(note)
