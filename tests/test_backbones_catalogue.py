@@ -42,6 +42,9 @@ HERE = ["efficientnet-lite0", "efficientnet-lite0-160"]
 
 COMPILED = [one for one in CATALOGUE if not isinstance(one.origin, Hub)]
 
+UNPINNED = ("efficientnet-lite4", "mobilenet-v2", "mobilenet-v3-large", "mobilenet-v4")
+"""No commit of their files is known yet. Add none: pin a network by its commit and its sha256."""
+
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -58,7 +61,8 @@ def test_a_description_is_complete(one: Description) -> None:
     assert one.form.std is not None
     assert BY_NAME[one.name] is one
     if isinstance(one.origin, Hub):
-        assert one.origin.revision == "main" or len(one.origin.revision) == 40
+        is_pinned = re.fullmatch("[0-9a-f]{40}", one.origin.revision) is not None
+        assert is_pinned is (one.name not in UNPINNED)
         assert one.origin.sha256 is None or len(one.origin.sha256) == 64
 
 

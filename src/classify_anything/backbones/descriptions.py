@@ -40,7 +40,7 @@ class Hub:
     """A file of a repository of the model hub.
 
     Attributes:
-        revision: a commit, or "main".
+        revision: a commit, as 40 hexadecimal digits.
         megabytes: to download.
         sha256: of the file; None where only the hub tells it.
     """

@@ -1,4 +1,9 @@
-"""Fetches one file from the model hub: it goes on where it ended, and is checked.
+"""Fetch one file from the model hub: resume where it broke off, and check its checksum.
+
+Not with huggingface_hub.hf_hub_download (2.4): it deletes what came when it fails, so that no later
+call can resume; it resumes inside one call only after 10 MB, so a line that breaks more often never
+gets the file; it compares the size alone, and keeps a file with a wrong byte; and of a failure it
+logs several lines.
 
 The package huggingface_hub knows the hub: its address (HF_ENDPOINT), a token (HF_TOKEN), a proxy
 (HTTPS_PROXY), and whether to stay offline (HF_HUB_OFFLINE).
