@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -228,6 +229,22 @@ def test_an_example_is_shown_large_with_what_it_looks_like(
     expect(viewer).to_have_attribute("data-id", str(nearest["example_id"]))
     page.page.keyboard.press("Escape")
     expect(viewer).to_have_count(0)
+
+
+def test_a_picture_that_cannot_be_loaded_is_asked_for_once(
+    page: ProjectPage, fill: Callable[[Mapping[str, int]], None]
+) -> None:
+    page.page.route("**/api/examples/*/*", lambda route: route.abort("connectionrefused"))
+    fill({"Class 1": 1})
+    page.open_examples().first.dblclick()
+    image = page.page.get_by_test_id("viewer").locator("img").first
+    expect(image).to_have_attribute("src", re.compile("thumbnail"))
+    asked: list[str] = []
+    page.page.on("request", lambda request: asked.append(request.url))
+    for _ in range(5):
+        page.page.evaluate("fetch('/api/examples/0/none').catch(() => undefined)")
+    # The last request may be the viewer's own, which was on its way.
+    assert len([url for url in asked if "/none" not in url]) <= 1
 
 
 def test_the_large_example_is_moved_and_deleted(
