@@ -146,6 +146,26 @@ def test_pictures_and_zips_of_a_project_come_into_the_page(
     expect(page.toast("3 already there")).to_be_visible()
 
 
+SAID = """
+  window.said = [];
+  new MutationObserver(() => {
+    const label = document.querySelector("[data-testid=answer-label]");
+    if (label && label.textContent !== window.said.at(-1)) window.said.push(label.textContent);
+  }).observe(document, { subtree: true, childList: true, characterData: true });
+"""
+
+
+def test_a_page_that_is_loading_says_so(watching: Browser, host: StaticHost) -> None:
+    browser_context = context(watching)
+    browser_context.add_init_script(SAID)
+    page = ProjectPage(browser_context, host.url)
+    expect(page.label).to_have_text("coffee", timeout=30_000)
+    said = page.page.evaluate("window.said")
+    assert said[0] == "Loading…"
+    assert "Nothing learnt yet" not in said
+    browser_context.close()
+
+
 def test_a_frozen_page_only_answers(
     visit: Callable[..., ProjectPage], taught: Classifier, tmp_path: Path
 ) -> None:
