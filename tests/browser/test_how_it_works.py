@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.browser.chromium import frame
 from tests.browser.pages import ProjectPage
 from tests.server import RunningServer, run_server
 
@@ -44,6 +46,49 @@ def test_the_neighbours_are_shown_and_another_network_can_be_used(page: ProjectP
     expect(sums).to_contain_text("384 M")
     page.page.get_by_role("button", name="Show the table").click()
     expect(page.page.locator("tfoot")).to_contain_text("Together")
+
+
+OVERLAPS = """() => {
+  const field = document.querySelector(".field");
+  const overlaps = (window.overlaps = []);
+  const look = () => {
+    const pictures = [...field.querySelectorAll("img, .now")];
+    const boxes = pictures.map((one) => one.getBoundingClientRect());
+    boxes.forEach((a, place) => boxes.slice(place + 1).forEach((b) => {
+      const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+      const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+      if (across > 0 && down > 0) overlaps.push([a, b]);
+    }));
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+"""Notes in each frame which pictures of the nearest examples cover each other or the middle."""
+
+SETTLED = """() => {
+  const moving = document.querySelector(".field").getAnimations({ subtree: true });
+  return Promise.allSettled(moving.map(({ finished }) => finished)).then(() => undefined);
+}"""
+
+
+def test_pictures_of_near_neighbours_never_overlap(
+    open_page: Callable[..., ProjectPage], server: RunningServer
+) -> None:
+    server.http.patch("/api/settings", json={"head": "classic"}).raise_for_status()
+    page = open_page(width=320, height=800)
+    for _ in range(5):
+        server.http.post("/api/examples?class_id=1", content=frame("coffee")).raise_for_status()
+    page.page.evaluate("location.hash = '#/how'")
+    field = page.page.get_by_label("What the camera sees, among its nearest examples")
+    expect(field.locator("figure", has_text="1.00")).to_have_count(3)
+    page.page.evaluate(OVERLAPS)
+    nearest = page.page.evaluate("document.querySelector('.field img').src")
+    first = re.search(r"examples/(\d+)/", nearest)
+    assert first
+    server.http.post("/api/examples/remove", json={"ids": [int(first[1])]}).raise_for_status()
+    expect(field.locator(f"img[src='{nearest}']")).to_have_count(0)
+    page.page.evaluate(SETTLED)
+    assert page.page.evaluate("window.overlaps") == []
 
 
 def test_a_long_name_makes_no_page_wider_and_the_picture_says_what_decides(
