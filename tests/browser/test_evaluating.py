@@ -181,6 +181,24 @@ def test_what_was_not_moved_is_not_gone(badly_taught: ProjectPage) -> None:
     expect(behind).to_have_count(count)
 
 
+def test_the_names_of_the_confusion_matrix_are_whole_where_there_is_room(
+    badly_taught: ProjectPage, server: RunningServer
+) -> None:
+    page = badly_taught.page
+    names = page.get_by_role("columnheader")
+    expect(names).to_have_count(2, timeout=15_000)
+    whole = names.locator(".start").evaluate_all(
+        "names => names.map(name => name.scrollWidth <= name.clientWidth)"
+    )
+    assert whole == [True, True]
+    page.set_viewport_size({"width": 320, "height": 640})
+    server.http.patch(
+        "/api/classes/1", json={"name": "Rindfleischetikettierung"}
+    ).raise_for_status()
+    expect(names.first).to_contain_text("Rindfleisch")
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+
+
 def test_a_cell_opens_its_pictures_and_moves_them_all(badly_taught: ProjectPage) -> None:
     page = badly_taught.page
     cell = page.get_by_role("button", name=f"{WRONG} examples of Class 1 taken for Class 2")
