@@ -1,20 +1,32 @@
-"""The real command line, in a process of its own."""
+"""The command line: run in this process, or started as one of its own."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import os
 import shlex
 import signal
 import subprocess
 import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from classify_anything import Classifier
+from classify_anything.cli import main
 from tests.photos import plain
 
 COMMAND = (sys.executable, "-m", "classify_anything")
+_STREAMS = (
+    ("stdin", "r", "strict"),
+    ("stdout", "w", "strict"),
+    ("stderr", "w", "backslashreplace"),
+)
 SHADES = {
     "mug": ("#ff0000", "#f00010", "#ff2000"),
     "cup": ("#0000ff", "#0010f0", "#2000ff"),
@@ -24,17 +36,65 @@ SHADES = {
 def run(
     *arguments: str | Path, given: bytes = b"", cwd: Path | None = None, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run it to its end, without a terminal."""
-    done = subprocess.run(
+    """Run a command in this process, without a terminal, and return what it printed."""
+    argv = ["classify-anything", *map(str, arguments)]
+    with (
+        tempfile.TemporaryFile() as source,
+        tempfile.TemporaryFile() as out,
+        tempfile.TemporaryFile() as err,
+    ):
+        source.write(given)
+        source.seek(0)
+        with (
+            _redirected(source.fileno(), out.fileno(), err.fileno()),
+            mock.patch.object(sys, "argv", argv),
+            mock.patch.dict(os.environ, environment),
+            mock.patch.object(logging.root, "handlers", []),
+            contextlib.chdir(cwd or Path.cwd()),
+            warnings.catch_warnings(),
+        ):
+            try:
+                main()
+                code = 0
+            except SystemExit as ended:
+                code = int(ended.code or 0)
+        texts = []
+        for file in (out, err):
+            file.seek(0)
+            texts.append(file.read().decode())
+    return subprocess.CompletedProcess(argv, code, *texts)
+
+
+@contextlib.contextmanager
+def _redirected(*files: int) -> Iterator[None]:
+    """Use these files as the three standard streams, also of libraries and of child processes."""
+    with contextlib.ExitStack() as stack:
+        for number, file in enumerate(files):
+            name, mode, errors = _STREAMS[number]
+            saved = os.dup(number)
+            stack.callback(os.close, saved)
+            stack.callback(os.dup2, saved, number)
+            os.dup2(file, number)
+            stream = stack.enter_context(
+                open(number, mode, encoding="utf-8", errors=errors, closefd=False)
+            )
+            stack.enter_context(mock.patch.object(sys, name, stream))
+        yield
+
+
+def run_process(
+    *arguments: str | Path, given: bytes = b"", cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own, for what a process reads only once."""
+    return subprocess.run(
         [*COMMAND, *map(str, arguments)],
-        input=given,
+        input=given.decode(),
         capture_output=True,
         timeout=60,
         cwd=cwd,
         env={**os.environ, **environment},
+        text=True,
     )
-    out, err = (text.decode().replace("\r\n", "\n") for text in (done.stdout, done.stderr))
-    return subprocess.CompletedProcess(done.args, done.returncode, out, err)
 
 
 def start(*arguments: str | Path, **options: Any) -> subprocess.Popen[str]:

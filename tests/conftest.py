@@ -29,5 +29,5 @@ def clf(tmp_path: Path, tiny_backbone: Path) -> Iterator[Classifier]:
 
 @pytest.fixture
 def server(tmp_path: Path, tiny_backbone: Path) -> Iterator[RunningServer]:
-    with run_server(tmp_path / "project.db", "--backbone", str(tiny_backbone)) as running:
+    with run_server(tmp_path / "project.db", tiny_backbone) as running:
         yield running

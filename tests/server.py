@@ -1,4 +1,4 @@
-"""A real server, in a process of its own."""
+"""A real server over real sockets: in a thread of this process, or in a process of its own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +18,17 @@ from typing import Any
 import httpx
 from websockets.sync.client import ClientConnection, connect
 
-_START_SECONDS = 30
+from classify_anything import load_export
+from classify_anything.server.address import Address, listen
+from classify_anything.server.backend import Backend
+from classify_anything.server.read_only import ReadOnlyBackend
+from classify_anything.server.serve import make_server, open_project
 
 
 @dataclass
 class RunningServer:
-    process: subprocess.Popen[str]
+    """A server that answers at ``url``, and a client for it."""
+
     url: str
     http: httpx.Client = field(init=False)
 
@@ -32,14 +38,6 @@ class RunningServer:
     @property
     def port(self) -> int:
         return self.http.base_url.port or 0
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait(20)
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGINT)
-        return self.process.wait(20)
 
     @contextlib.contextmanager
     def socket(self, **options: Any) -> Iterator[Socket]:
@@ -74,12 +72,66 @@ class Socket:
         return self.receive("answer")
 
 
+@dataclass
+class ServerProcess(RunningServer):
+    """A server that can be sent signals."""
+
+    process: subprocess.Popen[str]
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(20)
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(20)
+
+
 @contextlib.contextmanager
-def run_server(project: Path, *options: str, port: int = 0) -> Iterator[RunningServer]:
+def run_server(
+    project: Path,
+    backbone: Path | str | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    token: str | None = None,
+) -> Iterator[RunningServer]:
+    """Serve a project in a thread of this process."""
+    address = listen(host, port, token)
+    name = None if backbone is None else str(backbone)
+    with address.socket, contextlib.closing(open_project(project, name)) as live:
+        yield from _running(live, address)
+
+
+@contextlib.contextmanager
+def run_export(export: Path) -> Iterator[RunningServer]:
+    """Serve an export in a thread of this process."""
+    address = listen("127.0.0.1", 0)
+    with address.socket, contextlib.closing(ReadOnlyBackend(load_export(export))) as frozen:
+        yield from _running(frozen, address)
+
+
+def _running(served: Backend, address: Address) -> Iterator[RunningServer]:
+    ready = threading.Event()
+    server = make_server(served, address, ready.set)
+    thread = threading.Thread(target=server.run, args=([address.socket],))
+    thread.start()
+    try:
+        assert ready.wait(20)
+        running = RunningServer(address.url)
+        with running.http:
+            yield running
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@contextlib.contextmanager
+def start_server(project: Path, *options: str | Path, port: int = 0) -> Iterator[ServerProcess]:
     """Start ``classify-anything``, wait for the address it prints, and end it afterwards."""
     command = [sys.executable, "-m", "classify_anything", "--no-open", "--port", str(port)]
     process = subprocess.Popen(
-        [*command, *options, str(project)],
+        [*command, *map(str, options), str(project)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
@@ -90,11 +142,9 @@ def run_server(project: Path, *options: str, port: int = 0) -> Iterator[RunningS
         line = process.stdout.readline()
         found = re.search(r"http://\S+", line)
         assert found, line + process.stdout.read()
-        running = RunningServer(process, found.group())
-        try:
+        running = ServerProcess(found.group(), process)
+        with running.http:
             yield running
-        finally:
-            running.http.close()
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)

@@ -16,7 +16,7 @@ from tests.server import RunningServer, run_server
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory, tiny_backbone: Path) -> Iterator[RunningServer]:
     path = tmp_path_factory.mktemp("local") / "project.db"
-    with run_server(path, "--backbone", str(tiny_backbone)) as running:
+    with run_server(path, tiny_backbone) as running:
         yield running
 
 
@@ -26,8 +26,7 @@ def shared(
 ) -> Iterator[RunningServer]:
     """Listens on every address, as with ``--host 0.0.0.0``; only this machine talks to it."""
     path = tmp_path_factory.mktemp("shared") / "project.db"
-    options = ("--backbone", str(tiny_backbone), "--host", "0.0.0.0", "--token", "s3cret")
-    with run_server(path, *options) as running:
+    with run_server(path, tiny_backbone, host="0.0.0.0", token="s3cret") as running:
         running.http.base_url = httpx.URL(f"http://127.0.0.1:{running.port}")
         yield running
 
@@ -107,9 +106,9 @@ def test_the_printed_address_moves_the_token_into_a_cookie(shared: RunningServer
 def test_two_servers_on_one_host_keep_their_cookies_apart(
     shared: RunningServer, tmp_path: Path, tiny_backbone: Path
 ) -> None:
-    options = ("--backbone", str(tiny_backbone), "--host", "0.0.0.0", "--token", "another")
+    path = tmp_path / "project.db"
     with (
-        run_server(tmp_path / "project.db", *options) as second,
+        run_server(path, tiny_backbone, host="0.0.0.0", token="another") as second,
         httpx.Client(follow_redirects=True) as browser,
     ):
         addresses = [f"http://127.0.0.1:{one.port}" for one in (shared, second)]

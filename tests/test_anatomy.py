@@ -15,7 +15,7 @@ from classify_anything.backbones import load_backbone
 from classify_anything.backbones.layer import separable
 from classify_anything.backbones.layer_profile import layers, layers_of
 from classify_anything.errors import BackboneError
-from tests.command import objects, run
+from tests.command import objects, run, run_process
 from tests.tflite import write_mobile
 from tests.tflite import write_network as write_tflite
 from tests.tiny import write_backbone
@@ -227,7 +227,7 @@ def test_the_same_as_json(tmp_path) -> None:
 def test_a_terminal_without_unicode_gets_its_bars_too(tmp_path) -> None:
     path = tmp_path / "mobile.onnx"
     path.write_bytes(mobile_graph())
-    shown = run("backbones", "info", path, PYTHONIOENCODING="ascii").stdout
+    shown = run_process("backbones", "info", path, PYTHONIOENCODING="ascii").stdout
     assert shown.splitlines()[0].endswith("#" * 24)
 
 

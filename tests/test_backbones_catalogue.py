@@ -30,7 +30,7 @@ from classify_anything.compiler.resized import resize
 from classify_anything.compiler.torch_file import read_state_dict
 from classify_anything.errors import BackboneError, DownloadError, MissingExtraError
 from classify_anything.images import to_square
-from tests.command import objects, run, run_on_terminal, taught, write_dataset
+from tests.command import objects, run, run_on_terminal, run_process, taught, write_dataset
 from tests.hub import run_hub
 from tests.networks import write_network
 from tests.photos import photo
@@ -239,14 +239,14 @@ def test_a_network_is_pulled_and_used(hub: None, cache: Path, tmp_path: Path) ->
 
 
 def test_offline_is_told(hub: None) -> None:
-    done = run("backbones", "pull", "mobilenet-v2", HF_HUB_OFFLINE="1")
+    done = run_process("backbones", "pull", "mobilenet-v2", HF_HUB_OFFLINE="1")
     assert done.returncode == 1
     assert "HF_HUB_OFFLINE is set, so nothing is fetched" in done.stderr.splitlines()[-1]
 
 
 def test_a_proxy_is_asked_and_when_it_refuses_that_is_told() -> None:
     with run_proxy() as proxy:
-        done = run(
+        done = run_process(
             *("backbones", "pull", "mobilenet-v2"),
             HTTPS_PROXY=proxy.address,
             HF_ENDPOINT="https://hub.invalid",
@@ -262,7 +262,7 @@ def test_a_network_comes_through_a_proxy(hub: None, cache: Path) -> None:
     with run_proxy() as proxy:
         environment = dict.fromkeys(("HTTP_PROXY", "http_proxy"), proxy.address)
         environment |= dict.fromkeys(("NO_PROXY", "no_proxy"), "")
-        done = run("backbones", "pull", "mobilenet-v2", **environment)
+        done = run_process("backbones", "pull", "mobilenet-v2", **environment)
     assert done.returncode == 0, done.stderr
     assert any(one.startswith("GET http://localhost") for one in proxy.asked), proxy.asked
     assert (cache / "mobilenet-v2-main.onnx").is_file()

@@ -179,7 +179,7 @@ def test_the_command_line_works_with_such_a_network_and_the_library_is_silent(
 def test_the_page_works_with_such_a_network(tmp_path: Path) -> None:
     path = write_network(tmp_path / "a.tflite", "uint8", classifier=True)
     with (
-        run_server(tmp_path / "desk.db", "--backbone", str(path)) as server,
+        run_server(tmp_path / "desk.db", path) as server,
         server.socket() as socket,
     ):
         first, second = (one["id"] for one in socket.receive("state")["classes"][:2])

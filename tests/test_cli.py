@@ -18,7 +18,7 @@ from classify_anything import __version__, settings
 from classify_anything.cli import app
 from classify_anything.errors import ClassifyAnythingError
 from tests.command import COMMAND, run
-from tests.server import run_server
+from tests.server import start_server
 
 COMMANDS = typer.main.get_command(app).commands
 
@@ -104,7 +104,7 @@ def test_a_command_that_reads_begins_no_project(
 
 
 def test_a_first_word_that_is_no_command_is_a_project(tmp_path: Path, tiny_backbone: Path) -> None:
-    with run_server(tmp_path / "desk.db", "--backbone", str(tiny_backbone)):
+    with start_server(tmp_path / "desk.db", "--backbone", tiny_backbone):
         assert (tmp_path / "desk.db").exists()
 
 
@@ -171,8 +171,8 @@ def read_until(terminal: int, text: bytes) -> bytes:
 
 
 def test_another_address_prints_a_token(tmp_path: Path, tiny_backbone: Path) -> None:
-    options = ("--backbone", str(tiny_backbone), "--host", "0.0.0.0")
-    with run_server(tmp_path / "p.db", *options) as server:
+    options = ("--backbone", tiny_backbone, "--host", "0.0.0.0")
+    with start_server(tmp_path / "p.db", *options) as server:
         token = server.url.partition("?token=")[2]
         assert len(token) >= 16
 

@@ -11,7 +11,7 @@ import pytest
 from classify_anything import Classifier, load_backbone
 from tests.command import run, run_on_terminal, start, taught, write_dataset
 from tests.photos import plain
-from tests.server import run_server
+from tests.server import start_server
 from tests.tiny import write_backbone
 
 NOTE = "Note: Using efficientnet-lite0 for now. "
@@ -42,7 +42,7 @@ def test_every_command_tells_of_a_backbone_that_is_gone(
 
 
 def test_the_server_tells_of_it_too(stranded: Path) -> None:
-    with run_server(stranded) as running:
+    with start_server(stranded) as running:
         assert running.process.stdout is not None
         lines = [running.process.stdout.readline() for _ in range(2)]
         assert lines[1].startswith(NOTE)

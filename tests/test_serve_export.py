@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from classify_anything import Classifier
 from tests.command import run
 from tests.photos import encoded, photo
-from tests.server import RunningServer, run_server
+from tests.server import RunningServer, run_export
 
 NAMES = ("cat", "coffee", "rocket")
 
@@ -25,15 +25,9 @@ def taught(clf: Classifier) -> Classifier:
     return clf
 
 
-@contextlib.contextmanager
-def served(export: Path) -> Iterator[RunningServer]:
-    with run_server(export, "--export") as running:
-        yield running
-
-
 @pytest.fixture
 def frozen(taught: Classifier, tmp_path: Path) -> Iterator[RunningServer]:
-    with served(taught.export(tmp_path / "desk.onnx", "onnx", smoothing=120)) as running:
+    with run_export(taught.export(tmp_path / "desk.onnx", "onnx", smoothing=120)) as running:
         yield running
 
 

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from classify_anything import Classifier
 from tests.photos import plain
-from tests.server import RunningServer, Socket, run_server
+from tests.server import RunningServer, Socket, run_server, start_server
 
 
 def code_of(reply: object) -> str:
@@ -220,21 +220,27 @@ def test_the_page_loads_nothing_from_elsewhere(server: RunningServer) -> None:
 
 def test_ctrl_c_ends_it_cleanly_and_everything_is_kept(tmp_path: Path, tiny_backbone: Path) -> None:
     project = tmp_path / "kept.db"
-    with run_server(project, "--backbone", str(tiny_backbone)) as server, server.socket() as page:
+    with (
+        start_server(project, "--backbone", tiny_backbone) as server,
+        server.socket() as page,
+    ):
         page.add(page.receive("state")["classes"][2]["id"], plain("red"), "a")
         assert server.stop() == 0
         assert "Traceback" not in (server.process.stdout.read() if server.process.stdout else "")
     assert [path.name for path in tmp_path.glob("kept.db*")] == ["kept.db"]
-    with run_server(project, "--backbone", str(tiny_backbone)) as server:
+    with run_server(project, tiny_backbone) as server:
         assert server.http.get("/api/state").json()["classes"][2]["examples"] == 1
 
 
 def test_killed_at_once_an_answered_example_is_kept(tmp_path: Path, tiny_backbone: Path) -> None:
     project = tmp_path / "kept.db"
-    with run_server(project, "--backbone", str(tiny_backbone)) as server, server.socket() as page:
+    with (
+        start_server(project, "--backbone", tiny_backbone) as server,
+        server.socket() as page,
+    ):
         page.add(page.receive("state")["classes"][0]["id"], plain("red"), "a")
         server.kill()
-    with run_server(project, "--backbone", str(tiny_backbone)) as server:
+    with run_server(project, tiny_backbone) as server:
         assert server.http.get("/api/state").json()["classes"][0]["examples"] == 1
 
 

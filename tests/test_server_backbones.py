@@ -146,7 +146,7 @@ def test_a_path_that_is_relative_is_remembered_so_that_it_holds_anywhere(
 
 def test_a_file_named_like_one_of_the_list_is_not_taken_for_it(tmp_path: Path) -> None:
     file = write_backbone(tmp_path / f"{LITE}.onnx", name=LITE)
-    with run_server(tmp_path / "project.db", "--backbone", str(file)) as running:
+    with run_server(tmp_path / "project.db", file) as running:
         found = running.http.get("/api/backbones").json()["backbones"]
         assert [one["name"] for one in found if one["used"]] == [str(file)]
         assert not network(running, LITE)["used"]
@@ -158,7 +158,7 @@ def test_variants_that_were_made_are_listed(
     monkeypatch.setenv("CLASSIFY_ANYTHING_CACHE", str(tmp_path / "cache"))
     load_backbone(f"{LITE}@fp16")
     load_backbone(f"{tiny_backbone}@fp16")
-    with run_server(tmp_path / "project.db", "--backbone", str(tiny_backbone)) as running:
+    with run_server(tmp_path / "project.db", tiny_backbone) as running:
         found = network(running, f"{LITE}@fp16")
         assert (found["here"], found["used"], found["top1"]) == (True, False, 0)
         assert found["license"] == "Apache-2.0"
@@ -221,7 +221,7 @@ def test_the_backbone_does_not_change_while_pictures_are_imported(
     tmp_path: Path, other_backbone: Path
 ) -> None:
     slow = write_backbone(tmp_path / "slow.onnx", name="slow", slow=True)
-    with run_server(tmp_path / "project.db", "--backbone", str(slow)) as running:
+    with run_server(tmp_path / "project.db", slow) as running:
         begun = running.http.post("/api/imports").json()["id"]
         for shift in range(30):
             running.http.put(

@@ -78,7 +78,7 @@ def test_the_sizes_are_about_right(taught: RunningServer) -> None:
 
 def test_of_a_network_that_cannot_be_exported_the_other_sizes_are_told(tmp_path: Path) -> None:
     network = write_tflite(tmp_path / "own.tflite")
-    with run_server(tmp_path / "project.db", "--backbone", str(network)) as server:
+    with run_server(tmp_path / "project.db", network) as server:
         assert set(server.http.get("/api/exports").json()["bytes"]) == {"zip", "tfjs-knn"}
 
 

@@ -24,7 +24,7 @@ from classify_anything import Classifier
 from classify_anything.datasets.capture import FolderWatcher, LatestFrame, images_below
 from classify_anything.errors import ImageError
 from classify_anything.images import MEDIA_TYPES
-from tests.command import objects, run, start, taught
+from tests.command import objects, run, run_process, start, taught
 from tests.photos import encoded, plain
 from tests.videos import BLUE, RED, write_video
 
@@ -115,7 +115,7 @@ def test_what_is_no_source_is_refused(desk: Path) -> None:
         ("99", "camera 99: cannot be opened."),
         ("http://127.0.0.1:9/", "http://127.0.0.1:9/: cannot be opened."),
     ]:
-        done = run("watch", source, cwd=desk)
+        done = run_process("watch", source, cwd=desk)
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
         assert done.stderr.startswith(f"Error: {reason}")
 

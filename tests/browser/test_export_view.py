@@ -42,7 +42,7 @@ PAGE = """<!doctype html>
 def taught(tmp_path: Path, tiny_backbone: Path) -> Iterator[RunningServer]:
     """A project whose name must be quoted."""
     project = tmp_path / "it's my desk.db"
-    with run_server(project, "--backbone", str(tiny_backbone)) as server:
+    with run_server(project, tiny_backbone) as server:
         for label, name in NAMES.items():
             for shift in range(3):
                 picture = encoded(photo(name)[12 * shift :])

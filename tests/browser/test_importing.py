@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Locator, Route, expect
 from tests.browser.chromium import context
 from tests.browser.pages import ProjectPage
 from tests.files import colored, write_tree, write_video, write_zip
-from tests.server import RunningServer, run_server
+from tests.server import RunningServer, run_server, start_server
 
 PATIENCE = 30_000
 """Milliseconds for work in the background, on a slow machine."""
@@ -284,18 +284,17 @@ def test_what_cannot_be_taken_back_any_more_is_said(
 def test_an_import_into_a_program_that_is_killed_says_what_stays(
     watching: Browser, tmp_path: Path, tiny_backbone: Path
 ) -> None:
-    project, options = tmp_path / "desk.db", ("--backbone", str(tiny_backbone))
+    project = tmp_path / "desk.db"
     archive = write_zip(tmp_path / "set.zip", shades("mugs", range(3000)))
-    with run_server(project, *options) as server:
+    with start_server(project, "--backbone", tiny_backbone) as server:
         page = ProjectPage(context(watching), server.url)
         page.wait_until_live()
         page.pick_files("Files…", archive)
         expect(page.card("mugs").get_by_test_id("class-count")).not_to_have_text("0")
-        server.process.kill()
-        server.process.wait(20)
+        server.kill()
         progress = page.page.get_by_test_id("progress")
         expect(progress).to_contain_text("Waiting for the server")
-    with run_server(project, *options, port=server.port) as server:
+    with run_server(project, tiny_backbone, port=server.port) as server:
         report(page, "The program was started anew meanwhile. What was added until then is still")
         assert 0 < counts(server)["mugs"] < 3000
         page.page.get_by_role("button", name="Undo", exact=True).first.click()
@@ -307,8 +306,7 @@ def test_pictures_of_a_video_that_cannot_be_taken_back_are_told(
     watching: Browser, tmp_path: Path, tiny_backbone: Path
 ) -> None:
     video = write_video(tmp_path / "clip.webm", frames=600, rate=10)
-    options = ("--backbone", str(tiny_backbone))
-    with run_server(tmp_path / "desk.db", *options) as server:
+    with start_server(tmp_path / "desk.db", "--backbone", tiny_backbone) as server:
         page = ProjectPage(context(watching), server.url)
         page.wait_until_live()
         page.drop(page.card("Class 2"), video)
@@ -317,7 +315,6 @@ def test_pictures_of_a_video_that_cannot_be_taken_back_are_told(
         dialog.get_by_role("combobox", name="Pictures a second").select_option("10")
         dialog.get_by_role("button", name="Add 600 pictures").click()
         expect(page.card("Class 2").get_by_test_id("class-count")).not_to_have_text("0")
-        server.process.kill()
-        server.process.wait(20)
+        server.kill()
         report(page, "could not be taken back: undo that when the server is back.")
         page.page.context.close()

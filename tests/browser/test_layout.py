@@ -113,7 +113,7 @@ def test_nothing_in_the_header_lies_over_another(
     tmp_path: Path, tiny_backbone: Path, watching: Browser, width: int
 ) -> None:
     project = tmp_path / "A project whose name is long enough to need half of the page.db"
-    with run_server(project, "--backbone", str(tiny_backbone)) as server:
+    with run_server(project, tiny_backbone) as server:
         page = ProjectPage(context(watching, width, 800), server.url)
         page.click("Class 1")
         expect(page.label).to_have_text("Class 1")

@@ -16,7 +16,7 @@ from classify_anything import Classifier
 from tests.browser.chromium import context, frame
 from tests.browser.pages import ProjectPage
 from tests.photos import encoded, photo
-from tests.server import RunningServer, run_server
+from tests.server import RunningServer, run_server, start_server
 from tests.tiny import write_backbone
 
 LITE = "efficientnet-lite0"
@@ -30,7 +30,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def server(tmp_path: Path, tiny_backbone: Path, cache: None) -> Iterator[RunningServer]:
-    with run_server(tmp_path / "project.db", "--backbone", str(tiny_backbone)) as running:
+    with run_server(tmp_path / "project.db", tiny_backbone) as running:
         yield running
 
 
@@ -179,7 +179,7 @@ def test_a_network_that_sees_more_gets_larger_pictures(
     tmp_path: Path, open_page: Callable[..., ProjectPage]
 ) -> None:
     large = write_backbone(tmp_path / "large.onnx", size=256)
-    with run_server(tmp_path / "project.db", "--backbone", str(large)) as running:
+    with run_server(tmp_path / "project.db", large) as running:
         page = open_page(running.url)
         page.click("Class 1")
         (example,) = running.http.get("/api/examples").json()["examples"]
@@ -189,17 +189,16 @@ def test_a_network_that_sees_more_gets_larger_pictures(
 def test_all_is_loaded_when_a_server_that_was_away_is_back(
     tmp_path: Path, tiny_backbone: Path, watching: Browser
 ) -> None:
-    project, options = tmp_path / "project.db", ("--backbone", str(tiny_backbone))
-    with run_server(project, *options) as server:
+    project = tmp_path / "project.db"
+    with run_server(project, tiny_backbone) as server:
         port = server.port
         page = ProjectPage(context(watching), server.url)
         page.wait_until_live()
-        server.kill()
     connection = page.page.get_by_test_id("connection")
     expect(connection).to_contain_text("The server is gone.")
     page.page.get_by_role("link", name="How it works").click()
     expect(page.page.get_by_text("This is measured when the server is back.")).to_be_visible()
-    with run_server(project, *options, port=port):
+    with run_server(project, tiny_backbone, port=port):
         expect(page.page.get_by_test_id("network-sums")).to_contain_text("tiny", timeout=10_000)
         expect(page.page.locator(f"tr[data-name={LITE}]")).to_be_visible()
         page.page.context.close()
@@ -209,8 +208,8 @@ def test_all_is_loaded_when_a_server_that_was_away_is_back(
 def test_work_is_shown_on_every_page_and_ends_with_its_server(
     tmp_path: Path, tiny_backbone: Path, watching: Browser
 ) -> None:
-    project, options = tmp_path / "project.db", ("--backbone", str(tiny_backbone))
-    with run_server(project, *options) as server:
+    project = tmp_path / "project.db"
+    with start_server(project, "--backbone", tiny_backbone) as server:
         port = server.port
         teach(server, Class_1=encoded(photo("cat")), Class_2=encoded(photo("coffee")))
         pages = [ProjectPage(context(watching), server.url) for _ in range(2)]
@@ -224,7 +223,7 @@ def test_work_is_shown_on_every_page_and_ends_with_its_server(
     expect(one.page.get_by_role("button", name="Cancel")).to_have_count(0)
     for page in pages:
         expect(use(page, LITE)).to_be_disabled()
-    with run_server(project, *options, port=port) as server:
+    with run_server(project, tiny_backbone, port=port) as server:
         for page in pages:
             expect(use(page, LITE)).to_be_enabled(timeout=10_000)
         expect(one.toast("The server was ended before this was done.")).to_be_visible()

@@ -10,7 +10,7 @@ from classify_anything import Classifier
 from tests.browser.chromium import context
 from tests.browser.pages import ProjectPage
 from tests.photos import photo
-from tests.server import run_server
+from tests.server import run_export
 
 
 def test_the_page_of_an_export_only_answers(
@@ -19,7 +19,7 @@ def test_the_page_of_an_export_only_answers(
     for name in ("cat", "coffee", "rocket"):
         clf.add(name, photo(name))
         clf.add(name, photo(name)[20:])
-    with run_server(clf.export(tmp_path / "desk.onnx", "onnx"), "--export") as server:
+    with run_export(clf.export(tmp_path / "desk.onnx", "onnx")) as server:
         page = ProjectPage(context(watching), server.url)
         page.wait_until_live()
         expect(page.label).to_have_text("coffee")

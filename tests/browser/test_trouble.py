@@ -12,15 +12,15 @@ from classify_anything import Classifier
 from tests.browser.chromium import context, launched
 from tests.browser.pages import ProjectPage
 from tests.photos import photo, plain
-from tests.server import RunningServer, run_server
+from tests.server import RunningServer, run_server, start_server
 from tests.tiny import write_backbone
 
 
 def test_a_reload_and_a_restart_keep_everything(
     tmp_path: Path, tiny_backbone: Path, watching: Browser
 ) -> None:
-    project, options = tmp_path / "kept.db", ("--backbone", str(tiny_backbone))
-    with run_server(project, *options) as server:
+    project = tmp_path / "kept.db"
+    with run_server(project, tiny_backbone) as server:
         page = ProjectPage(context(watching), server.url)
         page.wait_until_live()
         page.hold("Class 2", 0.6)
@@ -30,7 +30,7 @@ def test_a_reload_and_a_restart_keep_everything(
         assert page.count("Class 2") == count
         expect(page.label).to_have_text("Class 2")
         page.page.context.close()
-    with run_server(project, *options) as server:
+    with run_server(project, tiny_backbone) as server:
         page = ProjectPage(context(watching), server.url)
         page.wait_until_live()
         assert page.count("Class 2") == count
@@ -41,8 +41,8 @@ def test_a_reload_and_a_restart_keep_everything(
 def test_the_server_dies_and_comes_back_and_what_was_held_meanwhile_is_kept(
     tmp_path: Path, tiny_backbone: Path, watching: Browser
 ) -> None:
-    project, options = tmp_path / "kept.db", ("--backbone", str(tiny_backbone))
-    with run_server(project, *options) as server:
+    project = tmp_path / "kept.db"
+    with start_server(project, "--backbone", tiny_backbone) as server:
         port = server.port
         page = ProjectPage(context(watching), server.url)
         page.wait_until_live()
@@ -61,7 +61,7 @@ def test_the_server_dies_and_comes_back_and_what_was_held_meanwhile_is_kept(
         page.page.wait_for_timeout(700)
         page.page.mouse.up()
         expect(connection).to_contain_text("will be added when it is back")
-    with run_server(project, *options, port=port) as server:
+    with run_server(project, tiny_backbone, port=port) as server:
         expect(connection).not_to_contain_text("gone", timeout=10_000)
         expect(page.card("Class 2").get_by_test_id("class-count")).not_to_have_text("0")
         page.wait_until_live()
@@ -85,7 +85,7 @@ def test_what_is_told_of_the_server_covers_nothing(
         clf.add("cat", photo("cat"))
         clf.change_backbone(gone)
     gone.unlink()
-    with run_server(tmp_path / "p.db") as server:
+    with start_server(tmp_path / "p.db") as server:
         page = ProjectPage(context(watching, width, height), server.url)
         page.wait_until_live()
         told = page.page.get_by_test_id("connection")
@@ -118,7 +118,6 @@ def test_what_is_told_of_the_server_covers_nothing(
 def test_another_project_at_the_same_address_shows_its_own_pictures(
     tmp_path: Path, tiny_backbone: Path, watching: Browser
 ) -> None:
-    options = ("--backbone", str(tiny_backbone))
 
     def red_of(page: ProjectPage) -> bool:
         picture = page.card("Class 1").locator("img")
@@ -128,19 +127,19 @@ def test_another_project_at_the_same_address_shows_its_own_pictures(
     def teach(server: RunningServer, color: str) -> None:
         server.http.post("/api/examples", params={"class_id": 1}, content=plain(color))
 
-    with run_server(tmp_path / "one.db", *options) as server:
+    with run_server(tmp_path / "one.db", tiny_backbone) as server:
         port = server.port
         teach(server, "red")
         page = ProjectPage(context(watching), server.url)
         page.wait_until_live()
         assert red_of(page)
-    with run_server(tmp_path / "two.db", *options, port=port) as server:
+    with run_server(tmp_path / "two.db", tiny_backbone, port=port) as server:
         teach(server, "blue")
         page.page.reload()
         page.wait_until_live()
         expect(page.card("Class 1").get_by_test_id("class-count")).to_have_text("1")
         assert not red_of(page)
-    with run_server(tmp_path / "one.db", *options, port=port):
+    with run_server(tmp_path / "one.db", tiny_backbone, port=port):
         expect(page.page.locator(".project")).to_have_text("one")
         page.wait_until_live()
         assert red_of(page), "the page was open all the time"
@@ -188,8 +187,8 @@ def test_of_two_cameras_one_is_picked_and_remembered(
 def test_from_another_address_the_page_works_with_its_token_only(
     tmp_path: Path, tiny_backbone: Path, watching: Browser
 ) -> None:
-    options = ("--backbone", str(tiny_backbone), "--host", "0.0.0.0", "--token", "s3cret")
-    with run_server(tmp_path / "p.db", *options) as server:
+    project = tmp_path / "p.db"
+    with run_server(project, tiny_backbone, host="0.0.0.0", token="s3cret") as server:
         address = f"http://127.0.0.1:{server.port}/"
         profile = context(watching)
         refused = profile.new_page().goto(address)

@@ -17,7 +17,7 @@ def test_the_page_shows_how_far_they_are_until_they_are_made(
 ) -> None:
     slow = write_backbone(tmp_path / "slow.onnx", slow=True)
     with (
-        run_server(tmp_path / "project.db", "--backbone", str(slow)) as server,
+        run_server(tmp_path / "project.db", slow) as server,
         context(watching) as browser,
     ):
         page = browser.new_page()

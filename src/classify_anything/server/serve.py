@@ -7,6 +7,7 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -48,6 +49,31 @@ def serve(
     Raises:
         StoreError, BackboneError: the project or the backbone cannot be opened.
     """
+    with address.socket, contextlib.closing(open_project(project, backbone, progress)) as live:
+        ready = partial(on_ready, live.state.notice)
+        _run(make_server(live, address, ready, open_browser=open_browser), address)
+
+
+def serve_export(
+    export: Path,
+    address: Address,
+    *,
+    on_ready: Callable[[], None] = lambda: None,
+    open_browser: bool = False,
+) -> None:
+    """Serve an exported ONNX file until Ctrl+C, as ``serve`` does a project.
+
+    Raises:
+        ExportError: the file cannot be opened.
+    """
+    with address.socket, contextlib.closing(ReadOnlyBackend(load_export(export))) as frozen:
+        _run(make_server(frozen, address, on_ready, open_browser=open_browser), address)
+
+
+def open_project(
+    project: Path, backbone: str | None = None, progress: OnProgress | None = None
+) -> LiveProject:
+    """Open a project to be served; arguments and errors as for ``serve``."""
     given_up = threading.Event()
 
     def told(how_far: Progress) -> None:
@@ -63,45 +89,33 @@ def serve(
         classifier.add_starting_classes(STARTING_CLASSES)
         return classifier
 
-    live = LiveProject(open_classifier, given_up.set)
-    _serve(live, address, lambda: on_ready(live.state.notice), open_browser=open_browser)
+    return LiveProject(open_classifier, given_up.set)
 
 
-def serve_export(
-    export: Path,
+def make_server(
+    served: Backend,
     address: Address,
+    on_ready: Callable[[], None],
     *,
-    on_ready: Callable[[], None] = lambda: None,
     open_browser: bool = False,
-) -> None:
-    """Serve an exported ONNX file until Ctrl+C, as ``serve`` does a project.
+) -> uvicorn.Server:
+    """Return the server of a project or export; its ``run`` needs the socket of the address."""
+    config = uvicorn.Config(
+        create_app(served, address.token),
+        log_level="warning",
+        lifespan="on",
+        ws="websockets-sansio",
+        ws_max_size=_MAX_MESSAGE,
+        ws_per_message_deflate=False,  # frames are JPEG; deflate costs 4 ms and saves nothing
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
+    return _Server(config, on_ready, address.url if open_browser else None)
 
-    Raises:
-        ExportError: the file cannot be opened.
-    """
-    frozen = ReadOnlyBackend(load_export(export))
-    _serve(frozen, address, on_ready, open_browser=open_browser)
 
-
-def _serve(
-    served: Backend, address: Address, on_ready: Callable[[], None], *, open_browser: bool
-) -> None:
-    try:
-        config = uvicorn.Config(
-            create_app(served, address.token),
-            log_level="warning",
-            lifespan="on",
-            ws="websockets-sansio",
-            ws_max_size=_MAX_MESSAGE,
-            ws_per_message_deflate=False,  # frames are JPEG; deflate costs 4 ms and saves nothing
-            server_header=False,
-            timeout_graceful_shutdown=1,
-        )
-        server = _Server(config, on_ready, address.url if open_browser else None)
-        with contextlib.suppress(KeyboardInterrupt):
-            server.run(sockets=[address.socket])
-    finally:
-        served.close()
+def _run(server: uvicorn.Server, address: Address) -> None:
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=[address.socket])
 
 
 class _Server(uvicorn.Server):
