@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import hashlib
 import html
@@ -18,7 +19,7 @@ import json
 import os
 import shutil
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -85,8 +86,12 @@ def write_web(
     """
     if not (STATIC / "index.html").is_file():
         raise BuildError("The page is not in this installation. Install the package again.")
-    packed = {"backbone.onnx": backbone, "knowledge.bin": write_browser_model(learnt)}
-    _write_packed(folder, packed | _copy_page(folder))
+    _copy_page(folder)
+    for name, data in (
+        ("backbone.onnx", backbone),
+        ("knowledge.bin", write_browser_model(learnt)),
+    ):
+        (folder / f"{name}.gz").write_bytes(_packed(data))
     (folder / "thumbnails.bin").write_bytes(_joined(thumbnails))
     made = _fingerprint(folder, frozen=frozen)
     marks = {"made": made, "size": learnt.backbone["size"], "frozen": frozen}
@@ -108,32 +113,30 @@ def page_bytes() -> int:
     return sum(path.stat().st_size for path in files) - binary + int(binary * _SMALLER)
 
 
-def _copy_page(folder: Path) -> dict[str, bytes]:
-    """Copy the page's own files but ONNX Runtime's binaries; gives these, by their paths."""
-    binaries = {}
+def _copy_page(folder: Path) -> None:
+    """Copy the page's own files, and ONNX Runtime's binaries gzipped."""
     for source in sorted(STATIC.rglob("*")):
         place = source.relative_to(STATIC)
         if source.is_dir() or place.parts[0] == "export":
             continue
-        if source.suffix == ".wasm":
-            binaries[place.as_posix()] = source.read_bytes()
-            continue
         target = folder / place
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
-    return binaries
+        if source.suffix == ".wasm":
+            target.with_name(f"{target.name}.gz").write_bytes(_packed_files()[source])
+        else:
+            shutil.copyfile(source, target)
 
 
-def _write_packed(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write files gzipped, on all cores: most of the time goes there."""
-
-    def write(file: tuple[str, bytes]) -> None:
-        name, data = file
-        packed = gzip.compress(data, _COMPRESSION, mtime=0)
-        (folder / f"{name}.gz").write_bytes(packed)
-
+@functools.cache
+def _packed_files() -> dict[Path, bytes]:
+    """ONNX Runtime's binaries gzipped, on all cores: most of an export's time goes there."""
+    paths = sorted(STATIC.rglob("*.wasm"))
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        list(pool.map(write, files.items()))
+        return dict(zip(paths, pool.map(_packed, map(Path.read_bytes, paths)), strict=True))
+
+
+def _packed(data: bytes) -> bytes:
+    return gzip.compress(data, _COMPRESSION, mtime=0)
 
 
 def _joined(pictures: Sequence[bytes]) -> bytes:
