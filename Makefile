@@ -23,8 +23,7 @@ run: .venv/installed
 
 test: check
 	tests/browser/install-chromium
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --ignore tests/browser
-	$(BIN)/python -m pytest tests/browser
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --durations 40
 
 check: .venv/developing
 	$(BIN)/ruff format --check .

@@ -81,7 +81,7 @@ def test_a_path_that_is_not_there_is_one_line(project: Path, tmp_path: Path) -> 
 def test_ctrl_c_keeps_what_was_added_and_the_same_command_goes_on(
     project: Path, tmp_path: Path
 ) -> None:
-    total = 4000
+    total = 1500
     folder = tmp_path / "mug"
     folder.mkdir()
     for number in range(total):  # what follows the end of a PNG is no part of the picture

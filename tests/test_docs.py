@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import os
 import re
 import shlex
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
@@ -22,6 +20,7 @@ from classify_anything import Classifier, errors, settings
 from classify_anything.server import messages
 from classify_anything.server.app import _STATUS, describe
 from classify_anything.store import tables
+from tests.command import COMMAND, run
 from tests.photos import encoded, photo, plain
 from tests.reference import COMMANDS, with_tables
 from tests.server import RunningServer
@@ -208,7 +207,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run_examples(capsys: pytest.CaptureFixture[str]) -> Callable[..., None]:
     """Runs a page's Python blocks one after the other; `print(...)  # x` must print x."""
 
-    def run(name: str, address: str = ADDRESS) -> None:
+    def run_page(name: str, address: str = ADDRESS) -> None:
         names: dict[str, object] = {}
         found = blocks(page(name), "python")
         assert found, name
@@ -220,7 +219,7 @@ def run_examples(capsys: pytest.CaptureFixture[str]) -> Callable[..., None]:
                 del printed[: printed.index(expected) + 1]
             assert printed == []
 
-    return run
+    return run_page
 
 
 @pytest.mark.parametrize(
@@ -299,7 +298,9 @@ def wait_for_export(server: RunningServer, export_id: str) -> None:
         time.sleep(0.05)
 
 
-def test_the_commands_print_what_the_page_shows(tmp_path: Path, tiny_backbone: Path) -> None:
+def test_the_commands_print_what_the_page_shows(
+    tmp_path: Path, tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for label, name in (("mug", "coffee"), ("cup", "rocket")):
         (tmp_path / "photos" / label).mkdir(parents=True)
         for number in range(1, 4):
@@ -310,22 +311,25 @@ def test_the_commands_print_what_the_page_shows(tmp_path: Path, tiny_backbone: P
 
     shown = "".join(blocks(page("docs/command-line.md"), "console"))
     steps = re.findall(r"^\$ (.+)\n((?:[^$].*\n)*)", shown, re.MULTILINE)
-    commands, expected = zip(*steps, strict=True)
-    assert len(commands) > 15
-    script = f'classify-anything() {{ {sys.executable} -m classify_anything "$@"; }}; exec 2>&1\n'
-    script += "".join(f"{command}\nprintf '\\0'\n" for command in commands)
-    done = subprocess.run(
-        ["bash", "-c", script],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        env={
-            **os.environ,
-            "CLASSIFY_ANYTHING_BACKBONE": str(tiny_backbone),
-            "CLASSIFY_ANYTHING_CACHE": str(tmp_path / "cache"),
-        },
-    )
-    printed = done.stdout.split("\0")[:-1]
-    for command, lines, output in zip(commands, expected, printed, strict=True):
+    assert len(steps) > 15
+    monkeypatch.setenv("CLASSIFY_ANYTHING_BACKBONE", str(tiny_backbone))
+    monkeypatch.setenv("CLASSIFY_ANYTHING_CACHE", str(tmp_path / "cache"))
+    for command, lines in steps:
+        if command.startswith("export "):
+            monkeypatch.setenv(*command.removeprefix("export ").split("="))
+            continue
+        output = in_shell(command, tmp_path)
         form = re.escape(lines).replace("…", ".*")
         assert re.fullmatch(form, output), f"{command} prints:\n{output}"
+
+
+def in_shell(line: str, folder: Path) -> str:
+    """Return what a line prints; only one with signs of a shell is given to a shell."""
+    words = shlex.split(line)
+    if not re.search("[|<>=]", line):
+        done = run(*words[1:], cwd=folder)
+        return done.stdout + done.stderr
+    script = f'classify-anything() {{ {shlex.join(COMMAND)} "$@"; }}; exec 2>&1\n{line}'
+    return subprocess.run(
+        ["bash", "-c", script], cwd=folder, stdout=subprocess.PIPE, text=True
+    ).stdout

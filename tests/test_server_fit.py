@@ -21,7 +21,7 @@ from tests.photos import encoded, photo
 from tests.server import RunningServer, run_server, start_server
 from tests.tiny import write_backbone
 
-MANY = 1500
+MANY = 900
 NAMES = ("cat", "coffee", "rocket")
 QUESTIONS = [encoded(photo(name)[40:, 60:]) for name in (*NAMES, "astronaut")]
 

@@ -55,7 +55,7 @@ def write_backbone(
             *(helper.make_node("Conv", [f"c{n}", f"w{n}"], [f"c{n + 1}"]) for n in range(4)),
             helper.make_node("ReduceMax", ["c4"], ["nothing"], axes=[1, 2, 3]),
         ]
-        widths = [3, 256, 256, 256, 256]
+        widths = [3, 128, 128, 128, 128]
         constants += [
             numpy_helper.from_array(np.zeros((widths[n + 1], widths[n], 3, 3), np.float32), f"w{n}")
             for n in range(4)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,6 +10,7 @@ from playwright.sync_api import expect
 
 from classify_anything import Classifier
 from tests.browser.pages import ProjectPage
+from tests.command import objects, run
 from tests.photos import encoded, photo
 from tests.server import RunningServer
 
@@ -53,13 +51,8 @@ def test_page_socket_http_python_and_command_line_agree(
         socket.receive("state")
         live = socket.predict(file.read_bytes())["prediction"]
     http = server.http.post("/api/predict", content=file.read_bytes()).json()
-    command = ["predict", "--project", str(project), "--backbone", str(tiny_backbone), "--json"]
-    printed = subprocess.run(
-        [sys.executable, "-m", "classify_anything", *command, str(file)],
-        capture_output=True,
-        check=True,
-    )
-    line = json.loads(printed.stdout)
+    printed = run("predict", "--project", project, "--backbone", tiny_backbone, "--json", file)
+    (line,) = objects(printed.stdout)
     everywhere = [
         named(shown),
         named(live),
