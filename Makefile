@@ -1,9 +1,9 @@
 # make run    sets everything up and opens the page
-# make test   checks and tests everything; the same command as CI runs
-# make check  only the checks: format, lint, types, direction of imports, the page's types and tests
-# make types  writes the page's message types anew from the Python messages
-# make pins   writes constraints.txt anew from what is installed
-# make bench  measures; see benchmarks/README.md
+# make test   runs all checks and tests, as CI does
+# make check  only the checks: format, lint, types, imports, spelling, the page's types and tests
+# make types  regenerates the page's message types from the Python messages
+# make pins   rewrites constraints.txt from the installed packages
+# make bench  runs the benchmarks; see benchmarks/README.md
 
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
@@ -30,6 +30,8 @@ check: .venv/developing
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/codespell
+	$(BIN)/python -m tests.prose
 	$(NPM) run --silent check
 	$(NPM) run --silent test
 
