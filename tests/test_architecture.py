@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -25,9 +26,17 @@ def test_the_top_level_stays_small() -> None:
     assert len(packages) <= 10
 
 
-def test_every_package_says_what_it_holds() -> None:
-    for path in PACKAGE.glob("*/__init__.py"):
-        assert path.read_text().startswith('"""'), path
+def test_the_map_in_contributing_is_that_of_the_packages() -> None:
+    docstrings = {
+        f"{path.parent.name}/": ast.get_docstring(ast.parse(path.read_text())) or ""
+        for path in PACKAGE.glob("*/__init__.py")
+    }
+    text = (ROOT / "CONTRIBUTING.md").read_text().partition("## Where things live")[2]
+    shown = dict(re.findall(r"^\| `(\w+/)` \| (.+) \|$", text, flags=re.MULTILINE))
+    assert shown == {name: text.partition("\n")[0] for name, text in docstrings.items()}
+    for package, line in shown.items():
+        for name in re.findall(r"\w+(?:\.py|/)", line):
+            assert (PACKAGE / package / name).exists(), f"{package}{name}"
 
 
 def test_no_modules_of_the_page_import_each_other_in_a_circle() -> None:

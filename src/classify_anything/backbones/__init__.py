@@ -1,4 +1,4 @@
-"""The frozen networks that turn an image into an embedding."""
+"""Turn images into embeddings: the catalogue, ONNX and LiteRT models, int8 and fp16 variants."""
 
 from classify_anything.backbones.backbone import Backbone
 from classify_anything.backbones.loading import load_backbone

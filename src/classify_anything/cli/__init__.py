@@ -1,4 +1,4 @@
-"""The command line: a thin caller of the server and the classifier."""
+"""The command line: one module per command, a thin caller of the classifier or the server."""
 
 from classify_anything.cli.app import app, main
 

@@ -1,1 +1,1 @@
-"""From published weights to one ONNX graph, without torch; runs when the package is built."""
+"""Compile EfficientNet-Lite weights to an ONNX graph, without torch, for the default backbone."""

@@ -1,1 +1,1 @@
-"""Read and write labelled images: folders, zips, lists, videos and cameras."""
+"""Read and write labelled images: folders and zips (files.py), videos (video.py), cameras."""

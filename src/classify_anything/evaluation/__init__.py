@@ -1,1 +1,1 @@
-"""Measure accuracy honestly, and say what would improve it."""
+"""Measure accuracy on held-out recordings (evaluate.py) and advise what helps (advice.py)."""

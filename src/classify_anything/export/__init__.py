@@ -1,1 +1,1 @@
-"""Write a project as an ONNX file or a web page, and check that it decides as the project does."""
+"""Write an ONNX file or a web page; verify.py compares it with the project (expected.py)."""

@@ -1,4 +1,4 @@
-"""Heads: what decides, by comparing an embedding with the examples."""
+"""Classify embeddings: k-NN scores and votes (neighbors.py), the learnt metric (metric.py)."""
 
 from classify_anything.heads.embedding_matrix import unit_rows
 from classify_anything.heads.neighbors import KNeighborsHead

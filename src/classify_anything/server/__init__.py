@@ -1,1 +1,1 @@
-"""The page, the live socket and the HTTP API, around one classifier."""
+"""Serve the page: frames enter in live.py, requests in routes/, and jobs run beside them."""

@@ -1,4 +1,4 @@
-"""A project: one SQLite file with the classes, the examples and a journal of changes."""
+"""The project file in SQLite: classes, examples, and undo and redo (journal.py)."""
 
 from classify_anything.store.labels import clean_label, same_label
 from classify_anything.store.queries import COLORS

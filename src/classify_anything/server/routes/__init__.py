@@ -1,1 +1,1 @@
-"""Everything but the frames, over HTTP."""
+"""HTTP routes, one module per subject."""
