@@ -10,6 +10,7 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 
 from classify_anything import Classifier
+from classify_anything.backbones.views import VIEWS
 from tests.browser.chromium import context
 from tests.browser.pages import ProjectPage, renewed, taken_home
 from tests.photos import encoded, photo
@@ -90,6 +91,39 @@ def test_another_project_at_the_address_begins_anew_and_the_first_is_found_again
         exported_to(folder, taught)
         renewed(page)
         assert (page.count("retina"), page.count("cat")) == (13, 12)
+
+
+KEPT_VIEWS = """async () => {
+  const settled = (request) => new Promise((resolve) => {
+    request.onsuccess = () => resolve(request.result);
+  });
+  const [{ name }] = await indexedDB.databases();
+  const database = await settled(indexedDB.open(name));
+  const views = [];
+  for (let tries = 0; tries < 200 && views.length === 0; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    for (const store of database.objectStoreNames) {
+      for (const one of await settled(database.transaction(store).objectStore(store).getAll())) {
+        if (one?.views) views.push(one.views.length / one.vector.length);
+      }
+    }
+  }
+  database.close();
+  return views;
+}"""
+"""How many views are kept of each example that was taught here, once there are any."""
+
+
+def test_views_of_what_was_taught_are_made_while_the_page_is_open_and_kept(
+    visit: Visit, host: StaticHost
+) -> None:
+    page = visit(host.url)
+    page.click("cat")
+    assert page.page.evaluate(KEPT_VIEWS) == [VIEWS]
+    page.page.reload()
+    page.wait_until_live()
+    assert page.count("cat") == 13
+    assert page.page.evaluate(KEPT_VIEWS) == [VIEWS]
 
 
 def test_another_network_sees_anew_what_was_taught(
