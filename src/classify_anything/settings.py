@@ -8,13 +8,15 @@ from pathlib import Path
 
 import platformdirs
 
+from classify_anything.constants import CONSTANTS
+
 APP = "classify-anything"
 STARTING_CLASSES = ("Class 1", "Class 2", "Class 3", "Class 4", "Class 5")
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 
-USUAL_SMOOTHING_MS = 100
+USUAL_SMOOTHING_MS: int = CONSTANTS["smoothing"]["default_ms"]
 """How long an answer takes to settle on the page by default."""
-MOST_SMOOTHING_MS = 500
+MOST_SMOOTHING_MS: int = CONSTANTS["smoothing"]["max_ms"]
 
 
 @dataclass(frozen=True, slots=True)

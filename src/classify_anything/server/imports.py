@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Literal, Self
 
 from classify_anything.classifier import Classifier
+from classify_anything.constants import CONSTANTS
 from classify_anything.datasets.read import read_dataset
 from classify_anything.datasets.video import Frames
 from classify_anything.errors import (
@@ -30,7 +31,7 @@ log = logging.getLogger(__name__)
 Status = Literal["uploading", "running", "done", "cancelled", "failed"]
 
 _KEPT = 20
-_MAX_PROBLEMS = 100
+_MAX_PROBLEMS: int = CONSTANTS["imports"]["max_problems"]
 _BATCH = 16
 """Images a transaction: few, so that the live answer never waits long."""
 _WRITE_BYTES = 2**20

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from classify_anything.errors import InvalidMessageError
 from classify_anything.settings import MOST_SMOOTHING_MS, USUAL_SMOOTHING_MS
+from classify_anything.store import COLORS
 
 HEADER_LENGTH = struct.Struct("<I")
 MAX_HEADER_BYTES = 4096
@@ -118,7 +119,9 @@ class ClassInfo(Message):
 
     id: int
     name: str
-    color: int = Field(ge=0, le=7, description="Index into the palette of eight class colours.")
+    color: int = Field(
+        ge=0, le=COLORS - 1, description="Index into the palette of eight class colours."
+    )
     examples: int
     latest: list[int] = Field(description="Ids of its newest examples, newest first, at most 12.")
 
@@ -202,7 +205,7 @@ class ClassEdit(Message):
     """Body of ``PATCH /api/classes/{id}``; what is absent stays."""
 
     name: str | None = None
-    color: int | None = Field(default=None, ge=0, le=7)
+    color: int | None = Field(default=None, ge=0, le=COLORS - 1)
 
 
 class SettingsEdit(Message):

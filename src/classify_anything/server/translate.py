@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from classify_anything._version import __version__
 from classify_anything.classifier import Classifier
+from classify_anything.constants import CONSTANTS
 from classify_anything.evaluation.advice import advise
 from classify_anything.evaluation.evaluate import Evaluation, TrainingSet, plane
 from classify_anything.export.onnx_model import Exported
@@ -25,7 +26,7 @@ from classify_anything.server.messages import (
 )
 from classify_anything.types import Class, Prediction
 
-_LATEST = 12
+_LATEST: int = CONSTANTS["classes"]["latest_examples"]
 
 
 def to_state(classifier: Classifier) -> State:

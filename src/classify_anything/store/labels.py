@@ -5,9 +5,10 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 
+from classify_anything.constants import CONSTANTS
 from classify_anything.errors import LabelError
 
-MAX_LENGTH = 100
+MAX_LENGTH: int = CONSTANTS["classes"]["longest_name"]
 _BLANK = "\u115f\u1160\u2800\u3164\uffa0"
 """Letters and a sign that are drawn as nothing."""
 

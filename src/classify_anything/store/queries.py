@@ -17,7 +17,7 @@ from classify_anything.store.tables import classes, embeddings, examples, views
 from classify_anything.store.values import Row
 from classify_anything.types import Class, Example, Float16Array, Float32Array
 
-COLORS = 8
+COLORS: int = CONSTANTS["classes"]["colors"]
 _VIEWS: int = CONSTANTS["views"]["per_example"]
 
 

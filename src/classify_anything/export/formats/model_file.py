@@ -21,12 +21,15 @@ import numpy as np
 import numpy.typing as npt
 
 from classify_anything._version import __version__
+from classify_anything.constants import CONSTANTS
 from classify_anything.export.formats.int8_vectors import to_levels
 from classify_anything.heads.metric import Metric
 from classify_anything.heads.parameters import HeadParameters
 from classify_anything.types import Class, Example, Float32Array
 
-MAGIC, VERSION = b"CAKN", 3
+_FORMAT = CONSTANTS["browser_model"]
+MAGIC: bytes = _FORMAT["magic"].encode()
+VERSION: int = _FORMAT["version"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

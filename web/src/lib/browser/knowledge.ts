@@ -1,5 +1,7 @@
 /** What a project knows, as one file: written by ``export/formats/model_file.py``, read here. */
 
+import { browser_model as FORMAT } from "../../../../src/classify_anything/constants.json";
+
 export interface KnownClass {
   id: number;
   name: string;
@@ -18,7 +20,7 @@ export interface KnownExamples {
 }
 
 export interface Knowledge {
-  version: 3;
+  version: number;
   project: string;
   /** What no other project has. */
   uid: string;
@@ -64,8 +66,7 @@ type Header = Omit<Knowledge, Arrays> & {
   arrays: Record<Arrays | "levels", Span>;
 };
 
-const MAGIC = "CAKN";
-const VERSION = 3;
+const { magic: MAGIC, version: VERSION } = FORMAT;
 
 /** Throws an Error with one line that a person understands. */
 export function parseKnowledge(file: ArrayBuffer): Knowledge {

@@ -5,10 +5,10 @@ import type { ImportInfo } from "../server/types";
 import { messageOf } from "../page/words";
 import { readLists, type Facts } from "./lists";
 import type { NewClass } from "./local-project";
+import { imports as IMPORTS } from "../../../../src/classify_anything/constants.json";
 import { unpacked } from "./zips";
 
 const ZIP = /\.zip$/i;
-const MOST_PROBLEMS = 100;
 const NOTHING: Facts = { label: undefined, recording: undefined, source: undefined, createdAt: undefined };
 
 /** What an import tells of a picture; ``classes`` are all that come with it. */
@@ -114,6 +114,6 @@ export class LocalImport {
   #problem(name: string, error: unknown): void {
     const message = `${name}: ${messageOf(error)}`;
     this.info.problem_count += 1;
-    if (this.info.problems.length < MOST_PROBLEMS) this.info.problems.push({ name, message, code: "bad_image" });
+    if (this.info.problems.length < IMPORTS.max_problems) this.info.problems.push({ name, message, code: "bad_image" });
   }
 }

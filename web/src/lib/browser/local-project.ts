@@ -3,12 +3,11 @@
 import { ApiError } from "../server/errors";
 import type { ChangeInfo, ClassEdit, ClassInfo } from "../server/types";
 import { examples as counted } from "../page/words";
+import { classes as CLASSES } from "../../../../src/classify_anything/constants.json";
 import type { KnownClass } from "./knowledge";
 
 /** Classes, examples and recordings that are made here have ids from here on. */
 export const FIRST_LOCAL_ID = 1_000_000_000;
-const COLORS = 8;
-const LATEST = 12;
 const MOST_CHANGES = 200;
 
 export interface Example {
@@ -90,7 +89,7 @@ export class LocalProject {
   get classes(): ClassInfo[] {
     return this.#now.classes.map((info) => {
       const mine = this.#now.examples.filter(({ classId }) => classId === info.id);
-      const latest = mine.slice(-LATEST).map(({ id }) => id);
+      const latest = mine.slice(-CLASSES.latest_examples).map(({ id }) => id);
       return { ...info, examples: mine.length, latest: latest.reverse() };
     });
   }
@@ -203,8 +202,8 @@ export class LocalProject {
 
   #newClass(name: string, color?: number): KnownClass {
     const used = this.#now.classes.map(({ color }) => color);
-    const rarest = [...Array(COLORS).keys()].sort((a, b) => count(used, a) - count(used, b))[0] ?? 0;
-    return { id: this.#nextId++, name, color: color === undefined ? rarest : color % COLORS };
+    const rarest = [...Array(CLASSES.colors).keys()].sort((a, b) => count(used, a) - count(used, b))[0] ?? 0;
+    return { id: this.#nextId++, name, color: color === undefined ? rarest : color % CLASSES.colors };
   }
 
   /** Now, but later than all that was made here: an example is known again by its time. */
@@ -257,7 +256,9 @@ export class LocalProject {
 
   #checked(name: string, own?: number): string {
     const wanted = clean(name);
-    if (!wanted || wanted.length > 100) throw new ApiError("bad_label", "A name has 1 to 100 characters.");
+    if (!wanted || wanted.length > CLASSES.longest_name) {
+      throw new ApiError("bad_label", `A name has 1 to ${CLASSES.longest_name} characters.`);
+    }
     const same = this.#named(wanted);
     if (same && same.id !== own) throw new ApiError("bad_label", `There is a class ${same.name} already.`);
     return wanted;

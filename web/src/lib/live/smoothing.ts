@@ -1,5 +1,6 @@
 /** Answers that stand still: each new one only pulls at the one before. */
 
+import { smoothing as SMOOTHING } from "../../../../src/classify_anything/constants.json";
 import type { PredictionInfo } from "../server/types";
 
 /** "None of these", where classes have their ids. */
@@ -11,8 +12,8 @@ const FORGET_MS = 1000;
 const STANDS = 0.8;
 
 /** Of two frames in thirty a second nothing is seen; a change shows within 150 ms (the tests do the sums). */
-export const USUAL_SMOOTHING_MS = 100;
-export const MOST_SMOOTHING_MS = 500;
+export const USUAL_SMOOTHING_MS = SMOOTHING.default_ms;
+export const MOST_SMOOTHING_MS = SMOOTHING.max_ms;
 
 /** Exponential smoothing of the probabilities, with a time constant in milliseconds; 0 is none. */
 export class Smoother {
