@@ -58,6 +58,13 @@ class ProjectPage:
         if not request.url.startswith((self.url.split("?")[0], "blob:", "data:")):
             self.faults.append(f"a request to {request.url}")
 
+    def resize(self, width: int, height: int) -> None:
+        """Give the page another size, and wait until it has laid itself out."""
+        self.page.set_viewport_size({"width": width, "height": height})
+        self.page.evaluate(
+            "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
+
     @property
     def label(self) -> Locator:
         return self.page.get_by_test_id("answer-label")

@@ -161,12 +161,12 @@ def test_what_was_measured_stays_until_the_other_network_is(
     expect(sheet).not_to_contain_text("being measured")
 
 
-@pytest.mark.parametrize("width", [1280, 1920])
-def test_the_cards_fill_their_row(open_page: Callable[..., ProjectPage], width: int) -> None:
-    page = open_page(width=width, height=1080)
+def test_the_cards_fill_their_row(page: ProjectPage) -> None:
     page.page.get_by_role("link", name="How it works").click()
-    whole = page.page.get_by_role("region", name="Networks", exact=True).bounding_box()
-    last = page.page.get_by_role("region", name="Depthwise-separable").bounding_box()
-    assert whole is not None
-    assert last is not None
-    assert last["x"] + last["width"] == pytest.approx(whole["x"] + whole["width"], abs=1)
+    for width in (1280, 1920):
+        page.resize(width, 1080)
+        whole = page.page.get_by_role("region", name="Networks", exact=True).bounding_box()
+        last = page.page.get_by_role("region", name="Depthwise-separable").bounding_box()
+        assert whole is not None
+        assert last is not None
+        assert last["x"] + last["width"] == pytest.approx(whole["x"] + whole["width"], abs=1)
