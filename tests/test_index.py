@@ -31,10 +31,10 @@ def exact(rows: np.ndarray, query: np.ndarray, count: int) -> list[int]:
 
 @pytest.mark.parametrize("dimension", [3, 64, 100])
 @pytest.mark.parametrize("spread", [1, 10**9])
-def test_differences_are_the_signs_that_are_otherwise(
+def test_differences_count_the_signs_that_differ(
     dimension: int, spread: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("classify_anything.heads.sketch._SPREAD_FROM", spread)
+    monkeypatch.setattr("classify_anything.heads.sketch._PARALLEL_FROM", spread)
     monkeypatch.setattr("classify_anything.heads.sketch._BLOCK", 7)
     rows = np.random.default_rng(0).standard_normal((40, dimension)).astype(np.float32)
     sketch = Sketch(rows[:25])

@@ -13,7 +13,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from classify_anything import KNeighborsHead
 from classify_anything.errors import EmbeddingError, InputError
-from classify_anything.heads.neighbors import nearest_means
+from classify_anything.heads.calibration import class_scores
 
 
 def probabilities(head: KNeighborsHead, query: list[float]) -> dict[str, float]:
@@ -294,7 +294,7 @@ def test_the_score_of_a_class_is_the_mean_of_its_nearest() -> None:
     codes = random.integers(0, 7, 200)
     codes[codes == 3] = 4
     for count in (1, 3, 500):
-        found = nearest_means(similarities, codes, 9, count)
+        found = class_scores(similarities[None], codes, 9, count)[0]
         for code in range(9):
             own = np.sort(similarities[codes == code])[-count:]
             expected = own.mean(dtype=np.float64) if len(own) else -np.inf

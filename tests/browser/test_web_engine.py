@@ -12,7 +12,7 @@ import pytest
 
 from classify_anything import Classifier
 from classify_anything.backbones.views import MOST_IN_BROWSER, VIEWS
-from classify_anything.heads.constants import MAX_DIRECTIONS
+from classify_anything.heads.fitting import MAX_DIRECTIONS
 from tests.browser.exported import ask, coded, compare, queries, teach
 from tests.browser.pages import ProjectPage
 from tests.static_host import ISOLATING, hosted

@@ -10,7 +10,7 @@ import numpy as np
 
 from classify_anything.export.formats.onnx_metadata import ExportMetadata
 from classify_anything.export.retrain import Embed, FittedHead
-from classify_anything.heads.constants import SMALLEST_DISTANCE
+from classify_anything.heads.neighbors import SMALLEST_DISTANCE
 from classify_anything.project.project import Ask
 from classify_anything.project.snapshot import ProjectSnapshot
 from classify_anything.types import Float32Array, UInt8Array

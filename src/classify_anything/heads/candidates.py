@@ -1,4 +1,4 @@
-"""The rows that a query is compared with: all of them, or of many those that may be the nearest."""
+"""The rows to compare a query with: all of them, or those that a sketch preselects."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from classify_anything.heads.protocol import Int64Array
 from classify_anything.heads.sketch import fewest
 from classify_anything.types import Float32Array
 
-_LEAST = 256
+_MIN_CANDIDATES = 256
 _PER_ROOT = 4
-"""So many rows are looked at for each root of their number: 400 of 10,000, 4,000 of a million."""
+"""Candidates per square root of the number of rows: 400 of 10,000, 4,000 of a million."""
 _PER_NEIGHBOR = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Rows and how similar they are to a query.
+    """Rows and their similarities to a query.
 
     Attributes:
         rows: int64 [m], ascending.
         similarities: float32 [m], exact.
-        differences: uint16 [n], by which the rows were taken from all; None where they are all.
+        differences: uint16 [n], from the sketch that selected the rows; None if all were selected.
     """
 
     rows: Int64Array
@@ -35,35 +35,28 @@ class Candidates:
     def of_class(
         self, code: int, count: int, rows: EmbeddingMatrix, unit: Float32Array
     ) -> Candidates:
-        """The rows of a class, with its ``count`` nearest among them if it has as many.
+        """Return rows of a class that include its ``count`` nearest, if it has as many.
 
-        ``rows`` and ``unit``, float32 [d], are what this was found by.
+        ``rows`` and ``unit``, float32 [d], are the matrix and the query of these candidates.
         """
         mine = np.flatnonzero(rows.codes[self.rows] == code)
         if len(mine) < count and self.differences is not None:
             members = rows.of_class(code)
-            near = fewest(self.differences[members], count * _PER_NEIGHBOR)
-            return _among(members[near], rows, unit)
+            near = members[fewest(self.differences[members], count * _PER_NEIGHBOR)]
+            return Candidates(near, rows.compared[near] @ unit)
         return Candidates(self.rows[mine], self.similarities[mine])
 
 
-def nearby(rows: EmbeddingMatrix, units: Float32Array, count: int) -> list[Candidates]:
-    """For each unit vector, float32 [n, d], rows with its ``count`` nearest among them.
-
-    Up to a few thousand rows these are all rows; of more, those that a sketch finds.
-    """
-    wanted = max(_LEAST, int(_PER_ROOT * len(rows) ** 0.5), _PER_NEIGHBOR * count)
+def find_candidates(rows: EmbeddingMatrix, units: Float32Array, count: int) -> list[Candidates]:
+    """For each unit vector, float32 [n, d], return rows that include its ``count`` nearest."""
+    wanted = max(_MIN_CANDIDATES, int(_PER_ROOT * len(rows) ** 0.5), _PER_NEIGHBOR * count)
     sketch = rows.sketch if 4 * wanted < len(rows) else None
     if sketch is None:
-        everything = np.arange(len(rows))
-        return [Candidates(everything, found) for found in units @ rows.compared.T]
+        every = np.arange(len(rows))
+        return [Candidates(every, similarities) for similarities in units @ rows.compared.T]
     found = []
     for unit in units:
         differences = sketch.differences(unit)
-        near = _among(fewest(differences, wanted), rows, unit)
-        found.append(Candidates(near.rows, near.similarities, differences))
+        chosen = fewest(differences, wanted)
+        found.append(Candidates(chosen, rows.compared[chosen] @ unit, differences))
     return found
-
-
-def _among(chosen: Int64Array, rows: EmbeddingMatrix, unit: Float32Array) -> Candidates:
-    return Candidates(chosen, rows.compared[chosen] @ unit)

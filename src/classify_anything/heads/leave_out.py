@@ -1,42 +1,17 @@
-"""What an adaptive head says of its own examples, each without the recording it belongs to."""
+"""Score the examples of an adaptive head, each without its recording, without refitting."""
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from classify_anything.heads.constants import SMALLEST_LENGTH
-from classify_anything.heads.metric import Float64Array, Metric, Scatter
+from classify_anything.heads.calibration import class_scores
+from classify_anything.heads.metric import SMALLEST_LENGTH, Float64Array, Metric, Scatter
 from classify_anything.heads.protocol import Int64Array
 from classify_anything.types import Float32Array
 
 _NOTHING_LEFT = 1e-9
-
-
-def class_scores(
-    similarities: npt.NDArray[np.floating], codes: Int64Array, classes: int, count: int
-) -> Float64Array:
-    """The mean of the ``count`` highest similarities in each class.
-
-    Args:
-        similarities: float [m, n], with the examples; -inf for those that do not count.
-        codes: int64 [n], the classes of the examples.
-        classes: the number of classes.
-        count: k; a class with fewer examples is judged by those it has.
-
-    Returns:
-        float64 [m, classes]; -inf for a class without examples.
-    """
-    scores = np.full((len(similarities), classes), -np.inf)
-    for code in np.unique(codes):
-        own = similarities[:, codes == code]
-        if own.shape[1] > count:
-            own = np.partition(own, -count, axis=1)[:, -count:]
-        there = own > -np.inf
-        total = np.where(there, own, 0).sum(axis=1)
-        number = there.sum(axis=1)
-        scores[number > 0, code] = total[number > 0] / number[number > 0]
-    return scores
+_BLOCK = 128
+"""Examples to score at a time."""
 
 
 def leave_out(
@@ -47,11 +22,11 @@ def leave_out(
     groups: Int64Array,
     count: int,
 ) -> Float64Array:
-    """Class scores [n, classes] of each example, after its group is taken out of everything.
+    """Return the class scores [n, classes] of each example with its group removed.
 
     Refitting the metric without each group would cost n eigendecompositions. A group changes the
-    covariance by a matrix of low rank, so its inverse follows from the Woodbury identity: first the
-    class of the group gets the weight that it has without it, then the group's own deviations go.
+    covariance by a matrix of low rank, so its inverse follows from the Woodbury identity: first
+    reweight the class of the group to its other examples, then remove the group's deviations.
     The scales of both parts of the covariance stay fixed.
 
     Args:
@@ -59,7 +34,7 @@ def leave_out(
         metric: fitted to it, with all of its directions.
         units: float32 [n, d], the examples.
         codes: int64 [n], their classes.
-        groups: int64 [n], what is left out together.
+        groups: int64 [n], the groups to leave out together.
         count: k.
     """
     points = metric.project(units - metric.centre)
@@ -73,7 +48,8 @@ def leave_out(
         for part in alike:
             similarities[part] = reweighted.without(part)
             similarities[np.ix_(part, part)] = -np.inf
-    return class_scores(similarities, codes, len(found.means), count)
+    blocks = (similarities[start : start + _BLOCK] for start in range(0, len(codes), _BLOCK))
+    return np.concatenate([class_scores(block, codes, len(found.means), count) for block in blocks])
 
 
 _Remaining = tuple[tuple[int, float], ...]
@@ -89,7 +65,7 @@ def _remaining(part: Int64Array, codes: Int64Array, weights: Float64Array) -> _R
 
 
 class _Reweighted:
-    """Products of examples and deviations, where classes have the weight they will have."""
+    """Products of examples and deviations, with classes reweighted to what remains of them."""
 
     def __init__(
         self,
@@ -103,13 +79,13 @@ class _Reweighted:
         self._left = {code: left for code, left in remaining if left > _NOTHING_LEFT}
         self._rows = np.flatnonzero(np.isin(codes, [code for code, _ in remaining]))
         members = self._rows.tolist()
-        seen = [row for row in members if row in found.views and found.view_scale]
-        of_views = [found.views[row] for row in seen]
+        viewed = [row for row in members if row in found.views and found.view_scale]
+        of_views = [found.views[row] for row in viewed]
         start, self._places = len(members), dict[int, Int64Array]()
-        for row, one in zip(seen, of_views, strict=True):
+        for row, one in zip(viewed, of_views, strict=True):
             self._places[row] = np.arange(start, start := start + len(one))
         owners = np.concatenate(
-            [self._rows, np.repeat(np.array(seen, np.int64), [len(one) for one in of_views])]
+            [self._rows, np.repeat(np.array(viewed, np.int64), [len(one) for one in of_views])]
         )
         scales = np.full(len(owners), found.view_scale)
         scales[: len(members)] = found.own_scale
@@ -118,13 +94,13 @@ class _Reweighted:
         self._scale = 1 / (found.shrinkage or 1.0)
         weights = self._scale * scales * found.weights[owners]
         self._weights = weights * growth
-        spread = metric.project(
+        projected = metric.project(
             np.concatenate([found.deviations[self._rows], *of_views]).astype(np.float32)
         )
-        kernel = (points @ spread.T).astype(np.float64)
-        inner = (spread @ spread.T).astype(np.float64)
+        kernel = (points @ projected.T).astype(np.float64)
+        inner = (projected @ projected.T).astype(np.float64)
         added = weights * (growth - 1)
-        # With A + U'SU in the place of A, A^-1 U' becomes A^-1 U' (I + S U A^-1 U')^-1.
+        # Replacing A by A + U'SU turns A^-1 U' into A^-1 U' (I + S U A^-1 U')^-1.
         mixing = np.linalg.inv(np.eye(len(added)) + added[:, None] * inner)
         self._kernel = kernel @ mixing
         self._inner = inner @ mixing
@@ -134,13 +110,13 @@ class _Reweighted:
         self._examples = points[self._rows] @ points.T - weighed[self._rows] @ kernel.T
 
     def without(self, part: Int64Array) -> Float64Array:
-        """Cosines [g, n] of a group with all examples, in the metric fitted without it."""
+        """Return the cosines [g, n] of a group to all examples, in the metric fitted without it."""
         codes, weights, size = self._codes[part], self._found.weights[part], len(part)
         mine = np.searchsorted(self._rows, part)
         views = [self._places[row] for row in part.tolist() if row in self._places]
         places = np.concatenate([mine, *views])
         kernel, inner = self._kernel[:, places], self._inner[np.ix_(places, places)]
-        # What the group contributes to the covariance: its deviations, and the shift of the mean.
+        # The group contributes its deviations and the shift of the class mean to the covariance.
         share = np.diag(self._weights[places])
         moved = np.zeros(size)
         for code, left in self._left.items():

@@ -1,4 +1,4 @@
-"""The learnt metric: how examples of one class differ from each other counts less."""
+"""The learnt metric, in which variation within classes counts less."""
 
 from __future__ import annotations
 
@@ -8,27 +8,32 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from classify_anything.heads.constants import (
-    FEW_RECORDINGS,
-    SHRINKAGE,
-    SMALLEST_EIGENVALUE,
-    SMALLEST_LENGTH,
-    SMALLEST_SCATTER,
-    VIEW_WEIGHT,
-)
+from classify_anything.constants import CONSTANTS
 from classify_anything.heads.protocol import Int64Array
 from classify_anything.types import Float32Array
 
 Float64Array = npt.NDArray[np.float64]
 
+_HEAD = CONSTANTS["head"]
+_SHRINKAGE = float(_HEAD["shrinkage"])
+"""Added to the covariance, as a share of its mean eigenvalue."""
+SMALLEST_LENGTH = float(_HEAD["smallest_length"])
+"""Shorter vectors have no direction: they shrink to 0 instead of amplifying noise."""
+_VIEW_WEIGHT = float(_HEAD["view_weight"])
+_FEW_RECORDINGS = int(_HEAD["few_recordings"])
+"""From this many recordings a class on, the weight of views falls with the square."""
+_SMALLEST_SCATTER = float(_HEAD["smallest_scatter"])
+_SMALLEST_EIGENVALUE = float(_HEAD["smallest_eigenvalue"])
+"""As a share of the shrinkage: whitening changes directions with less by under 0.1 %."""
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A linear map from embeddings to vectors that are compared by cosine.
+    """A linear map from embeddings to vectors to compare by cosine.
 
     Attributes:
         centre: float32 [d], the mean of the class means.
-        directions: float32 [r, d], orthonormal, those with most scatter first.
+        directions: float32 [r, d], orthonormal, most scatter first.
         gains: float32 [r], in -1..0: a vector keeps ``1 + gain`` of its part in each direction.
     """
 
@@ -46,15 +51,11 @@ class Metric:
         return directed(self.project(units - self.centre))
 
     def lengths(self, units: Float32Array) -> Float32Array:
-        """Return the lengths, float32 [n], to which ``apply`` maps before it scales to 1."""
-        seen = units - self.centre
-        changes = np.square(seen @ self.directions.T) @ (np.square(1 + self.gains) - 1)
-        squares = np.einsum("nd,nd->n", seen, seen) + changes
+        """Return the lengths, float32 [n], of mapped embeddings before scaling to 1."""
+        vectors = units - self.centre
+        changes = np.square(vectors @ self.directions.T) @ (np.square(1 + self.gains) - 1)
+        squares = np.einsum("nd,nd->n", vectors, vectors) + changes
         return np.asarray(np.maximum(np.sqrt(np.maximum(squares, 0)), SMALLEST_LENGTH), np.float32)
-
-    def of_most_scatter(self, count: int) -> Metric:
-        """Keep only the first ``count`` directions."""
-        return Metric(self.centre, self.directions[:count], self.gains[:count])
 
 
 def directed(vectors: Float32Array) -> Float32Array:
@@ -65,10 +66,10 @@ def directed(vectors: Float32Array) -> Float32Array:
 
 @dataclass(frozen=True, slots=True)
 class Scatter:
-    """The within-class covariance as weighted deviations, whose outer products add up to it.
+    """The within-class covariance, as weighted deviations whose outer products add up to it.
 
-    Every recording of a class has the same weight, and so has every class: a burst of 100 frames
-    does not outweigh a single picture.
+    Every recording of a class has the same weight, and so has every class: a burst of 100
+    frames does not outweigh a single picture.
 
     Attributes:
         classes: the number of classes.
@@ -102,22 +103,13 @@ class Scatter:
         return np.concatenate(parts) if parts else np.empty((0, self.deviations.shape[1]))
 
 
-def recording_weights(codes: Int64Array, groups: Int64Array, classes: int) -> Float64Array:
-    """Weights [n] with which recordings count alike in their class; they add up to 1 in each."""
-    pairs, inverse, sizes = np.unique(
-        np.stack([codes, groups]), axis=1, return_inverse=True, return_counts=True
-    )
-    recordings = np.bincount(pairs[0], minlength=classes)
-    return np.asarray(1 / (recordings[codes] * sizes[inverse.ravel()]))
-
-
 def view_weight(recordings_per_class: float) -> float:
-    """The weight of the views' scatter, where that of the examples has the weight 1.
+    """Return the weight of the scatter of views, relative to that of the examples.
 
-    It is full while examples are few, and fades with the square of their number: by then the
-    examples themselves show how their class varies, and views only show how views vary.
+    It is full while examples are few, and falls with the square of their number, because the
+    examples themselves then show how their class varies.
     """
-    return VIEW_WEIGHT * min(1.0, FEW_RECORDINGS / recordings_per_class) ** 2
+    return _VIEW_WEIGHT * min(1.0, _FEW_RECORDINGS / recordings_per_class) ** 2
 
 
 def scatter(
@@ -126,7 +118,7 @@ def scatter(
     groups: Int64Array,
     views: Mapping[int, npt.NDArray[np.floating]],
 ) -> Scatter:
-    """Measure how examples vary within their classes.
+    """Compute how examples vary within their classes.
 
     Args:
         units: float32 [n, d], unit vectors.
@@ -135,7 +127,11 @@ def scatter(
         views: by row of ``units``, the embeddings [v, d] of an example's augmented views.
     """
     classes = int(codes.max()) + 1
-    weights = recording_weights(codes, groups, classes)
+    pairs, inverse, sizes = np.unique(
+        np.stack([codes, groups]), axis=1, return_inverse=True, return_counts=True
+    )
+    recordings = np.bincount(pairs[0], minlength=classes)
+    weights = 1 / (recordings[codes] * sizes[inverse.ravel()])
     vectors = units.astype(np.float64)
     member = np.zeros((classes, len(codes)))
     member[codes, np.arange(len(codes))] = weights
@@ -146,37 +142,38 @@ def scatter(
         for row, one in views.items()
         for together in [np.concatenate([one.astype(np.float64), vectors[row : row + 1]])]
     }
-    own = float(weights @ np.einsum("nd,nd->n", deviations, deviations))
-    seen = float(sum(weights[row] * np.square(one).sum() for row, one in varied.items()))
-    taught = len(np.unique(codes))
-    recordings = len(np.unique(np.stack([codes, groups]), axis=1).T)
-    of_views = view_weight(recordings / taught) if own > SMALLEST_SCATTER else 1.0
-    own_scale = 1 / own if own > SMALLEST_SCATTER else 0.0
-    view_scale = of_views / seen if seen > SMALLEST_SCATTER else 0.0
-    rank = (len(codes) - taught) * (own_scale > 0)
+    own_total = float(weights @ np.einsum("nd,nd->n", deviations, deviations))
+    view_total = float(sum(weights[row] * np.square(one).sum() for row, one in varied.items()))
+    present = len(np.unique(codes))
+    weight_of_views = (
+        view_weight(pairs.shape[1] / present) if own_total > _SMALLEST_SCATTER else 1.0
+    )
+    own_scale = 1 / own_total if own_total > _SMALLEST_SCATTER else 0.0
+    view_scale = weight_of_views / view_total if view_total > _SMALLEST_SCATTER else 0.0
+    rank = (len(codes) - present) * (own_scale > 0)
     rank += sum(len(one) - 1 for one in varied.values()) * (view_scale > 0)
-    total = own * own_scale + seen * view_scale
+    total = own_total * own_scale + view_total * view_scale
     return Scatter(
-        classes=taught,
+        classes=present,
         weights=weights,
         means=means,
         deviations=deviations,
         views=varied,
         own_scale=own_scale,
         view_scale=view_scale,
-        shrinkage=SHRINKAGE * total / max(min(rank, units.shape[1]), 1),
+        shrinkage=_SHRINKAGE * total / max(min(rank, units.shape[1]), 1),
     )
 
 
 def fit_metric(found: Scatter) -> Metric:
-    """Whiten the within-class covariance, in all directions that have any.
+    """Whiten the within-class covariance, in all directions with scatter.
 
     Hatch, Kajarekar and Stolcke, "Within-class covariance normalization for SVM-based speaker
-    recognition" (2006): vectors are multiplied by (covariance + shrinkage · identity)^(-1/2), here
-    times the root of the shrinkage, so that directions without any scatter stay as they are.
+    recognition" (2006): multiply vectors by (covariance + shrinkage · identity)^(-1/2). The root of
+    the shrinkage is a further factor here, so that directions without scatter stay unchanged.
     """
     rows = found.rows().astype(np.float32)
-    values, directions = _spectrum(rows, SMALLEST_EIGENVALUE * found.shrinkage)
+    values, directions = _spectrum(rows, _SMALLEST_EIGENVALUE * found.shrinkage)
     gains = np.sqrt(found.shrinkage / (values + found.shrinkage)) - 1
     return Metric(
         centred_metric(found).centre, directions.astype(np.float32), gains.astype(np.float32)
@@ -184,7 +181,7 @@ def fit_metric(found: Scatter) -> Metric:
 
 
 def _spectrum(rows: Float32Array, smallest: float) -> tuple[Float64Array, Float64Array]:
-    """The eigenvalues [r] above ``smallest`` of ``rows.T @ rows``, and their directions [r, d]."""
+    """Return the eigenvalues [r] above ``smallest`` of ``rows.T @ rows``, and directions [r, d]."""
     if not len(rows):
         return np.empty(0), np.empty((0, rows.shape[1]))
     wide = len(rows) < rows.shape[1]
@@ -196,6 +193,6 @@ def _spectrum(rows: Float32Array, smallest: float) -> tuple[Float64Array, Float6
 
 
 def centred_metric(found: Scatter) -> Metric:
-    """Return the metric that whitens nothing: vectors are only compared from their centre."""
+    """Return a metric that subtracts the centre and whitens nothing."""
     centre = (found.means.sum(axis=0) / found.classes).astype(np.float32)
     return Metric(centre, np.empty((0, len(centre)), np.float32), np.empty(0, np.float32))

@@ -1,4 +1,4 @@
-"""k-nearest neighbours: the heart of the product."""
+"""The k-nearest-neighbours head."""
 
 from __future__ import annotations
 
@@ -8,16 +8,10 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from classify_anything.constants import CONSTANTS
 from classify_anything.errors import InputError
-from classify_anything.heads.calibration import softmax
-from classify_anything.heads.candidates import Candidates, nearby
-from classify_anything.heads.constants import (
-    REFIT_ALWAYS,
-    REFIT_GROWTH,
-    SMALLEST_DISTANCE,
-    TIE,
-    TYPICAL_NEIGHBORS,
-)
+from classify_anything.heads.calibration import class_scores, softmax
+from classify_anything.heads.candidates import Candidates, find_candidates
 from classify_anything.heads.embedding_matrix import EmbeddingMatrix, unit_rows
 from classify_anything.heads.estimator import ClassifierEstimator, labels, table
 from classify_anything.heads.fitting import Fit, Sample
@@ -25,36 +19,44 @@ from classify_anything.heads.parameters import HeadParameters
 from classify_anything.heads.protocol import Decision, HeldOut, Int64Array
 from classify_anything.types import Float32Array
 
-MAX_SAMPLE = 2000
-"""The metric and every evaluation use at most this many examples, evenly of all classes."""
-
-_BLOCK = 64
-"""Examples that are compared with all others at a time."""
-
-
+_HEAD = CONSTANTS["head"]
+TIE = float(_HEAD["tie"])
+"""Similarities that differ by less are equal: float32 products of 1280 terms are no more exact."""
+SMALLEST_DISTANCE = float(_HEAD["smallest_distance"])
+"""Smaller distances count as this, so that no weight depends on a product's last digit."""
+TYPICAL_NEIGHBORS = int(_HEAD["typical_neighbors"])
+"""With ``metric="cosine"``, typicality is the similarity to this many examples of the class."""
+_REFIT_ALWAYS = int(_HEAD["refit_always"])
+"""Up to this many examples, a refit takes less time than a frame."""
+_REFIT_GROWTH = float(_HEAD["refit_growth"])
+"""With more, the head refits once this share of the examples has changed."""
 _REFIT_AT_ONCE = 16
-"""This few examples are fitted in milliseconds, and a second class cannot wait for a thread."""
+"""Up to this many examples, a fit takes milliseconds, and a second class cannot wait for it."""
+_MAX_SAMPLE = 2000
+"""The metric and every evaluation use at most this many examples, evenly of all classes."""
+_BLOCK = 64
+"""Examples to compare with all others at a time."""
 
 
 class KNeighborsHead(ClassifierEstimator):
-    """Classify by the most similar examples, in a metric learnt from all of them.
+    """Classify by the most similar examples, in a metric learnt from all examples.
 
     With ``metric="adaptive"`` the score of a class is the mean similarity of its ``n_neighbors``
-    nearest examples (Mitani and Hamamoto, "A local mean-based nonparametric classifier", 2006,
-    which averages in the same way), and probabilities are the softmax of the scores at a
-    temperature that fits the examples when they are left out. Similarities are cosines after
-    within-class covariance normalisation, see ``metric.py``: what varies within classes counts
-    less. Classes with many examples have no advantage, and equal scores share the probability.
+    nearest examples (Mitani and Hamamoto, "A local mean-based nonparametric classifier", 2006).
+    Probabilities are the softmax of the scores at a temperature fitted to held-out examples.
+    Similarities are cosines after within-class covariance normalisation (see ``metric.py``), so
+    variation within classes counts less. Classes with many examples have no advantage, and equal
+    scores share the probability.
 
     With ``metric="cosine"`` the ``n_neighbors`` nearest examples of all vote (Cover and Hart,
     "Nearest neighbor pattern classification", 1967). With ``weights="uniform"`` the results are
     those of ``@tensorflow-models/knn-classifier``.
 
-    Similarities are float32. A sketch preselects candidates once there are many thousand examples.
-    Ties among neighbours are decided by class order, then by age (the lower key).
+    Similarities are float32. With many thousand examples, a sketch preselects candidates. Ties
+    among neighbours go to the first class, then to the oldest example (the lowest key).
 
     Args:
-        n_neighbors: k. A class, or all classes together, with fewer examples uses those.
+        n_neighbors: k. With fewer examples, uses all of them.
         metric: "adaptive" or "cosine".
         weights: of the votes with ``metric="cosine"``: "uniform", or "distance" for the inverse of
             the cosine distance.
@@ -62,9 +64,9 @@ class KNeighborsHead(ClassifierEstimator):
             examples of its class.
 
     Attributes:
-        classes_: the classes, first seen first (or as ``classes`` gave them).
-        refits: whether the head refits itself when it is asked and enough has changed. A server
-            turns it off, and fits ``sample()`` on another thread.
+        classes_: the classes, in order of appearance or of ``classes``.
+        refits: whether a prediction refits the head after enough changes. A server turns this off,
+            and fits ``sample()`` on another thread.
     """
 
     refits = True
@@ -95,26 +97,22 @@ class KNeighborsHead(ClassifierEstimator):
 
     @property
     def n_features_in_(self) -> int:
-        """d, once there are examples."""
+        """The dimension d of the examples."""
         if self._rows.dimension is None:
-            raise AttributeError("n_features_in_ is known once there are examples.")
+            raise AttributeError("n_features_in_ requires examples.")
         return self._rows.dimension
 
     def __len__(self) -> int:
-        """The number of examples."""
         return len(self._rows)
 
     def __contains__(self, key: int) -> bool:
         return key in self._rows
 
     def fit(self, X: npt.ArrayLike, y: Sequence[Hashable]) -> Self:
-        """Forget everything, then learn X, float [n, d], with labels y, [n].
-
-        As in scikit-learn, the classes are then in sorted order.
-        """
-        rows, named = table(X, self), labels(y, self)
+        """Replace all examples by X, float [n, d], with labels y, [n], and sort the classes."""
+        rows, names = table(X, self), labels(y, self)
         self.clear()
-        return self.partial_fit(rows, named, classes=np.unique(np.asarray(named)).tolist())
+        return self.partial_fit(rows, names, classes=np.unique(np.asarray(names)).tolist())
 
     def partial_fit(
         self,
@@ -124,57 +122,54 @@ class KNeighborsHead(ClassifierEstimator):
         classes: Sequence[Hashable] | None = None,
         groups: Iterable[int] | None = None,
     ) -> Self:
-        """Learn more examples; amortised O(d) each, and nothing learnt before is copied.
+        """Add examples, in amortised O(d) each.
 
         Args:
-            X: float [n, d] embeddings; they are divided by their length.
+            X: float [n, d] embeddings of any length.
             y: [n] labels.
-            keys: [n] numbers that name the examples, ascending with age; counted on by default.
-            classes: all classes in their order; those without examples get the probability 0.
-            groups: [n] numbers, the same for examples that are near copies, as those of one
-                recording; ``held_out`` leaves out a group at a time. By default each is alone.
+            keys: [n] numbers that identify the examples, ascending with age (default: continue).
+            classes: all classes in order; classes without examples have the probability 0.
+            groups: [n] numbers, the same for near copies such as the frames of a recording;
+                ``held_out`` leaves out a group at a time. By default, each example is a group.
 
         Raises:
-            InputError: n_neighbors or weights cannot be, a key is used twice, lengths differ.
-            EmbeddingError: a row is zero, not finite, or of another dimension. Nothing is learnt.
+            InputError: a parameter is invalid, a key is used twice, lengths differ.
+            EmbeddingError: a row is zero, not finite, or of another dimension. Nothing is added.
         """
         self._check_parameters()
-        rows = np.asarray(X, dtype=np.float32)
-        new_keys = np.fromiter(range(self._next_key, self._next_key + len(rows)), np.int64)
-        if keys is not None:
-            new_keys = np.fromiter(keys, np.int64)
-        labels = list(y)
-        if not len(rows) == len(labels) == len(new_keys):
+        rows, names = np.asarray(X, dtype=np.float32), list(y)
+        if keys is None:
+            keys = range(self._next_key, self._next_key + len(rows))
+        new_keys = np.fromiter(keys, np.int64)
+        if not len(rows) == len(names) == len(new_keys):
             raise InputError(
-                f"{len(rows)} embeddings, {len(labels)} labels and {len(new_keys)} keys were given."
+                f"Got {len(rows)} embeddings, {len(names)} labels and {len(new_keys)} keys."
             )
-        if len(set(new_keys.tolist())) < len(new_keys) or any(
-            k in self._rows for k in new_keys.tolist()
-        ):
+        unique = set(new_keys.tolist())
+        if len(unique) < len(new_keys) or any(key in self._rows for key in unique):
             raise InputError("Two examples have the same key.")
         units = unit_rows(rows, self._rows.dimension) if len(rows) else None
         if classes is not None:
-            self._reorder(classes, labels)
-        for label in labels:
+            self._reorder(classes, names)
+        for label in names:
             self._codes.setdefault(label, len(self._codes))
         if units is not None:
-            codes = np.fromiter((self._codes[label] for label in labels), np.int64, len(labels))
-            alone = -1 - new_keys
-            own = alone if groups is None else np.fromiter(groups, np.int64, len(labels))
+            codes = np.fromiter((self._codes[label] for label in names), np.int64)
+            recordings = -1 - new_keys if groups is None else np.fromiter(groups, np.int64)
             if not len(self):
                 self._forget_fit()
             compared = self._fit.metric.apply(units) if self._fit and self._fit.metric else None
-            self._rows.append(units, new_keys, codes, own, compared)
+            self._rows.append(units, new_keys, codes, recordings, compared)
             self._next_key = max(self._next_key, int(new_keys.max()) + 1)
             self._changes += len(units)
         return self
 
     def add_views(self, views: Mapping[int, npt.NDArray[np.floating]]) -> None:
-        """Learn how examples look under small changes.
+        """Add augmented views, which show how examples vary.
 
         Args:
-            views: by key, the embeddings float [v, d] of augmented views of an example. Keys of no
-                example are ignored.
+            views: by key, the embeddings float [v, d] of augmented views of an example. Unknown
+                keys are skipped.
 
         Raises:
             EmbeddingError: a row is zero, not finite, or of another dimension.
@@ -188,45 +183,45 @@ class KNeighborsHead(ClassifierEstimator):
         self._changes += len(known)
 
     def remove_views(self, keys: Iterable[int]) -> None:
-        """Forget the views of the examples with these keys, if they have any."""
+        """Remove the views of the examples with these keys, if any."""
         for key in keys:
             if self._views.pop(key, None) is not None:
                 self._changes += 1
 
     def remove(self, keys: Iterable[int]) -> None:
-        """Forget the examples with these keys; the class stays. Raises NotFoundError."""
-        gone = list(keys)
-        self._rows.remove(gone)
-        for key in gone:
+        """Remove the examples with these keys; their class stays. Raises NotFoundError."""
+        keys = list(keys)
+        self._rows.remove(keys)
+        for key in keys:
             self._views.pop(key, None)
-        self._changes += len(gone)
+        self._changes += len(keys)
         self._removed = self._changes
 
     def remove_class(self, label: Hashable) -> None:
-        """Forget a class and all its examples. Raises InputError for an unknown one."""
+        """Remove a class and its examples. Raises InputError for an unknown class."""
         if label not in self._codes:
             raise InputError(f"No class {label!r}. Classes: {list(self._codes)!r}.")
         self.remove(self._rows.keys[self._rows.codes == self._codes[label]].tolist())
         self._reorder([known for known in self._codes if known != label], [])
 
     def clear(self) -> None:
-        """Forget everything; the head stays usable."""
+        """Remove all examples and classes."""
         self._rows, self._codes, self._next_key, self._views = EmbeddingMatrix(), {}, 0, {}
         self._changes += 1
         self._forget_fit()
 
     def decide(self, embedding: npt.ArrayLike) -> Decision:
-        """Classify one embedding, float [d], and name the nearest examples.
-
-        With no examples the decision has no neighbours and every probability is 0.
-
-        Raises:
-            EmbeddingError: it is zero, not finite, or of another dimension.
-        """
+        """Classify one embedding, float [d]; see ``decide_many``."""
         return self.decide_many(np.asarray(embedding, dtype=np.float32)[None])[0]
 
     def decide_many(self, X: npt.ArrayLike) -> list[Decision]:
-        """Classify embeddings, float [n, d]: quicker than one by one."""
+        """Classify embeddings, float [n, d], and return the examples that support each decision.
+
+        Without examples, decisions have no neighbours, and every probability is 0.
+
+        Raises:
+            EmbeddingError: a row is zero, not finite, or of another dimension.
+        """
         units = unit_rows(X, self._rows.dimension)
         if not len(self):
             nothing = np.zeros(len(self._codes), np.float32)
@@ -234,27 +229,25 @@ class KNeighborsHead(ClassifierEstimator):
                 Decision(nothing, np.empty(0, np.int64), np.empty(0, np.float32)) for _ in units
             ]
         self._refresh()
-        decide = self._decide if self.metric == "adaptive" else self._vote_on
-        seen = self._seen(units)
-        near = nearby(self._rows, seen, self.n_neighbors)
-        return [decide(*pair) for pair in zip(seen, near, strict=True)]
+        decide = self._decide_by_scores if self.metric == "adaptive" else self._decide_by_votes
+        queries = self._project(units)
+        candidates = find_candidates(self._rows, queries, self.n_neighbors)
+        return [decide(*pair) for pair in zip(queries, candidates, strict=True)]
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
-        """The class of each row of X, float [n, d] → [n]. Raises InputError without examples."""
+        """Return the class of each row of X, float [n, d] → [n]. Raises InputError if empty."""
         return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
 
     def predict_proba(self, X: npt.ArrayLike) -> Float32Array:
-        """Probabilities, float [n, d] → float32 [n, classes]. Raises InputError if empty."""
-        units = self._query(X)
-        found = [decision.probabilities for decision in self.decide_many(units)]
-        return np.stack(found) if found else np.empty((0, len(self._codes)), np.float32)
+        """Return probabilities, float [n, d] → float32 [n, classes]. Raises InputError if empty."""
+        return np.stack([found.probabilities for found in self.decide_many(self._query(X))])
 
     def kneighbors(
         self,
         X: npt.ArrayLike,
         n_neighbors: int | None = None,
     ) -> tuple[Float32Array, Int64Array]:
-        """Distances and keys of the nearest examples, each [n, min(k, examples)].
+        """Return distances and keys of the nearest examples, each [n, min(k, examples)].
 
         A distance is 1 minus the cosine similarity in the head's metric.
         """
@@ -264,21 +257,22 @@ class KNeighborsHead(ClassifierEstimator):
         count = min(count, len(self))
         distances = np.empty((len(units), count), np.float32)
         keys = np.empty((len(units), count), np.int64)
-        for place, near in enumerate(nearby(self._rows, self._seen(units), count)):
+        for place, near in enumerate(find_candidates(self._rows, self._project(units), count)):
             chosen = self._best(near, count)
             distances[place] = 1 - near.similarities[chosen]
             keys[place] = self._rows.keys[near.rows[chosen]]
         return distances, keys
 
-    def _best(self, nearby: Candidates, count: int) -> Int64Array:
-        """The places with the highest similarities, ties by class order, then by age."""
+    def _best(self, near: Candidates, count: int) -> Int64Array:
+        """Return the places with the highest similarities, ties by class order, then by age."""
+        count = min(count, len(near.rows))
         if count <= 0:
             return np.empty(0, np.int64)
-        last = np.partition(nearby.similarities, len(nearby.similarities) - count)[-count]
-        places = np.flatnonzero(nearby.similarities >= last - TIE)
-        rows = nearby.rows[places]
-        found = zip(  # few, so that plain numbers are quicker than arrays
-            nearby.similarities[places].tolist(),
+        last = np.partition(near.similarities, -count)[-count]
+        places = np.flatnonzero(near.similarities >= last - TIE)
+        rows = near.rows[places]
+        found = zip(  # so few that plain numbers are faster than arrays
+            near.similarities[places].tolist(),
             self._rows.codes[rows].tolist(),
             self._rows.keys[rows].tolist(),
             places.tolist(),
@@ -293,11 +287,9 @@ class KNeighborsHead(ClassifierEstimator):
         return np.array([place for *_, place in sorted(ordered)[:count]], np.int64)
 
     def examples(self) -> tuple[list[int], Float32Array]:
-        """The keys [n] and the unit vectors, float32 [n, d], oldest first."""
+        """Return the keys [n] and the unit vectors, float32 [n, d], oldest first."""
         order = np.argsort(self._rows.keys)
         return self._rows.keys[order].tolist(), self._rows.vectors[order]
-
-    # --- what follows from all examples
 
     @property
     def needs_fit(self) -> bool:
@@ -308,9 +300,8 @@ class KNeighborsHead(ClassifierEstimator):
     def sample(self) -> Sample:
         """Copy the examples for a fit on another thread. Raises InputError without examples."""
         self._check_fitted()
-        rows = self._rows
-        order = self._by_class(np.arange(len(self)))
-        chosen = order[evenly(rows.codes[order], MAX_SAMPLE)]
+        rows, order = self._rows, self._by_class()
+        chosen = order[sample_evenly(rows.codes[order], _MAX_SAMPLE)]
         left_out, single = self._left_out(chosen)
         keys = rows.keys[chosen]
         views = {
@@ -331,13 +322,13 @@ class KNeighborsHead(ClassifierEstimator):
     def adopt(
         self, fit: Fit, changes: int | None = None, compared: Float32Array | None = None
     ) -> None:
-        """Decide by a fit of ``sample()``, unless a newer one is in use.
+        """Use a fit of ``sample()``, unless a newer one is in use.
 
         Args:
-            fit: what ``sample().fit()`` returned.
-            changes: what ``changes`` was when the sample was taken; by default what it is now.
-            compared: float32 [m, d], what ``fit.metric`` makes of the ``vectors`` of that time. It
-                saves time here, unless examples were removed since.
+            fit: the result of ``sample().fit()``.
+            changes: the value of ``changes`` when the sample was taken (default: its value now).
+            compared: float32 [m, d], the ``vectors`` of that time, mapped by ``fit.metric`` in
+                advance; ignored if examples were removed since.
         """
         changes = self._changes if changes is None else changes
         if changes >= self._fitted:
@@ -345,7 +336,7 @@ class KNeighborsHead(ClassifierEstimator):
             self._use(fit, compared if self._removed <= changes else None)
 
     def _use(self, fit: Fit, compared: Float32Array | None = None) -> None:
-        """Decide by a fit; ``compared`` is what it makes of the first rows."""
+        """Use a fit; ``compared`` are the first rows as its metric maps them."""
         self._fit = fit
         if len(self) and fit.metric:
             known = self._rows.vectors[:0] if compared is None else compared
@@ -354,26 +345,26 @@ class KNeighborsHead(ClassifierEstimator):
 
     @property
     def vectors(self) -> Float32Array:
-        """The unit vectors, float32 [n, d], a view; the removal of an example changes its rows."""
+        """The unit vectors, float32 [n, d], a view; removing an example reorders its rows."""
         return self._rows.vectors
 
     @property
     def views(self) -> Mapping[int, npt.NDArray[np.floating]]:
-        """The embeddings of views, float16 [v, d], by the keys of their examples."""
+        """The embeddings of augmented views, float16 [v, d], by the key of their example."""
         return self._views
 
     @property
     def changes(self) -> int:
-        """The number of examples and views that were ever added or removed."""
+        """The number of additions and removals of examples and views so far."""
         return self._changes
 
     def refit(self) -> None:
-        """Fit now, if anything has changed since the last fit."""
+        """Fit now, if examples have changed since the last fit."""
         if self.needs_fit:
             self.adopt(self.sample().fit())
 
     def references(self) -> Float32Array:
-        """The typicality of examples whose recording is left out, float32 [m], ascending."""
+        """Return the typicality of examples without their recording, float32 [m], ascending."""
         if self.metric == "adaptive":
             self._refresh()
             return self._fit.references if self._fit else np.empty(0, np.float32)
@@ -381,36 +372,32 @@ class KNeighborsHead(ClassifierEstimator):
         return np.sort(held.familiarities[~held.alone])
 
     def held_out(self) -> HeldOut:
-        """Predict each example as if the head had never seen its group.
+        """Predict each example without its group.
 
         In a class with only one group, only the example itself is left out. The only example of a
-        class is not judged: without it the class does not exist.
+        class is skipped: without it, the class does not exist.
         """
         self._check_fitted()
         return self._held_out_votes() if self.metric == "cosine" else self.sample().held_out()
 
     def freeze(self) -> HeadParameters:
-        """Return what the head has learnt as plain numbers. Raises InputError without examples."""
+        """Return the parameters as arrays. Raises InputError without examples."""
         self._check_fitted()
         self._refresh()  # after a change of the metric
         self.refit()
-        order, rows = self._by_class(np.arange(len(self))), self._rows
+        order, rows = self._by_class(), self._rows
         parameters: dict[str, Any] = {"metric": self.metric, "n_neighbors": int(self.n_neighbors)}
         if self._fit and self._fit.metric:
             parameters["temperature"] = self._fit.temperature
             metric = self._fit.metric
-            arrays = {
-                "centre": metric.centre,
-                "directions": metric.directions,
-                "gains": metric.gains,
-            }
+            arrays = {name: getattr(metric, name) for name in ("centre", "directions", "gains")}
         else:
             parameters |= {"weights": self.weights, "balanced": self.balanced}
             parameters["n_neighbors"] = min(int(self.n_neighbors), len(self))
             arrays = {"votes": np.asarray(self._votes(), np.float32), "mean": rows.mean}
         return HeadParameters(
             name=self.metric,
-            taught=self._taught(),
+            taught=np.bincount(rows.codes, minlength=len(self._codes)) > 0,
             keys=rows.keys[order],
             codes=rows.codes[order],
             vectors=rows.vectors[order],
@@ -419,42 +406,42 @@ class KNeighborsHead(ClassifierEstimator):
         )
 
     def _refresh(self) -> None:
-        """Refit if that is due, and up to this head."""
-        if self.metric == "cosine" and self._fit:  # the parameter was changed after a fit
+        """Refit if due, unless another thread fits."""
+        if self.metric == "cosine" and self._fit:  # set_params after a fit
             self._forget_fit()
             self._rows.compare(None)
         if not self.needs_fit:
             return
-        few = len(self) <= REFIT_ALWAYS
+        few = len(self) <= _REFIT_ALWAYS
         if self._fit is None and not self.refits and not few:
-            # No answer waits for the fit that is being made elsewhere.
+            # A prediction must not wait for a fit on another thread.
             self._use(self.sample().centred())
             return
-        due = few or self._changes - self._fitted > REFIT_GROWTH * len(self)
+        due = few or self._changes - self._fitted > _REFIT_GROWTH * len(self)
         if self._fit is None or (due and (self.refits or len(self) <= _REFIT_AT_ONCE)):
             self.refit()
 
     def _forget_fit(self) -> None:
         self._fit, self._fitted = None, self._changes
 
-    def _seen(self, units: Float32Array) -> Float32Array:
-        """Unit embeddings [n, d] as the metric maps them."""
+    def _project(self, units: Float32Array) -> Float32Array:
+        """Map unit embeddings [n, d] by the metric."""
         return self._fit.metric.apply(units) if self._fit and self._fit.metric else units
 
-    def _decide(self, seen: Float32Array, near: Candidates) -> Decision:
+    def _decide_by_scores(self, query: Float32Array, near: Candidates) -> Decision:
         """Classify by the mean similarity of each class's nearest examples."""
         assert self._fit is not None
         codes, classes, count = self._rows.codes, len(self._codes), self.n_neighbors
-        scores = nearest_means(near.similarities, codes[near.rows], classes, count)
+        scores = class_scores(near.similarities[None], codes[near.rows], classes, count)[0]
         if near.differences is not None:
             wanted = np.minimum(np.bincount(codes, minlength=classes), count)
             found = np.bincount(codes[near.rows], minlength=classes)
             for code in np.flatnonzero(found < wanted).tolist():
-                own = near.of_class(code, count, self._rows, seen)
+                own = near.of_class(code, count, self._rows, query)
                 scores[code] = np.sort(own.similarities)[-count:].mean(dtype=np.float64)
         best = int(scores.argmax())
-        own = near.of_class(best, self.n_neighbors, self._rows, seen)
-        chosen = self._best(own, min(self.n_neighbors, len(own.rows)))
+        own = near.of_class(best, count, self._rows, query)
+        chosen = self._best(own, count)
         return Decision(
             probabilities=softmax(scores, self._fit.temperature),
             keys=self._rows.keys[own.rows[chosen]],
@@ -463,7 +450,7 @@ class KNeighborsHead(ClassifierEstimator):
         )
 
     def _left_out(self, rows: Int64Array) -> tuple[Int64Array, npt.NDArray[np.bool_]]:
-        """For each of these rows what is left out with it, as a number, and if it is alone."""
+        """Return the group to leave out with each row, and whether it is only the row itself."""
         groups, codes = self._rows.groups[rows], self._rows.codes[rows]
         pairs = np.unique(np.stack([codes, groups]), axis=1)
         lone = np.flatnonzero(np.bincount(pairs[0], minlength=len(self._codes)) == 1)
@@ -472,23 +459,19 @@ class KNeighborsHead(ClassifierEstimator):
         groups[alone] = groups.max(initial=0) + 1 + np.arange(int(alone.sum()))
         return groups, alone
 
-    def _by_class(self, rows: Int64Array) -> Int64Array:
-        """The places in ``rows`` that put them in order: by class, the oldest of each first."""
-        return np.lexsort((self._rows.keys[rows], self._rows.codes[rows]))
-
-    def _taught(self) -> npt.NDArray[np.bool_]:
-        """Which classes have examples, [classes]."""
-        return np.bincount(self._rows.codes, minlength=len(self._codes)) > 0
+    def _by_class(self) -> Int64Array:
+        """Return all rows, ordered by class, then by age, oldest first."""
+        return np.lexsort((self._rows.keys, self._rows.codes))
 
     def _reorder(self, classes: Sequence[Hashable], also: Sequence[Hashable]) -> None:
-        """Take a new order of classes. Classes that still have examples must be among them."""
+        """Change the order of classes; classes that still have examples must be included."""
         order = {label: code for code, label in enumerate(dict.fromkeys([*classes, *also]))}
         if list(order) == list(self._codes):
             return
         used = set(self._rows.codes.tolist())
         lost = [label for label, code in self._codes.items() if code in used and label not in order]
         if lost:
-            raise InputError(f"Classes with examples cannot be left out: {lost!r}.")
+            raise InputError(f"classes must include those with examples: {lost!r}.")
         if self._codes:
             self._rows.recode(np.array([order.get(label, -1) for label in self._codes], np.int64))
         self._codes = order
@@ -497,7 +480,7 @@ class KNeighborsHead(ClassifierEstimator):
     def _check_parameters(self) -> None:
         if not isinstance(self.n_neighbors, int | np.integer) or self.n_neighbors < 1:
             raise InputError(
-                f"n_neighbors must be a whole number from 1, not {self.n_neighbors!r}."
+                f"n_neighbors must be a positive whole number, not {self.n_neighbors!r}."
             )
         if self.metric not in ("adaptive", "cosine"):
             raise InputError(f"metric must be 'adaptive' or 'cosine', not {self.metric!r}.")
@@ -511,48 +494,48 @@ class KNeighborsHead(ClassifierEstimator):
     def _check_fitted(self) -> None:
         self._check_parameters()
         if not len(self):
-            raise InputError("The head has no examples yet: add one first.")
+            raise InputError("The head has no examples yet. Add one first.")
 
     def _held_out_votes(self) -> HeldOut:
-        rows, count = self._rows, len(self)
+        rows = self._rows
         sizes = np.bincount(rows.codes, minlength=len(self._codes))
-        judged = np.flatnonzero(sizes[rows.codes] > 1)
-        judged = judged[evenly(rows.codes[judged], MAX_SAMPLE)]
-        total = rows.mean * count
-        groups, alone = self._left_out(np.arange(count))
-        probabilities = np.zeros((len(judged), len(self._codes)), np.float32)
-        familiarities = np.zeros(len(judged), np.float32)
-        for start in range(0, len(judged), _BLOCK):
-            block = judged[start : start + _BLOCK]
-            same = groups[block][:, None] == groups
-            similarities = np.where(same, -np.inf, rows.vectors[block] @ rows.vectors.T)
-            for place, own in enumerate(similarities, start):
-                left = np.flatnonzero(own > -np.inf)
-                near = Candidates(left, own[left])
-                chosen = self._best(near, min(self.n_neighbors, len(left)))
-                probabilities[place] = self._vote(
-                    left[chosen], near.similarities[chosen], self._votes(left)
-                )
-                gone = np.flatnonzero(groups == groups[judged[place]])
-                familiarities[place] = self._typicality(
-                    rows.vectors[judged[place]],
-                    near,
-                    int(probabilities[place].argmax()),
-                    (total - rows.vectors[gone].sum(axis=0)) / max(len(left), 1),
-                )
+        chosen = np.flatnonzero(sizes[rows.codes] > 1)
+        chosen = chosen[sample_evenly(rows.codes[chosen], _MAX_SAMPLE)]
+        total = rows.mean * len(self)
+        groups, alone = self._left_out(np.arange(len(self)))
+        probabilities = np.zeros((len(chosen), len(self._codes)), np.float32)
+        familiarities = np.zeros(len(chosen), np.float32)
+        for start in range(0, len(chosen), _BLOCK):
+            block = chosen[start : start + _BLOCK]
+            similarities = rows.vectors[block] @ rows.vectors.T
+            for place, row in enumerate(block.tolist()):
+                same = groups == groups[row]
+                left = np.flatnonzero(~same)
+                near = Candidates(left, similarities[place, left])
+                mean = (total - rows.vectors[same].sum(axis=0)) / max(len(left), 1)
+                found = self._decide_by_votes(rows.vectors[row], near, self._votes(left), mean)
+                probabilities[start + place] = found.probabilities
+                familiarities[start + place] = found.familiarity
         return HeldOut(
-            rows.keys[judged], rows.codes[judged], probabilities, familiarities, alone[judged]
+            rows.keys[chosen], rows.codes[chosen], probabilities, familiarities, alone[chosen]
         )
 
-    def _vote_on(self, unit: Float32Array, near: Candidates) -> Decision:
-        """Classify by the votes of the nearest examples."""
-        chosen = self._best(near, min(self.n_neighbors, len(self)))
+    def _decide_by_votes(
+        self,
+        unit: Float32Array,
+        near: Candidates,
+        votes: npt.NDArray[np.float64] | None = None,
+        mean: Float32Array | None = None,
+    ) -> Decision:
+        """Classify by the votes of the nearest examples.
+
+        ``votes`` [classes] and ``mean`` [d] default to those of all examples.
+        """
+        chosen = self._best(near, self.n_neighbors)
         rows, similarities = near.rows[chosen], near.similarities[chosen]
-        probabilities = self._vote(rows, similarities, self._votes())
-        familiarity = 0.0
-        if len(rows):
-            best = int(probabilities.argmax())
-            familiarity = self._typicality(unit, near, best, self._rows.mean)
+        probabilities = self._vote(rows, similarities, self._votes() if votes is None else votes)
+        best = int(probabilities.argmax())
+        familiarity = self._typicality(unit, near, best, self._rows.mean if mean is None else mean)
         return Decision(probabilities, self._rows.keys[rows], similarities, familiarity)
 
     def _vote(
@@ -564,11 +547,11 @@ class KNeighborsHead(ClassifierEstimator):
         weights = votes[codes]
         if self.weights == "distance":
             weights = weights / np.maximum(1 - similarities, SMALLEST_DISTANCE)
-        given = np.bincount(codes, weights, minlength=len(self._codes))
-        return np.asarray(given / given.sum(), np.float32)
+        totals = np.bincount(codes, weights, minlength=len(self._codes))
+        return np.asarray(totals / totals.sum(), np.float32)
 
     def _votes(self, rows: Int64Array | None = None) -> npt.NDArray[np.float64]:
-        """What a vote for each class weighs, [classes], if these rows are all there is."""
+        """Return the weight of a vote for each class, [classes], if only these rows exist."""
         if not self.balanced:
             return np.ones(len(self._codes))
         codes = self._rows.codes if rows is None else self._rows.codes[rows]
@@ -578,20 +561,18 @@ class KNeighborsHead(ClassifierEstimator):
     def _typicality(
         self, unit: Float32Array, near: Candidates, code: int, mean: Float32Array
     ) -> float:
-        """The mean similarity to the nearest examples of a class, seen from the examples' mean."""
+        """Return the mean similarity, seen from ``mean``, to the nearest examples of a class."""
         own = near.of_class(code, TYPICAL_NEIGHBORS, self._rows, unit)
-        mine = own.rows
-        if len(mine) == 0:
+        if len(own.rows) == 0:
             return -1.0
-        if len(mine) > TYPICAL_NEIGHBORS:
-            mine = mine[np.argpartition(own.similarities, -TYPICAL_NEIGHBORS)[-TYPICAL_NEIGHBORS:]]
-        seen, this = self._rows.vectors[mine] - mean, unit - mean
-        lengths = np.sqrt(np.einsum("nd,nd->n", seen, seen) * (this @ this))
-        return float((seen @ this / np.maximum(lengths, SMALLEST_DISTANCE)).mean())
+        nearest = own.rows[np.argsort(own.similarities)[-TYPICAL_NEIGHBORS:]]
+        rows, query = self._rows.vectors[nearest] - mean, unit - mean
+        lengths = np.sqrt(np.einsum("nd,nd->n", rows, rows) * (query @ query))
+        return float((rows @ query / np.maximum(lengths, SMALLEST_DISTANCE)).mean())
 
 
-def evenly(codes: Int64Array, most: int) -> Int64Array:
-    """At most so many rows, as many of each class as can be, spread over those there are."""
+def sample_evenly(codes: Int64Array, most: int) -> Int64Array:
+    """Return at most this many rows, ascending, as equally many of each class as possible."""
     if len(codes) <= most:
         return np.arange(len(codes))
     members = [np.flatnonzero(codes == code) for code in np.unique(codes)]
@@ -602,22 +583,3 @@ def evenly(codes: Int64Array, most: int) -> Int64Array:
         chosen.append(picked)
         left -= len(picked)
     return np.sort(np.concatenate(chosen))
-
-
-def nearest_means(
-    similarities: Float32Array, codes: Int64Array, classes: int, count: int
-) -> npt.NDArray[np.float64]:
-    """The mean of the ``count`` highest similarities, [n], in each class: float64 [classes].
-
-    -inf for a class without any. One sort for all classes: a loop over 1,000 takes 30 ms.
-    """
-    sizes = np.bincount(codes, minlength=classes)
-    # Similarities are from -1 to 1, so 4 keeps the classes apart.
-    ordered = np.sort(4.0 * codes - similarities)
-    places = (np.cumsum(sizes) - sizes)[:, None] + np.arange(min(count, int(sizes.max())))
-    there = np.arange(places.shape[1]) < sizes[:, None]
-    best = 4.0 * np.arange(classes)[:, None] - ordered[np.minimum(places, len(codes) - 1)]
-    # float32 takes the rounding of the sum out again, so that equal similarities stay equal.
-    total = np.where(there, best.astype(np.float32), 0).sum(axis=1, dtype=np.float64)
-    used = there.sum(axis=1)
-    return np.where(used > 0, total / np.maximum(used, 1), -np.inf)

@@ -1,4 +1,4 @@
-"""What a head has learnt, as plain numbers: enough for another program to decide as it does."""
+"""The parameters of a head as arrays, so that other programs can classify as it does."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from classify_anything.types import Float32Array
 
 @dataclass(frozen=True, slots=True)
 class HeadParameters:
-    """A head at one moment. n examples of d numbers, in ``classes`` classes.
+    """A snapshot of a head: n examples of d numbers.
 
     Attributes:
-        name: which kind of head.
-        taught: bool [classes], which classes have examples; the others have the probability 0.
+        name: the metric.
+        taught: bool [classes], whether a class has examples; without, its probability is 0.
         keys: int64 [n], the examples.
-        codes: int64 [n], their classes, ascending; within a class the oldest comes first, so that
-            of two equal similarities the earlier row counts.
+        codes: int64 [n], their classes, ascending; within a class, oldest first, so that the
+            earlier row wins a tie.
         vectors: float32 [n, d], unit vectors.
-        parameters: single numbers and words, by name.
-        arrays: further numbers, by name.
+        parameters: scalars, by name.
+        arrays: arrays, by name.
 
-    For a unit vector ``u`` a program decides so:
+    To classify a unit vector ``u``:
 
     ``adaptive``  With c = u - ``centre``, u becomes c + ((``directions`` · c) * ``gains``) ·
                   ``directions``, divided by its length (at least 1e-5), and so does each row of
@@ -53,6 +53,6 @@ class HeadParameters:
 
 @runtime_checkable
 class HasParameters(Protocol):
-    """A head that can be frozen."""
+    """A head that can export its parameters."""
 
     def freeze(self) -> HeadParameters: ...

@@ -1,4 +1,4 @@
-"""What every head can do. ``tests/contracts/test_heads.py`` holds each of them to it."""
+"""The interface of every head, which ``tests/contracts/test_heads.py`` checks."""
 
 from __future__ import annotations
 
@@ -16,16 +16,14 @@ Int64Array = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a head says of one embedding.
+    """A head's classification of one embedding.
 
     Attributes:
-        probabilities: float32 [classes], in the order of the head's ``classes_``; empty, not an
-            error, while nothing is learnt.
-        keys: int64 [k], the examples that speak for it, nearest first: of k-NN those that voted,
-            of other heads those of the most probable class that it is most like.
+        probabilities: float32 [classes], in the order of the head's ``classes_``.
+        keys: int64 [k], the examples that support it, nearest first.
         similarities: float32 [k], their cosine similarities.
-        familiarity: how clearly the embedding belongs to the most probable class; it can only be
-            compared with others of the same head.
+        familiarity: how clearly the embedding belongs to the most probable class; comparable only
+            within a head.
     """
 
     probabilities: Float32Array
@@ -34,24 +32,19 @@ class Decision:
     familiarity: float = 0.0
 
 
-def nothing_known(classes: int) -> Decision:
-    """What a head says while it has no examples."""
-    return Decision(np.zeros(classes, np.float32), np.empty(0, np.int64), np.empty(0, np.float32))
-
-
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """What a head says of its own examples, each without the group that it belongs to.
+    """A head's predictions for its own examples, each without its group.
 
-    The only example of a class is not among them: without it there is no such class.
+    Omits the only example of a class: without it, the class does not exist.
 
     Attributes:
         keys: int64 [n], the examples.
         codes: int64 [n], their classes, as places in ``classes_``.
         probabilities: float32 [n, classes].
         familiarities: float32 [n], as in a decision.
-        alone: bool [n], whether only the example itself was left out, since all examples of its
-            class are one group; what is said of it is then too good.
+        alone: bool [n], whether only the example itself was left out, because all examples of its
+            class are one group; its prediction is then too optimistic.
     """
 
     keys: Int64Array
@@ -62,7 +55,7 @@ class HeldOut:
 
 
 class Head(Protocol):
-    """A classifier over embeddings that learns and forgets one example at a time."""
+    """A classifier over embeddings that adds and removes one example at a time."""
 
     @property
     def classes_(self) -> npt.NDArray[Any]: ...

@@ -1,4 +1,4 @@
-"""One bit for each number of a vector: enough to say quickly which few hundred rows to look at."""
+"""One bit per number of a vector: enough to find the few hundred rows that may be nearest."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from classify_anything.types import Float32Array
 
 _WORD = 64
 _BLOCK = 32_768
-"""Rows compared at a time: their words, and what is made of them, stay in a core's cache."""
+"""Rows to compare at a time, so that their words stay in a core's cache."""
 
-_SPREAD_FROM = 200_000
-"""From so many rows on, a second thread costs less than it saves."""
+_PARALLEL_FROM = 200_000
+"""From this many rows on, a second thread saves more than it costs."""
 
 _GROWTH = 4
-"""The centre is taken anew when there are so many times more rows than it was taken of."""
+"""Recompute the centre once the number of rows has grown by this factor."""
 
 
 class Sketch:
-    """The signs of vectors, seen from their mean, and how many of them a query has otherwise.
+    """The signs of vectors after subtracting their mean, to count where a query differs.
 
-    The share of signs that differ tells the angle between two vectors (Charikar, "Similarity
-    estimation techniques from rounding algorithms", 2002). Vectors of photographs all point in much
-    the same direction, so the signs are of what is left when their mean is taken away. The rows
-    with the fewest differences hold the nearest ones; which those are, the vectors themselves say.
+    The share of signs that differ estimates the angle between two vectors (Charikar, "Similarity
+    estimation techniques from rounding algorithms", 2002). Embeddings of photographs all point in
+    similar directions, hence the subtraction. The rows with the fewest differences include the
+    nearest ones; exact similarities then rank them.
 
-    Nothing is built: a row is d bits, 160 bytes for 1,280 numbers, and adding one costs O(d). The
-    words lie in columns, so that a comparison is a few long passes.
+    A row takes d bits, 160 bytes for 1,280 numbers, and adding one costs O(d). Words are stored in
+    columns, so that a comparison is a few long passes.
 
     Args:
         vectors: float32 [n, d], whose mean becomes the centre.
@@ -38,20 +38,16 @@ class Sketch:
 
     def __init__(self, vectors: Float32Array) -> None:
         self._count = 0
-        self._made_of = len(vectors)
+        self._centred_on = len(vectors)
         self._centre = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
         words = -(-vectors.shape[1] // _WORD)
         self._words = np.empty((words, len(vectors)), np.uint64)
         self.append(vectors)
 
-    def __len__(self) -> int:
-        """N."""
-        return self._count
-
     @property
     def outgrown(self) -> bool:
-        """Whether its centre was taken of far fewer rows than there are."""
-        return self._count > _GROWTH * self._made_of
+        """Whether there are far more rows than the centre was computed from."""
+        return self._count > _GROWTH * self._centred_on
 
     def append(self, vectors: Float32Array) -> None:
         """Add rows, float32 [m, d]."""
@@ -66,15 +62,15 @@ class Sketch:
         self._count = stop
 
     def move_last(self, row: int) -> None:
-        """Put the last row where ``row`` was, which is gone."""
+        """Overwrite a removed row with the last one."""
         self._count -= 1
         self._words[:, row] = self._words[:, self._count]
 
     def differences(self, unit: Float32Array) -> npt.NDArray[np.uint16]:
-        """How many signs of each row are otherwise in a vector float32 [d]: uint16 [n]."""
+        """Count the signs in which each row differs from a vector, float32 [d]: uint16 [n]."""
         query = self._signs(unit[None])[:, 0]
         found = np.zeros(self._count, np.uint16)
-        if self._count < _SPREAD_FROM:
+        if self._count < _PARALLEL_FROM:
             self._compare(query, 0, found)
             return found
         parts = np.array_split(found, os.cpu_count() or 1)
@@ -86,7 +82,7 @@ class Sketch:
     def _compare(
         self, query: npt.NDArray[np.uint64], start: int, found: npt.NDArray[np.uint16]
     ) -> None:
-        """Count into ``found`` [m], of the rows from ``start`` on."""
+        """Count the differences of m rows from ``start`` on into ``found`` [m]."""
         other = np.empty(min(_BLOCK, len(found)), np.uint64)
         bits = np.empty(len(other), np.uint8)
         for first in range(0, len(found), _BLOCK):
@@ -107,9 +103,9 @@ class Sketch:
 
 
 def fewest(differences: npt.NDArray[np.uint16], count: int) -> npt.NDArray[np.int64]:
-    """The ``count`` places with the fewest differences, ascending, and all that tie with the last.
+    """Return the ``count`` places with the fewest differences, ascending, and ties with the last.
 
-    So that of equal rows all are among them, or none.
+    With ties, either all equal rows are included or none.
     """
     if count >= len(differences):
         return np.arange(len(differences))

@@ -6,13 +6,8 @@ import numpy as np
 from onnx import TensorProto
 
 from classify_anything.export.formats.onnx_nodes import Nodes
-from classify_anything.heads.constants import (
-    SMALLEST_DISTANCE,
-    SMALLEST_LENGTH,
-    TIE,
-    TYPICAL_NEIGHBORS,
-)
-from classify_anything.heads.metric import Metric
+from classify_anything.heads.metric import SMALLEST_LENGTH, Metric
+from classify_anything.heads.neighbors import SMALLEST_DISTANCE, TIE, TYPICAL_NEIGHBORS
 from classify_anything.heads.parameters import HeadParameters
 
 _NEVER = -1e30
