@@ -130,7 +130,7 @@ def taught(
     known = dict(views or {}) if name == ADAPTIVE else {}
     wanted = wanted_views(codes.tolist(), keys, recordings)
     known = {key: known[key] for key in wanted if key in known}
-    TrainingSet(vectors, codes.tolist(), keys, recordings, labels, known).taught(name, head)
+    TrainingSet(vectors, codes.tolist(), keys, recordings, labels, known).fit(name, head)
     head.refit()
     return head
 

@@ -55,7 +55,7 @@ def taught(name: str, known: TrainingSet) -> KNeighborsHead:
     """Teach a head that leaves its fits to the caller, as the server's does."""
     head = HEADS[name]()
     assert isinstance(head, KNeighborsHead)
-    known.taught(name, head)
+    known.fit(name, head)
     head.refits = False
     return head
 

@@ -97,7 +97,7 @@ def test_an_evaluation_shows_its_mistakes(clf: Classifier) -> None:
         clf.add("Blue", plain(f"rgb(0, 0, {255 - number})"))
     slipped = clf.add("Red", plain("rgb(0, 0, 250)"))
     text, pictures = shown(clf.evaluate())
-    assert text.startswith("89% right, between ")
+    assert text.startswith("89% accuracy (95% confidence interval: ")
     assert "taken for another" in text
     assert pictures == [clf.thumbnail(slipped.id)]
     assert shown(pickle.loads(pickle.dumps(replace(clf.evaluate(), thumbnail=None))))[1] == []

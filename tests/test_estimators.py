@@ -155,7 +155,7 @@ def test_a_score_needs_a_label_for_each_row() -> None:
     assert head.score(X, ["a"] * 4) == 0.5
     with pytest.warns(DataConversionWarning, match="column-vector"):
         assert head.score(X, y[:, None]) == 1
-    with pytest.raises(InputError, match="4 embeddings and 1 labels"):
+    with pytest.raises(InputError, match="4 embeddings, but 1 labels"):
         head.score(X, ["a"])
 
 

@@ -1,4 +1,4 @@
-"""Accuracy that does not flatter, heads that are chosen by it, and answers that abstain."""
+"""Evaluation, advice, the choice of a head, and "none of these"."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def bursts(
     return TrainingSet(rows, class_ids, range(len(rows)), groups, labels)
 
 
-def test_near_copies_flatter_and_recordings_do_not() -> None:
+def test_near_copies_inflate_accuracy_unless_recordings_are_known() -> None:
     training_set = bursts(recordings=4, spread=1.1)
     alone = TrainingSet(
         training_set.vectors,
@@ -64,7 +64,7 @@ def test_near_copies_flatter_and_recordings_do_not() -> None:
     assert high - low > 0.3, "twelve recordings are twelve trials, however many frames they have"
 
 
-def test_an_evaluation_counts_what_was_taken_for_what() -> None:
+def test_the_confusion_matrix_counts_predictions() -> None:
     training_set = bursts(recordings=3, spread=1.6)
     found = evaluate(training_set, "adaptive")
     confusion = np.array(found.confusion)
@@ -77,7 +77,7 @@ def test_an_evaluation_counts_what_was_taken_for_what() -> None:
     assert 0 <= found.calibration_error <= 1
 
 
-def test_a_class_of_one_recording_is_told() -> None:
+def test_a_class_of_one_recording_is_flagged() -> None:
     training_set = bursts(recordings=1)
     found = evaluate(training_set, "adaptive")
     assert [item.alone for item in found.per_class] == [True] * 3
@@ -93,7 +93,7 @@ def test_the_calibration_error_is_the_mean_gap() -> None:
 
 
 def test_probabilities_are_calibrated() -> None:
-    taught = bursts(recordings=20, frames=2, spread=1.2).taught("adaptive")
+    taught = bursts(recordings=20, frames=2, spread=1.2).fit("adaptive")
     fresh = bursts(recordings=100, frames=1, spread=1.2, seed=1)
     found = np.stack([taught.decide(row).probabilities for row in fresh.vectors])
     codes = np.array(fresh.class_ids) - 1
@@ -101,7 +101,7 @@ def test_probabilities_are_calibrated() -> None:
     assert calibration_error(found, codes) < 0.12
 
 
-def test_a_class_with_many_examples_does_not_win_by_number() -> None:
+def test_a_class_with_many_examples_has_no_advantage() -> None:
     random = np.random.default_rng(0)
     labels = [0] * 60 + [1] * 4
     centres = np.eye(DIMENSION)[labels]
@@ -113,7 +113,7 @@ def test_a_class_with_many_examples_does_not_win_by_number() -> None:
         assert taken > least
 
 
-def test_the_plane_keeps_what_is_alike_together() -> None:
+def test_the_plane_keeps_similar_examples_together() -> None:
     training_set = bursts(recordings=2, classes=2, spread=0.2)
     places = plane(training_set.vectors)
     assert places.shape == (24, 2)
@@ -125,7 +125,7 @@ def test_the_plane_keeps_what_is_alike_together() -> None:
     assert plane(training_set.vectors[:1]).tolist() == [[0, 0]]
 
 
-def test_advice_names_what_is_wrong() -> None:
+def test_advice_names_the_problem() -> None:
     training_set = bursts(recordings=12, frames=1, spread=0.3)
     swapped = list(training_set.class_ids)
     swapped[0] = 2
@@ -139,7 +139,7 @@ def test_advice_names_what_is_wrong() -> None:
     given = {item.kind: item for item in advise(evaluate(bad, "adaptive"), bad.counts)}
     assert given["mislabelled"].example_ids == (0,)
     assert given["mislabelled"].text == (
-        "1 example looks mislabelled. Look at it, and move it if it is."
+        "1 example looks mislabelled. Check it, and move it if so."
     )
     mixed = bursts(recordings=8, frames=1, classes=2, spread=3)
     confused = advise(evaluate(mixed, "adaptive"), mixed.counts)
@@ -148,7 +148,7 @@ def test_advice_names_what_is_wrong() -> None:
     assert {item.kind for item in advise(evaluate(few, "adaptive"), few.counts)} == {"few"}
 
 
-def test_the_only_example_of_a_class_is_not_judged_and_that_is_said() -> None:
+def test_the_only_example_of_a_class_is_skipped_and_reported() -> None:
     training_set = bursts(recordings=3, frames=2, classes=2, spread=0.2)
     rare = np.eye(DIMENSION, dtype=np.float32)[-1:]
     more = TrainingSet(
@@ -165,15 +165,14 @@ def test_the_only_example_of_a_class_is_not_judged_and_that_is_said() -> None:
         told = {item.kind: item for item in advise(found, more.counts)}
         assert "mislabelled" not in told
         assert any(
-            item.text == "Rare has only 1 example. Show more."
-            for item in advise(found, more.counts)
+            item.text == "Rare has only 1 example. Add more." for item in advise(found, more.counts)
         )
 
 
 # --- through a project
 
 
-def test_a_head_of_ones_own_is_evaluated(tmp_path: Path, tiny_backbone: Path) -> None:
+def test_a_custom_head_is_evaluated(tmp_path: Path, tiny_backbone: Path) -> None:
     path = tmp_path / "own.db"
     with Classifier(path, backbone=tiny_backbone, head=KNeighborsHead(1)) as clf:
         teach(clf)
@@ -217,7 +216,7 @@ def test_a_project_keeps_its_head_and_its_strictness(clf: Classifier, tiny_backb
 
 
 @pytest.mark.parametrize("retired", RETIRED_HEADS)
-def test_a_project_with_a_retired_head_uses_the_adaptive_one_and_says_so_once(
+def test_a_project_with_a_retired_head_uses_the_adaptive_one_and_warns_once(
     clf: Classifier, tiny_backbone: Path, retired: str
 ) -> None:
     teach(clf)
@@ -231,7 +230,7 @@ def test_a_project_with_a_retired_head_uses_the_adaptive_one_and_says_so_once(
 
 
 @pytest.mark.parametrize("head", HEADS)
-def test_what_is_like_nothing_taught_is_none_of_these(clf: Classifier, head: str) -> None:
+def test_an_image_unlike_all_examples_is_none_of_these(clf: Classifier, head: str) -> None:
     teach(clf, views=8)
     clf.configure(head=head)
     assert clf.predict(plain("lime")).label is not None, "unless asked, it always answers"
@@ -256,13 +255,13 @@ def test_one_recording_a_class_is_not_enough_to_abstain(clf: Classifier) -> None
 
 
 def test_an_evaluation_of_a_project(clf: Classifier) -> None:
-    with pytest.raises(InputError, match="nothing to tell apart"):
+    with pytest.raises(InputError, match="at least two classes"):
         clf.evaluate()
     clf.add("Red", plain("red"))
-    with pytest.raises(InputError, match="nothing to tell apart"):
+    with pytest.raises(InputError, match="at least two classes"):
         clf.evaluate()
     clf.add("Blue", plain("blue"))
-    with pytest.raises(InputError, match="add a second example of a class"):
+    with pytest.raises(InputError, match="second example of a class"):
         clf.evaluate()
     assert clf.predict(plain("red")).label == "Red"
     teach(clf)
@@ -272,7 +271,7 @@ def test_an_evaluation_of_a_project(clf: Classifier) -> None:
     assert clf.evaluate("classic").head == "classic"
 
 
-def test_other_pictures_are_judged_by_all_examples(clf: Classifier, tmp_path: Path) -> None:
+def test_a_dataset_is_evaluated_with_all_examples(clf: Classifier, tmp_path: Path) -> None:
     teach(clf)
     files = {
         "red/1.png": plain("darkred"),
@@ -284,5 +283,5 @@ def test_other_pictures_are_judged_by_all_examples(clf: Classifier, tmp_path: Pa
     found = clf.evaluate_on(write_tree(tmp_path / "test", files))
     assert found.accuracy == pytest.approx(2 / 3)
     assert found.confusion == ((1, 0), (1, 1))
-    with pytest.raises(DatasetError, match="no pictures of the classes"):
+    with pytest.raises(DatasetError, match="no images of the classes"):
         clf.evaluate_on(write_tree(tmp_path / "none", {"Other/1.png": plain("lime")}))

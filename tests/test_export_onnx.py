@@ -126,7 +126,7 @@ def test_every_head_decides_in_the_file_as_it_does_here(
         if strictness and name != "nearest":
             assert None in [one.label for one in found]
         squares = np.stack([to_square(image, SIZE) for image in images])
-        decisions = clf.training_set().taught("", HEADS[name]())
+        decisions = clf.training_set().fit("", HEADS[name]())
         outputs = run(path, squares)
         known = [decision.familiarity for decision in decisions.decide_many(outputs["embedding"])]
         np.testing.assert_allclose(outputs["similarity"], known, atol=1e-4)

@@ -1,4 +1,4 @@
-"""What helps the heads with many examples: a sketch, and the rows that it finds."""
+"""The index of heads with many examples: the sketch and the candidates it finds."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def test_differences_count_the_signs_that_differ(
     np.testing.assert_array_equal(sketch.differences(rows[11]), expected)
 
 
-def test_rows_that_tie_are_all_among_the_fewest() -> None:
+def test_fewest_includes_all_ties() -> None:
     differences = np.array([5, 1, 2, 2, 2, 9], np.uint16)
     assert fewest(differences, 2).tolist() == [1, 2, 3, 4]
     assert fewest(differences, 9).tolist() == [0, 1, 2, 3, 4, 5]
 
 
-def test_the_nearest_of_many_are_those_of_an_exact_search() -> None:
+def test_the_nearest_of_many_equal_an_exact_search() -> None:
     rows = embeddings(MANY)
     head = KNeighborsHead(metric="cosine").fit(rows, [number % 3 for number in range(MANY)])
     queries = rows[::200] + 0.3 * embeddings(MANY, 1)[::200]

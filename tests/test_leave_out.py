@@ -1,4 +1,4 @@
-"""Judging an example without its recording equals teaching a head without it."""
+"""Leaving out a recording equals refitting without it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TOLERANCE = 0.01
 
 
 class Digits:
-    """Scikit-learn's digits, of which a fixed random layer makes embeddings of 64 numbers."""
+    """Scikit-learn's digits, embedded as 64 numbers by a fixed random layer."""
 
     def __init__(self) -> None:
         self.images, self.codes = load_digits(return_X_y=True)
@@ -30,12 +30,12 @@ class Digits:
         return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), np.float32)
 
     def vary(self, image: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
-        """Copies of an image, [count, 8, 8], moved by up to a pixel and darkened or brightened."""
+        """Return copies of an image, [count, 8, 8], shifted by up to a pixel, darker or brighter."""
         moved = [np.roll(image, random.integers(-1, 2, 2), (0, 1)) for _ in range(count)]
         return np.stack(moved) * random.uniform(0.7, 1.3, (count, 1, 1))
 
     def draw(self, recordings: int, random: np.random.Generator) -> np.ndarray:
-        """The rows of random images, ``recordings`` of each class."""
+        """Return the rows of random images, ``recordings`` per class."""
         return np.concatenate(
             [
                 random.choice(np.flatnonzero(self.codes == code), recordings, replace=False)
@@ -69,7 +69,7 @@ def fitted(head: KNeighborsHead) -> KNeighborsHead:
 @pytest.mark.parametrize("frames", [1, 4], ids=["pictures", "recordings of 4 frames"])
 @pytest.mark.parametrize("views", [0, _VIEWS], ids=["without views", "with views"])
 @pytest.mark.parametrize("recordings", [2, 5])
-def test_leaving_out_a_recording_is_as_accurate_as_teaching_without_it(
+def test_leaving_out_a_recording_is_as_accurate_as_refitting_without_it(
     digits: Digits, frames: int, views: int, recordings: int
 ) -> None:
     left_out, retrained = [], []

@@ -1,4 +1,4 @@
-"""The k-NN against the one that people know, against scikit-learn, and against itself."""
+"""k-NN compared with the TensorFlow.js package, with scikit-learn, and with itself."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class TestAsTheKnownClassifierDoes:
         with pytest.raises(InputError, match="no examples"):
             classic().predict([[1.0]])
 
-    def test_one_example_a_class_is_a_draw_that_the_first_class_wins(self) -> None:
+    def test_with_one_example_per_class_the_first_class_wins_the_tie(self) -> None:
         head = classic().fit([[5, 2], [6, 1]], ["1", "2"])
         assert head.predict([[3, 3]]).tolist() == ["1"]
         assert probabilities(head, [3, 3]) == {"1": 0.5, "2": 0.5}
@@ -56,7 +56,7 @@ class TestAsTheKnownClassifierDoes:
         expected = {names[1]: 2 / 3, names[0]: 1 / 3, names[2]: 0}
         assert probabilities(head, [5, 5]) == pytest.approx(expected)
 
-    def test_clearing_a_class_leaves_the_others_and_clearing_all_leaves_a_usable_head(self) -> None:
+    def test_removing_a_class_keeps_the_others_and_clear_leaves_a_usable_head(self) -> None:
         head = classic().fit([[1, 0], [0, 1], [1, 1]], ["a", "b", "a"])
         head.remove_class("a")
         assert head.classes_.tolist() == ["b"]
@@ -109,7 +109,7 @@ def test_equal_rows_tie_wherever_they_lie_in_the_matrix() -> None:
     assert head.kneighbors([row], 30)[1].tolist() == [list(range(37, 67))]
 
 
-def test_adding_does_not_copy_what_was_learnt() -> None:
+def test_adding_does_not_copy_the_matrix() -> None:
     random = np.random.default_rng(0)
     head = classic()
     copies, matrix = 0, None
@@ -122,12 +122,12 @@ def test_adding_does_not_copy_what_was_learnt() -> None:
 
 
 @pytest.mark.parametrize(("k", "weights"), [(0, "uniform"), (1.5, "uniform"), (3, "votes")])
-def test_parameters_that_cannot_be_are_refused(k: float, weights: str) -> None:
+def test_invalid_parameters_are_refused(k: float, weights: str) -> None:
     with pytest.raises(InputError):
         classic(k, weights).fit([[1.0]], ["a"])
 
 
-def test_a_class_with_examples_cannot_be_left_out() -> None:
+def test_classes_must_include_those_with_examples() -> None:
     head = classic().fit([[1.0, 0]], ["a"])
     with pytest.raises(InputError, match="'a'"):
         head.partial_fit([[0.0, 1]], ["b"], classes=["b"])
@@ -143,7 +143,7 @@ steps = st.lists(
 
 
 @given(steps)
-def test_whatever_was_added_and_removed_it_equals_a_fresh_one(steps: list[tuple[str, int]]) -> None:
+def test_any_additions_and_removals_equal_a_new_head(steps: list[tuple[str, int]]) -> None:
     random = np.random.default_rng(len(steps))
     head, kept = classic(weights="distance"), {}
     for key, (step, number) in enumerate(steps):
@@ -170,11 +170,11 @@ def test_whatever_was_added_and_removed_it_equals_a_fresh_one(steps: list[tuple[
         )
 
 
-class TestAFitThatIsMadeElsewhere:
-    """A server fits on another thread, while the head goes on learning and forgetting."""
+class TestFittingOnAnotherThread:
+    """A server fits on another thread while examples are added and removed."""
 
     def waiting(self, count: int = 100) -> KNeighborsHead:
-        """A head that leaves fitting to others."""
+        """Return a head that does not refit itself."""
         head = KNeighborsHead()
         head.refits = False
         X, y = examples(count)
@@ -193,7 +193,7 @@ class TestAFitThatIsMadeElsewhere:
         head.partial_fit(X[:1] + 1, y[:1])
         assert head.needs_fit
 
-    def test_a_fit_of_examples_that_are_gone_is_ignored(self) -> None:
+    def test_a_fit_of_removed_examples_is_ignored(self) -> None:
         head = self.waiting()
         old, before = head.sample(), head.changes
         head.clear()
@@ -206,9 +206,7 @@ class TestAFitThatIsMadeElsewhere:
         )
 
     @pytest.mark.parametrize("removed", [[], [0, 7, 99]])
-    def test_what_was_mapped_beforehand_is_as_if_it_was_mapped_now(
-        self, removed: list[int]
-    ) -> None:
+    def test_vectors_mapped_in_advance_equal_those_mapped_now(self, removed: list[int]) -> None:
         head = self.waiting()
         sample, vectors, before = head.sample(), head.vectors, head.changes
         fit = sample.fit()
@@ -223,7 +221,7 @@ class TestAFitThatIsMadeElsewhere:
         np.testing.assert_allclose(head.predict_proba(X), other.predict_proba(X), atol=1e-5)
         assert head.needs_fit
 
-    def test_until_the_first_fit_embeddings_are_compared_from_their_centre(self) -> None:
+    def test_before_the_first_fit_only_the_centre_is_subtracted(self) -> None:
         head = self.waiting()
         X, y = examples(100)
         assert np.mean(head.predict(X) == y) > 0.9
@@ -245,7 +243,7 @@ def test_another_metric_takes_effect_after_a_fit() -> None:
 
 
 @pytest.mark.parametrize("row", [np.nan, np.inf, 0.0])
-def test_views_without_direction_are_refused_and_none_is_learnt(row: float) -> None:
+def test_views_without_direction_are_refused_and_none_is_added(row: float) -> None:
     X, y = examples(10)
     head = KNeighborsHead().fit(X, y)
     with pytest.raises(EmbeddingError):
@@ -282,13 +280,13 @@ def test_odd_examples_have_finite_predictions(
         np.testing.assert_allclose(found, 1 / len(set(labels)), atol=1e-6)
 
 
-def test_each_of_a_thousand_classes_is_known_by_its_one_example() -> None:
+def test_each_of_a_thousand_classes_is_recognised_from_one_example() -> None:
     X = np.random.default_rng(0).standard_normal((1000, 64))
     head = KNeighborsHead().fit(X, range(1000))
     assert head.predict(X).tolist() == list(range(1000))
 
 
-def test_the_score_of_a_class_is_the_mean_of_its_nearest() -> None:
+def test_the_score_of_a_class_is_the_mean_similarity_of_its_nearest_examples() -> None:
     random = np.random.default_rng(0)
     similarities = random.uniform(-1, 1, 200).astype(np.float32)
     codes = random.integers(0, 7, 200)

@@ -226,9 +226,7 @@ def test_without_examples_it_says_what_is_missing(page: ProjectPage) -> None:
     page.click("Class 1")
     for name in ("One ONNX file", "A page that needs no server"):
         exports(page)(name).get_by_role("button", name="Make it", exact=True).click()
-        expect(
-            page.toast("There is nothing to tell apart yet: add examples of two classes.")
-        ).to_be_visible()
+        expect(page.toast("Add examples of at least two classes first.")).to_be_visible()
 
 
 def test_a_file_that_is_not_kept_any_more_is_not_offered(

@@ -1,4 +1,4 @@
-"""What every head must do, whatever it decides by."""
+"""The contract of every head."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def head(make_head: Callable[[], Head]) -> Head:
 
 
 def clusters(count: int = 10, classes: int = 3, seed: int = 0) -> tuple[np.ndarray, list[str]]:
-    """Embeddings [count * classes, 8] around one axis a class, and their labels."""
+    """Return embeddings [count * classes, 8] around one axis per class, and their labels."""
     random = np.random.default_rng(seed)
     labels = [f"c{number}" for _ in range(count) for number in range(classes)]
     centres = np.eye(8, dtype=np.float32)[[int(label[1:]) for label in labels]]
     return centres + 0.1 * random.standard_normal(centres.shape).astype(np.float32), labels
 
 
-def test_it_knows_what_it_was_shown(head: Head) -> None:
+def test_it_recognises_its_examples(head: Head) -> None:
     X, y = clusters()
     head.partial_fit(X, y)
     fresh, expected = clusters(seed=1)
@@ -51,7 +51,7 @@ def test_it_knows_what_it_was_shown(head: Head) -> None:
         assert (np.diff(decision.similarities) <= 1e-6).all()
 
 
-def test_the_examples_it_names_support_its_answer(head: Head) -> None:
+def test_the_nearest_examples_support_the_decision(head: Head) -> None:
     random = np.random.default_rng(0)
     X, y = clusters(count=20)
     head.partial_fit(X + 0.4 * random.standard_normal(X.shape), y)
@@ -66,7 +66,7 @@ def test_the_examples_it_names_support_its_answer(head: Head) -> None:
             assert answer in named
 
 
-def test_without_examples_it_says_nothing_and_does_not_fail(head: Head) -> None:
+def test_without_examples_every_probability_is_zero(head: Head) -> None:
     assert head.decide([1, 0, 0]).probabilities.size == 0
     head.partial_fit(np.empty((0, 3)), [], classes=["a", "b"])
     decision = head.decide([1, 0, 0])
@@ -74,7 +74,7 @@ def test_without_examples_it_says_nothing_and_does_not_fail(head: Head) -> None:
     assert decision.keys.size == 0
 
 
-def test_one_by_one_is_as_good_as_all_at_once(head: Head, make_head: Callable[[], Head]) -> None:
+def test_adding_one_by_one_equals_adding_at_once(head: Head, make_head: Callable[[], Head]) -> None:
     X, y = clusters()
     for key, (row, label) in enumerate(zip(X, y, strict=True)):
         head.partial_fit(row[None], [label], keys=[key])
@@ -85,7 +85,7 @@ def test_one_by_one_is_as_good_as_all_at_once(head: Head, make_head: Callable[[]
         np.testing.assert_array_equal(one.keys, all_.keys)
 
 
-def test_what_is_removed_is_as_if_it_never_was(head: Head, make_head: Callable[[], Head]) -> None:
+def test_removing_equals_never_adding(head: Head, make_head: Callable[[], Head]) -> None:
     X, y = clusters()
     classes = sorted(set(y))
     head.partial_fit(X, y, keys=range(len(X)), classes=classes)
@@ -102,7 +102,7 @@ def test_what_is_removed_is_as_if_it_never_was(head: Head, make_head: Callable[[
         np.testing.assert_array_equal(head.decide(query).keys, other.decide(query).keys)
 
 
-def test_what_is_removed_can_come_back_under_its_old_key(head: Head) -> None:
+def test_a_removed_example_can_return_under_its_key(head: Head) -> None:
     X, y = clusters()
     head.partial_fit(X, y, keys=range(len(X)))
     before = head.decide(X[4])
@@ -113,7 +113,7 @@ def test_what_is_removed_can_come_back_under_its_old_key(head: Head) -> None:
 
 
 @pytest.mark.parametrize("bad", [[0.0, 0, 0], [np.nan, 1, 0], [np.inf, 1, 0], [1e38, 1e38, 1e38]])
-def test_an_embedding_without_direction_is_refused_and_nothing_is_learnt(
+def test_an_embedding_without_direction_is_refused_and_nothing_is_added(
     head: Head, bad: list[float]
 ) -> None:
     head.partial_fit([[1.0, 0, 0]], ["a"])
@@ -135,7 +135,7 @@ def test_an_embedding_of_another_dimension_is_refused(head: Head) -> None:
         head.partial_fit([1.0, 0, 0], ["a", "a", "a"])
 
 
-def test_a_key_means_one_example(head: Head) -> None:
+def test_a_key_identifies_one_example(head: Head) -> None:
     head.partial_fit([[1.0, 0]], ["a"], keys=[5])
     with pytest.raises(InputError, match="same key"):
         head.partial_fit([[0.0, 1]], ["a"], keys=[5])
@@ -212,7 +212,7 @@ def test_held_out_predictions_equal_those_of_a_head_fitted_without_the_group(
     assert np.mean(same) > (0.9 if adaptive else 0.999)
 
 
-def test_the_only_example_of_a_class_is_not_judged(head: Head) -> None:
+def test_the_only_example_of_a_class_is_not_held_out(head: Head) -> None:
     X, y = clusters()
     head.partial_fit(
         [*X, [0, 0, 0, 0, 0, 0, 0, 1]], [*y, "rare"], classes=["empty", *set(y), "rare"]
@@ -223,12 +223,12 @@ def test_the_only_example_of_a_class_is_not_judged(head: Head) -> None:
     assert np.isfinite(held.familiarities).all()
 
 
-def test_of_one_example_a_class_nothing_is_judged(head: Head) -> None:
+def test_with_one_example_per_class_nothing_is_held_out(head: Head) -> None:
     head.partial_fit(np.eye(3), ["a", "b", "c"])
     assert len(head.held_out().keys) == 0
 
 
-def test_the_parameters_of_a_head_are_all_that_is_needed_to_decide(make_head) -> None:
+def test_the_parameters_of_a_head_suffice_to_decide(make_head) -> None:
     rng = np.random.default_rng(5)
     head = make_head()
     codes = rng.integers(0, 4, 90)

@@ -1,4 +1,4 @@
-"""What an evaluation suggests, in plain words."""
+"""Suggest improvements from an evaluation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from classify_anything.evaluation.evaluate import Evaluation, Outcome
 
 _CONFUSED = 0.15
-"""The share of two classes' examples taken for each other, from which it is worth a word."""
+"""Minimum share of two classes' examples to report as confused with each other."""
 
 _SURE = 0.8
 _FEW = 8
@@ -21,8 +21,8 @@ class Advice:
 
     Attributes:
         kind: "few", "one_recording", "confused" or "mislabelled".
-        text: one sentence or two for people.
-        class_ids, example_ids: what it is about.
+        text: one or two sentences to show.
+        class_ids, example_ids: what it concerns.
     """
 
     kind: str
@@ -32,11 +32,11 @@ class Advice:
 
 
 def advise(now: Evaluation, counts: Mapping[int, int]) -> list[Advice]:
-    """What would make a project better, the most useful first.
+    """Return suggestions, most useful first.
 
     Args:
-        now: the evaluation of the head that decides.
-        counts: how many examples each class has, in the order of ``now.labels``.
+        now: the evaluation of the current head.
+        counts: the number of examples of each class, in the order of ``now.labels``.
     """
     class_ids = list(counts)
     return [
@@ -51,8 +51,8 @@ def _one_recording(now: Evaluation, class_ids: Sequence[int]) -> list[Advice]:
     return [
         Advice(
             "one_recording",
-            f"All examples of {item.label} come from one recording, so nobody can tell how well it "
-            "is known. Show it again: from another side, in another light.",
+            f"All examples of {item.label} come from one recording, so its accuracy cannot be "
+            "measured. Record it again, from another side and in another light.",
             (class_id,),
         )
         for item, class_id in zip(now.per_class, class_ids, strict=True)
@@ -62,7 +62,7 @@ def _one_recording(now: Evaluation, class_ids: Sequence[int]) -> list[Advice]:
 
 def _few(now: Evaluation, counts: Mapping[int, int]) -> list[Advice]:
     return [
-        Advice("few", f"{label} has only {_count(count)}. Show more.", (class_id,))
+        Advice("few", f"{label} has only {_count(count)}. Add more.", (class_id,))
         for label, (class_id, count) in zip(now.labels, counts.items(), strict=True)
         if 0 < count < _FEW
     ]
@@ -78,7 +78,7 @@ def _confused(now: Evaluation, class_ids: Sequence[int]) -> list[Advice]:
                 names = now.labels[one], now.labels[other]
                 text = (
                     f"{names[0]} and {names[1]} are confused: {mixed} of {both} examples. "
-                    "Show more of both, and what tells them apart."
+                    "Add more of both that show how they differ."
                 )
                 pair = (class_ids[one], class_ids[other])
                 found.append((mixed / both, Advice("confused", text, pair)))
@@ -86,7 +86,7 @@ def _confused(now: Evaluation, class_ids: Sequence[int]) -> list[Advice]:
 
 
 def _mislabelled(now: Evaluation) -> list[Advice]:
-    """Examples that all their likes say are of another class."""
+    """Find examples that look clearly like another class."""
     suspects: list[Outcome] = sorted(
         (one for one in now.outcomes if one.predicted != one.class_id and one.probability >= _SURE),
         key=lambda one: -one.probability,
@@ -94,9 +94,9 @@ def _mislabelled(now: Evaluation) -> list[Advice]:
     if not suspects or len(suspects) > len(now.outcomes) / 4:
         return []
     text = (
-        "1 example looks mislabelled. Look at it, and move it if it is."
+        "1 example looks mislabelled. Check it, and move it if so."
         if len(suspects) == 1
-        else f"{len(suspects)} examples look mislabelled. Look at them, and move those that are."
+        else f"{len(suspects)} examples look mislabelled. Check them, and move those that are."
     )
     return [Advice("mislabelled", text, example_ids=tuple(one.example_id for one in suspects))]
 

@@ -1,4 +1,4 @@
-"""Judges a head on pictures that are not in the project."""
+"""Evaluate a head on a dataset."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from classify_anything.types import UInt8Array
 def evaluate_dataset(
     folder: Path, training_set: TrainingSet, name: str, new_head: Head, backbone: Backbone
 ) -> Evaluation:
-    """How often a head is right on a folder per class, when it has learnt a lesson.
+    """Fit a head to a training set, and evaluate it on a folder with one sub-folder per class.
 
     Raises:
-        DatasetError: there is nothing in it that can be judged.
+        DatasetError: it contains no images of the classes of the training set.
     """
-    head = training_set.taught(name, new_head)
+    head = training_set.fit(name, new_head)
     codes = {
         clean_label(label).casefold(): n for n, label in enumerate(training_set.labels.values())
     }
     items = (item for item in read_dataset([folder]).items if isinstance(item, Item))
-    judged = [(item, codes.get(str(item.label).casefold())) for item in items]
-    known = [(item, code) for item, code in judged if code is not None]
+    coded = [(item, codes.get(str(item.label).casefold())) for item in items]
+    known = [(item, code) for item, code in coded if code is not None]
 
     def prepare(pair: tuple[Item, int]) -> tuple[int, UInt8Array | None]:
         item, code = pair
@@ -44,7 +44,7 @@ def evaluate_dataset(
     found = embedded(backbone, known, prepare)
     rows = [(one, code) for code, one in found if one is not None]
     if not rows or not len(head):
-        raise DatasetError(f"{folder}: no pictures of the classes of this project.")
+        raise DatasetError(f"{folder}: contains no images of the classes of this project.")
     count = len(rows)
     held = HeldOut(
         keys=np.arange(count),

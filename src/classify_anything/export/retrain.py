@@ -34,7 +34,7 @@ class FittedHead:
     """
 
     def __init__(self, training_set: TrainingSet, head: Head, strictness: float) -> None:
-        self.training_set, self.head = training_set, training_set.taught("", head)
+        self.training_set, self.head = training_set, training_set.fit("", head)
         self._strictness = strictness
         self._held: HeldOut | None = None
 

@@ -231,7 +231,7 @@ class ProjectModel:
         self.settings = settings
         if changed and not self._given:
             name = settings.head if settings.head in HEADS else Settings().head
-            self._head, self.head_name = self.training_set().taught(name), name
+            self._head, self.head_name = self.training_set().fit(name), name
             self._compared_on, self._changes = 0, 1
             if not self._refits:
                 self.leave_fitting()
