@@ -1,4 +1,4 @@
-"""A file that cannot be opened is refused clearly, and left as it was."""
+"""A file that cannot be opened is refused with a clear message, and stays unchanged."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_damaged_project(tmp_path: Path) -> None:
         Store(path)
 
 
-def test_an_empty_file_becomes_a_project_and_folders_are_made(tmp_path: Path) -> None:
+def test_an_empty_file_becomes_a_project_and_folders_are_created(tmp_path: Path) -> None:
     (tmp_path / "empty.db").touch()
     Store(tmp_path / "empty.db").close()
     Store(tmp_path / "a" / "b" / "c.db").close()
@@ -104,7 +104,7 @@ except ClassifyAnythingError as error:
 
 
 @pytest.mark.parametrize("what", ["the folder", "the file", "a new file", "a new folder"])
-def test_a_place_that_may_not_be_written(what: str) -> None:
+def test_a_place_without_write_permission(what: str) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         path = folder / "project.db"
@@ -185,7 +185,7 @@ def test_a_file_that_another_program_keeps_locked(
     store.close()
 
 
-def test_what_is_written_survives_the_death_of_the_process(tmp_path: Path) -> None:
+def test_committed_changes_survive_a_killed_process(tmp_path: Path) -> None:
     script = (
         "import os, sys, pathlib\n"
         "from classify_anything.store import Store\n"
@@ -202,7 +202,7 @@ def test_what_is_written_survives_the_death_of_the_process(tmp_path: Path) -> No
     store.close()
 
 
-def test_the_migrations_make_the_tables_that_the_code_uses(tmp_path: Path) -> None:
+def test_the_migrations_create_the_tables_in_use(tmp_path: Path) -> None:
     store = Store(tmp_path / "project.db")
     with store._engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), tables.metadata) == []
@@ -230,7 +230,7 @@ PRAGMA user_version = 1;
 
 
 def migrate(path: Path, number: int) -> None:
-    """Bring a file to a format as the version that had it did."""
+    """Migrate a file to an earlier format."""
     engine = sa.create_engine(f"sqlite:///{path}")
     config = Config()
     config.set_main_option("script_location", str(database._MIGRATIONS))
@@ -242,7 +242,7 @@ def migrate(path: Path, number: int) -> None:
 
 
 def write_first_format(path: Path) -> None:
-    """A project of format 1: its migration run, and rows as that version wrote them."""
+    """Return a project of format 1, with rows as that version wrote them."""
     migrate(path, 1)
     now = journal.now().isoformat(" ", "microseconds")
     with contextlib.closing(sqlite3.connect(path)) as raw:
@@ -250,7 +250,7 @@ def write_first_format(path: Path) -> None:
         raw.execute(f"PRAGMA application_id = {tables.APPLICATION_ID}")
 
 
-def test_a_project_of_the_first_format_is_brought_to_the_newest(tmp_path: Path) -> None:
+def test_a_project_of_the_first_format_is_migrated(tmp_path: Path) -> None:
     path = tmp_path / "project.db"
     write_first_format(path)
     before = path.read_bytes()
@@ -292,7 +292,7 @@ def test_a_project_without_a_table_of_views_gets_one(tmp_path: Path) -> None:
     store.close()
 
 
-def test_what_the_first_format_did_can_be_undone_and_done_again(tmp_path: Path) -> None:
+def test_changes_of_the_first_format_can_be_undone_and_redone(tmp_path: Path) -> None:
     path = tmp_path / "project.db"
     write_first_format(path)
     store = Store(path)
@@ -312,7 +312,7 @@ def test_what_the_first_format_did_can_be_undone_and_done_again(tmp_path: Path) 
     store.close()
 
 
-def test_old_changes_are_forgotten_and_what_they_held_is_erased(
+def test_old_changes_expire_and_their_rows_are_erased(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "project.db"
@@ -390,7 +390,7 @@ def test_the_thirty_days_start_again_when_a_change_is_undone_or_redone(tmp_path:
     store.close()
 
 
-def test_what_can_still_be_brought_back_is_kept(tmp_path: Path) -> None:
+def test_rows_that_undo_needs_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "project.db"
     store = Store(path)
     mug = store.add_class("Mug")
@@ -404,7 +404,7 @@ def test_what_can_still_be_brought_back_is_kept(tmp_path: Path) -> None:
     again.close()
 
 
-def test_an_interrupt_in_a_statement_leaves_the_project_usable(tmp_path: Path) -> None:
+def test_an_interrupt_during_a_statement_leaves_the_project_usable(tmp_path: Path) -> None:
     store = Store(tmp_path / "project.db")
     mug = store.add_class("Mug")
 

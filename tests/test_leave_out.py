@@ -30,7 +30,7 @@ class Digits:
         return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), np.float32)
 
     def vary(self, image: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
-        """Return copies of an image, [count, 8, 8], shifted by up to a pixel, darker or brighter."""
+        """Return copies of an image, [count, 8, 8], shifted by up to a pixel and dimmed or not."""
         moved = [np.roll(image, random.integers(-1, 2, 2), (0, 1)) for _ in range(count)]
         return np.stack(moved) * random.uniform(0.7, 1.3, (count, 1, 1))
 

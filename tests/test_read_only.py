@@ -1,4 +1,4 @@
-"""What only reads a project works where nothing can be written."""
+"""Commands that only read a project work without write permission."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _DAC_OVERRIDE, _DROP_FROM_BOUNDING_SET = 1, 24
 
 
 def _respect_permissions() -> None:
-    """Take from root, before a program starts, the right to write what its owner cannot."""
+    """Drop root's right to write files that their owner cannot, before a program starts."""
     if os.geteuid() == 0:
         assert ctypes.CDLL(None).prctl(_DROP_FROM_BOUNDING_SET, _DAC_OVERRIDE, 0, 0, 0) == 0
 
 
 @pytest.fixture(params=["file", "folder"])
 def locked(request: pytest.FixtureRequest, tmp_path: Path, tiny_backbone: Path) -> Iterator[Path]:
-    """A project that cannot be written."""
+    """Return a project without write permission."""
     folder = tmp_path / "locked"
     folder.mkdir()
     path = taught(folder, tiny_backbone)
@@ -48,9 +48,7 @@ def run(project: Path, *words: object, **options: object) -> subprocess.Complete
     )
 
 
-def test_a_project_that_cannot_be_written_is_read(
-    locked: Path, tmp_path: Path, tiny_backbone: Path
-) -> None:
+def test_a_read_only_project_is_read(locked: Path, tmp_path: Path, tiny_backbone: Path) -> None:
     mug = tmp_path / "mug.png"
     mug.write_bytes(plain("red"))
     # The project has no embeddings of the other yet.
@@ -69,13 +67,13 @@ def test_a_project_that_cannot_be_written_is_read(
         assert (tmp_path / target).exists(), done.stderr
     done = run(locked, "import", mug, label="cup", backbone=tiny_backbone)
     assert done.returncode == 1
-    assert done.stderr.splitlines() == [
-        f"Error: {locked}: the file or its folder cannot be written."
-    ]
+    assert done.stderr.splitlines() == [f"Error: {locked}: the file or its folder is not writable."]
     assert {path: path.read_bytes() for path in locked.parent.iterdir()} == before
 
 
-def test_what_another_program_is_writing_is_read(locked: Path, tiny_backbone: Path) -> None:
+def test_a_project_that_another_program_is_writing_is_read(
+    locked: Path, tiny_backbone: Path
+) -> None:
     with Classifier(locked, backbone=tiny_backbone) as clf:
         clf.add_class("plate")
         done = run(locked, "classes")

@@ -1,4 +1,4 @@
-"""A frame, a press and an import take few statements, however many examples there are."""
+"""A frame, a press and an import take few SQL statements, regardless of the number of examples."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.photos import plain
 
 
 class Counted:
-    """What the databases are asked, by all stores."""
+    """The statements of all stores."""
 
     def __init__(self) -> None:
         self.statements: list[str] = []
@@ -79,9 +79,7 @@ def test_a_press_takes_nine_statements_and_one_transaction(
     loops.run(story())
 
 
-def test_a_live_frame_asks_once_whether_something_has_changed(
-    live: LiveProject, counted: Counted
-) -> None:
+def test_a_live_frame_checks_the_revision_once(live: LiveProject, counted: Counted) -> None:
     async def story() -> None:
         await live.answer(press("a"), plain("red"), time.perf_counter())
         counted.clear()
@@ -127,7 +125,7 @@ def test_the_text_of_undo_counts_no_examples(tmp_path: Path, counted: Counted) -
     store.close()
 
 
-def test_an_older_file_gets_its_counts(tmp_path: Path) -> None:
+def test_an_older_file_gets_counts(tmp_path: Path) -> None:
     path = tmp_path / "project.db"
     store = Store(path)
     store.add([new("Mug"), new("Cup")], "b")
@@ -146,7 +144,7 @@ def test_an_older_file_gets_its_counts(tmp_path: Path) -> None:
     store.close()
 
 
-def test_what_another_process_adds_between_two_presses_is_known(
+def test_examples_of_another_process_between_two_presses_are_learnt(
     tmp_path: Path, tiny_backbone: Path
 ) -> None:
     path = tmp_path / "project.db"

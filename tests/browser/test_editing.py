@@ -31,7 +31,7 @@ def test_a_name_that_is_taken_is_refused_with_a_reason(page: ProjectPage) -> Non
     name = page.card("Class 1").get_by_role("textbox")
     name.fill("class 2")
     name.blur()
-    expect(page.toast("There is a class named 'Class 2' already.")).to_be_visible()
+    expect(page.toast("A class named 'Class 2' exists already.")).to_be_visible()
     expect(name).to_have_value("Class 1")
 
 

@@ -1,4 +1,4 @@
-"""What every store must do: keep everything, and take every change back exactly."""
+"""The contract of every store: keep everything, and undo every change exactly."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def classes(store: Store) -> list[Class]:
 
 
 def contents(store: Store) -> tuple[Any, ...]:
-    """All that a person sees of a project."""
+    """Everything a user sees of a project."""
     rows = store.since(-1, BACKBONE).rows
     return tuple(classes(store)), tuple((row.example_id, row.class_id) for row in rows)
 
 
-def test_an_example_comes_back_whole(store: Store) -> None:
+def test_an_example_is_read_as_written(store: Store) -> None:
     mug = store.add_class("Mug")
     (example,) = store.add([new(mug.id, b"\xff\xd8 bytes")], BACKBONE)
     assert store.image(example.id) == (b"\xff\xd8 bytes", "image/jpeg")
@@ -63,7 +63,7 @@ def test_an_example_comes_back_whole(store: Store) -> None:
     np.testing.assert_array_equal(row.embedding, new(mug.id, b"\xff\xd8 bytes").embedding)
 
 
-def test_closed_and_opened_everything_is_there(store: Store) -> None:
+def test_everything_survives_closing(store: Store) -> None:
     mug = store.add_class("Mug")
     store.add([new(mug.id), new(mug.id)], BACKBONE)
     before = contents(store)
@@ -72,7 +72,7 @@ def test_closed_and_opened_everything_is_there(store: Store) -> None:
     again.close()
 
 
-def test_another_backbone_has_no_embeddings_until_it_makes_them(store: Store) -> None:
+def test_another_backbone_has_no_embeddings_until_they_are_written(store: Store) -> None:
     mug = store.add_class("Mug")
     (example,) = store.add([new(mug.id)], BACKBONE)
     (row,) = store.since(-1, "other").rows
@@ -102,7 +102,7 @@ def test_views_are_kept_for_each_backbone_and_change_no_example(store: Store) ->
     np.testing.assert_array_equal(store.views_of([first.id], BACKBONE)[first.id], -made)
 
 
-def test_views_of_a_removed_example_are_there_when_it_comes_back(store: Store) -> None:
+def test_views_of_a_removed_example_survive_undo(store: Store) -> None:
     mug = store.add_class("Mug")
     (example,) = store.add([new(mug.id)], BACKBONE)
     store.undo()
@@ -127,7 +127,7 @@ def test_a_key_is_added_once_and_a_recording_is_one_change(store: Store) -> None
     assert store.examples() == []
 
 
-def test_a_press_that_goes_on_after_its_undo_is_a_new_change(store: Store) -> None:
+def test_a_press_that_continues_after_its_undo_is_a_new_change(store: Store) -> None:
     mug = store.add_class("Mug")
     (first,) = store.add([new(mug.id, recording="press")], BACKBONE)
     store.undo()
@@ -147,13 +147,13 @@ def test_an_addition_of_many_batches_is_one_change(store: Store) -> None:
     whole = contents(store)
     store.undo()
     assert contents(store) == ((), ())
-    with pytest.raises(ConflictError, match="undone meanwhile"):
+    with pytest.raises(ConflictError, match="undone in the meantime"):
         store.add([new("Mug")], BACKBONE, change)
     store.redo()
     assert contents(store) == whole
 
 
-def test_a_class_that_comes_twice_with_an_addition_is_one(store: Store) -> None:
+def test_a_class_listed_twice_in_an_addition_is_added_once(store: Store) -> None:
     change = store.begin_addition([("Mug", 3), ("mug", 4), ("Cup", 1), ("Mug", 5)])
     store.add([new("MUG")], BACKBONE, change)
     assert [(item.name, item.color) for item in store.classes()] == [("Mug", 3), ("Cup", 1)]
@@ -178,7 +178,7 @@ def test_an_addition_can_be_discarded_whatever_came_after_it(store: Store) -> No
     store.discard_addition(change)
 
 
-def test_what_was_undone_before_an_addition_can_be_redone_only_if_that_is_discarded(
+def test_discarding_an_addition_restores_redo(
     store: Store,
 ) -> None:
     store.add_class("Mug")
@@ -223,7 +223,7 @@ def test_examples_are_filtered_by_source_and_recording(store: Store) -> None:
     assert store.examples(source="camera") == []
 
 
-def test_every_change_is_told_by_the_revision(store: Store) -> None:
+def test_every_change_raises_the_revision(store: Store) -> None:
     mug = store.add_class("Mug")
     start = store.since(-1, BACKBONE).revision
     (a, b) = store.add([new(mug.id), new(mug.id)], BACKBONE)
@@ -245,7 +245,7 @@ def test_every_change_is_told_by_the_revision(store: Store) -> None:
         *("\u200b", "\u2060 \u200d", "\u3164", "\u2800", "\ufe0f", "\u0301"),
     ],
 )
-def test_a_name_that_cannot_be_is_refused(store: Store, name: str) -> None:
+def test_an_invalid_name_is_refused(store: Store, name: str) -> None:
     with pytest.raises(LabelError):
         store.add_class(name)
     assert classes(store) == []
@@ -255,12 +255,12 @@ def test_a_name_that_cannot_be_is_refused(store: Store, name: str) -> None:
     "name",
     ["قلم", "می\u200cخواهم", "🐈‍⬛", "+", "Grüße", "a b", "'; DROP TABLE classes; --", "</script>"],
 )
-def test_any_other_name_is_kept(store: Store, name: str) -> None:
+def test_any_other_name_is_stored(store: Store, name: str) -> None:
     assert store.add_class(f"  {name} ").name == name
     assert classes(store)[0].name == name
 
 
-def test_a_name_is_taken_in_any_case_and_any_form(store: Store) -> None:
+def test_names_are_unique_regardless_of_case_and_unicode_form(store: Store) -> None:
     store.add_class("Café")
     for name in ("café", "CAFÉ", "Cafe\u0301"):
         with pytest.raises(LabelError, match="already"):
@@ -278,14 +278,14 @@ def test_new_classes_get_free_names_and_colours_that_differ(store: Store) -> Non
     assert len({item.color for item in classes(store)}) == 8
 
 
-def test_starting_classes_are_no_change_and_come_only_first(store: Store) -> None:
+def test_starting_classes_are_added_only_to_an_unused_project(store: Store) -> None:
     store.add_starting_classes(["A", "B"])
     store.add_starting_classes(["C"])
     assert [item.name for item in classes(store)] == ["A", "B"]
     assert store.next_undo() is None
 
 
-def test_what_is_not_there_is_not_found(store: Store) -> None:
+def test_unknown_ids_raise_not_found(store: Store) -> None:
     mug = store.add_class("Mug")
     (example,) = store.add([new(mug.id)], BACKBONE)
     before = contents(store)
@@ -304,7 +304,7 @@ def test_what_is_not_there_is_not_found(store: Store) -> None:
     assert contents(store) == before
 
 
-def test_undo_takes_only_the_change_that_is_meant(store: Store) -> None:
+def test_undo_refuses_another_change_than_expected(store: Store) -> None:
     with pytest.raises(NothingToUndoError):
         store.undo()
     with pytest.raises(NothingToUndoError):
@@ -330,7 +330,7 @@ def test_examples_are_listed_newest_first_a_page_at_a_time(store: Store) -> None
     assert len(store.examples()) == 6
 
 
-def test_a_thousand_examples_are_removed_and_come_back(store: Store) -> None:
+def test_a_thousand_examples_are_removed_and_restored(store: Store) -> None:
     mug = store.add_class("Mug")
     added = store.add([new(mug.id) for _ in range(1100)], BACKBONE)
     store.remove_examples([example.id for example in added])

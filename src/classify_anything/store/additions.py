@@ -1,4 +1,4 @@
-"""How examples come into a project: their classes, recordings and changes, in few statements."""
+"""Add examples with their classes, recordings and changes, in few statements."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def add_examples(
     change: int | None,
     next_revision: Callable[[], int],
 ) -> Added:
-    """Add examples, or find those whose key is known; see ``Store.put_examples``."""
+    """Add examples, or return those whose key is known; see ``Store.put_examples``."""
     data = None if change is None else journal.data_if_done(connection, change)
     if change is not None and data is None:
-        raise ConflictError("What was being added has been undone meanwhile.")
+        raise ConflictError("This addition has been undone in the meantime.")
     known = _known(connection, [item.key for item in new if item.key is not None])
     unknown = [item for item in new if item.key not in known]
     if not unknown:
@@ -52,7 +52,7 @@ def add_examples(
 
 
 def _known(connection: sa.Connection, keys: Sequence[str]) -> dict[str | None, tuple[Example, int]]:
-    """Return the examples that a client named so, and the changes of their recordings."""
+    """Return the examples with these keys, and the changes of their recordings."""
     found: dict[str | None, tuple[Example, int]] = {}
     select = queries.select_examples().join(recordings)
     select = select.add_columns(examples.c.key, recordings.c.change_id)
@@ -63,15 +63,14 @@ def _known(connection: sa.Connection, keys: Sequence[str]) -> dict[str | None, t
 
 
 class _Places:
-    """The recording that each new example joins or begins, and the change that adds it.
+    """The recording that each new example joins or starts, and the change that adds it.
 
-    A recording that is new (or has no name) begins with ``change``, or else with one that is begun
-    for them all. One that is known goes on, with ``change``, or else with the change it was begun
-    with, unless that was undone.
+    A new (or unnamed) recording belongs to ``change``, or else to one new change for all. A known
+    recording continues with ``change``, or else with its own change unless that was undone.
 
     Attributes:
         found: the recording and the change of each example.
-        begun: the change that was begun.
+        begun: the new change.
     """
 
     def __init__(
@@ -85,7 +84,7 @@ class _Places:
         self.begun: Change | None = None
         self._connection = connection
         self._change, self._data = change, data
-        # Without a name each example has a recording of its own.
+        # Without a name, each example has its own recording.
         self._names = [place if name is None else name for place, name in enumerate(names)]
         self._stored: dict[int | str, Any] = {}
         select = sa.select(recordings, changes.c.undone, changes.c.data).outerjoin(
@@ -97,7 +96,7 @@ class _Places:
             self._stored.update((row.key, row) for row in rows)
 
     def write(self, of_classes: Sequence[Class], added_classes: list[int]) -> None:
-        """Write the changes and recordings; classes that are new belong to the first change."""
+        """Write the changes and recordings; new classes belong to the first change."""
         counts: dict[int | None, Counter[int]] = {}
         for name, of_class in zip(self._names, of_classes, strict=True):
             counts.setdefault(self._change_of(name), Counter())[of_class.id] += 1
@@ -108,7 +107,7 @@ class _Places:
         self._write_recordings()
 
     def _change_of(self, name: int | str) -> int | None:
-        """The change of a recording that goes on; None for what ``change`` or a new one adds."""
+        """Return the change of a recording that continues; None for ``change`` or a new one."""
         row = self._stored.get(name)
         if row is None or self._change is not None or row.undone is not False:
             return None
@@ -200,7 +199,7 @@ def _insert(
 def _insert_rows(
     connection: sa.Connection, table: sa.Table, values: list[dict[str, Any]]
 ) -> list[int]:
-    """Write rows into a table whose ids ascend, and return the ids."""
+    """Insert rows into a table with ascending ids, and return the ids."""
     if len(values) == 1:
         insert = sa.insert(table).values(values[0])
         return [connection.execute(insert.returning(table.c.id)).scalar_one()]

@@ -1,4 +1,4 @@
-"""Opening a project file: its checks, its migrations, and SQLite's errors in clear words."""
+"""Open a project file: checks, migrations, and clear messages for SQLite's errors."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ _PRAGMAS = (
     "journal_size_limit = 16777216",
 )
 _HEADER = struct.Struct(">16s44xI4xI28x")
-"""Of an SQLite file's first 100 bytes: the magic, ``user_version`` and ``application_id``."""
+"""The magic, ``user_version`` and ``application_id`` in the first 100 bytes of an SQLite file."""
 
 
 def open_database(path: Path) -> tuple[sa.Engine, bool]:
     """Open a project file, creating or upgrading it as needed, and return whether it is read-only.
 
     A project is read-only if the file or its folder cannot be written. A transaction on the engine
-    with the execution option ``write`` locks the file from its start, so that what it reads still
-    holds when it writes.
+    with the execution option ``write`` locks the file from its start, so that its reads are still
+    valid when it writes.
 
     Raises:
-        NotAProjectError: the file is something else. It is left as it was.
-        StoreTooNewError: a newer version of this package made it. It is left as it was.
+        NotAProjectError: the file is something else. It stays unchanged.
+        StoreTooNewError: a newer version of this package made it. It stays unchanged.
         StoreReadOnlyError: the project is new or of an older format, and cannot be written.
         StoreFullError: the disk is full.
-        StoreError: anything else that SQLite reports.
+        StoreError: any other SQLite error.
     """
     read_only = _check_before_opening(path)
     engine = sa.create_engine(
@@ -68,7 +68,7 @@ def open_database(path: Path) -> tuple[sa.Engine, bool]:
 
 
 def keep_in_memory(connection: sa.Connection, table: sa.Table) -> None:
-    """Let what is inserted into a table of a read-only file stay in this connection's memory.
+    """Keep inserts into a table of a read-only file in this connection's memory.
 
     The table has the columns ``example_id``, ``backbone`` and one of bytes.
     """
@@ -89,8 +89,8 @@ def keep_in_memory(connection: sa.Connection, table: sa.Table) -> None:
 def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
     address = str(path)
     if read_only:
-        # SQLite needs its log beside the file, unless it may take the file for immutable. A log is
-        # there as long as a program that writes has the project open.
+        # SQLite requires its log beside the file, unless the file is declared immutable. A log
+        # exists as long as a writing program has the project open.
         log = path.with_name(f"{path.name}-wal")
         mode = "mode=ro" if log.exists() else "mode=ro&immutable=1"
         address = f"{path.absolute().as_uri()}?{mode}"
@@ -99,7 +99,7 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
 
 @contextlib.contextmanager
 def clear_errors(path: Path) -> Iterator[None]:
-    """Turn what SQLite reports into this package's errors."""
+    """Convert SQLite's errors to this package's."""
     try:
         yield
     except sa.exc.DBAPIError as error:
@@ -112,10 +112,10 @@ def _clear_error(path: Path, error: BaseException | None) -> StoreError:
     match getattr(error, "sqlite_errorname", "").split("_")[:2]:
         case ["SQLITE", "FULL"]:
             return StoreFullError(
-                f"{path}: the disk is full. Nothing was changed; free some space."
+                f"{path}: the disk is full. Nothing was changed. Free some space."
             )
         case ["SQLITE", "READONLY" | "CANTOPEN" | "PERM" | "AUTH"]:
-            return StoreReadOnlyError(f"{path}: the file or its folder cannot be written.")
+            return StoreReadOnlyError(f"{path}: the file or its folder is not writable.")
         case ["SQLITE", "NOTADB" | "CORRUPT"]:
             return NotAProjectError(f"{path}: not a project, or damaged.")
         case ["SQLITE", "BUSY" | "LOCKED"]:
@@ -124,7 +124,7 @@ def _clear_error(path: Path, error: BaseException | None) -> StoreError:
 
 
 def _check_before_opening(path: Path) -> bool:
-    """Check the file's own header before SQLite touches it, and return whether it is read-only."""
+    """Check the header before SQLite opens the file, and return whether it is read-only."""
     start = b""
     try:
         if path.is_dir():
@@ -142,7 +142,7 @@ def _check_before_opening(path: Path) -> bool:
             if start:
                 return True
             kind = "folder" if place.is_dir() else "file"
-            raise StoreReadOnlyError(f"{place}: the {kind} cannot be written.")
+            raise StoreReadOnlyError(f"{place}: the {kind} is not writable.")
     return False
 
 
@@ -159,7 +159,7 @@ def _check_version(path: Path, version: int) -> None:
     if version > SCHEMA_VERSION:
         raise StoreTooNewError(
             f"{path}: made by a newer version of classify-anything "
-            f"(format {version}; this version knows {SCHEMA_VERSION}). Update it: "
+            f"(format {version}; this version supports {SCHEMA_VERSION}). Update it: "
             "pip install -U classify-anything"
         )
 
@@ -169,8 +169,8 @@ def _check_format(engine: sa.Engine, path: Path) -> None:
         version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
     if version < SCHEMA_VERSION:
         raise StoreReadOnlyError(
-            f"{path}: has an older format, and the file or its folder cannot be written. "
-            "Open the project once where it can."
+            f"{path}: older format, and the file or its folder is not writable. "
+            "Open the project once where it is."
         )
 
 
@@ -184,7 +184,7 @@ def _begin(connection: sa.Connection) -> None:
 
 
 def _upgrade(engine: sa.Engine, path: Path) -> None:
-    """Bring the tables to the newest version, in one transaction."""
+    """Migrate the tables to the newest version, in one transaction."""
     with engine.execution_options(write=True).begin() as connection:
         version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
         _check_version(path, version)
@@ -201,7 +201,7 @@ def _upgrade(engine: sa.Engine, path: Path) -> None:
 
 
 def _configure(engine: sa.Engine, *pragmas: str) -> None:
-    """Set the connection's mode, only now that the file is known to be a project."""
+    """Set the connection's mode, once the file is known to be a project."""
     raw = engine.raw_connection()
     try:
         for pragma in pragmas:

@@ -1,23 +1,23 @@
-"""The journal of changes: what makes every change one that can be undone.
+"""The journal of changes, for undo and redo.
 
-Changes are undone newest first and redone oldest first, so when one's turn comes everything stands
-just as it did right after (or before) it. A new change ends the chance to redo; an addition that
-is discarded gives it back. By ``kind``:
+Changes are undone newest first and redone oldest first, so that each finds the project in the state
+right after (or before) it. A new change discards the redo stack; discarding an addition restores
+it. By ``kind``:
 
 =============  ===================================  ===============================================
 kind           data                                 undone by
 =============  ===================================  ===============================================
-``add``        ``classes``: ids that came with it;  removing these and the rows with ``added_by``
+``add``        ``classes``: ids that it added;      removing these and the rows with ``added_by``
                ``counts``: examples by class id;
-               ``class``: its id if it is only one
-``remove``     ``text``: what was removed           bringing back the rows with this ``removed_by``
-``move``       ``text``; ``to``: class id;          giving the examples their former classes
+               ``class``: id, if there is only one
+``remove``     ``text``: what was removed           restoring the rows with this ``removed_by``
+``move``       ``text``; ``to``: class id;          moving the examples back
                ``from``: ids by class id
 ``add_class``  ``class``: id                        removing the class
-``edit``       ``class``: id, ``before``, ``after``  giving the class its former name and colour
+``edit``       ``class``: id, ``before``, ``after``  restoring the former name and colour
 =============  ===================================  ===============================================
 
-All functions work inside the caller's transaction; ``revision`` is the one that it will make.
+All functions run in the caller's transaction; ``revision`` is the revision that it creates.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _NEXT_REDO = (
 
 
 def now() -> datetime:
-    """The time as it is stored: UTC, without its zone."""
+    """Return the current time as stored: UTC, without a time zone."""
     return datetime.now(UTC).replace(tzinfo=None)
 
 
@@ -67,7 +67,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def record(connection: sa.Connection, kind: str, data: dict[str, Any]) -> int:
-    """Write a change down and give its id. What was undone can no longer be redone."""
+    """Record a change and return its id. Discards the redo stack."""
     connection.execute(sa.delete(changes).where(changes.c.undone))
     return _insert(connection, kind, data)
 
@@ -104,13 +104,13 @@ def undo(connection: sa.Connection, revision: int, expected: int | None) -> None
         ConflictError: it is not the ``expected`` one.
     """
     row = _check(_one(connection, _NEWEST_DONE), expected, "undo")
-    # An addition leaves older ones, see there; now that it is not discarded, they are too old.
+    # Beginning an addition keeps older undone changes; once it is not discarded, they are stale.
     connection.execute(sa.delete(changes).where(changes.c.undone, changes.c.id < row.id))
     _set_done(connection, row, revision, done=False)
 
 
 def redo(connection: sa.Connection, revision: int, expected: int | None) -> None:
-    """Do the change again that was undone last. Raises as ``undo``."""
+    """Redo the change that was undone last. Raises as ``undo``."""
     row = _check(_one(connection, _NEXT_REDO), expected, "redo")
     _set_done(connection, row, revision, done=True)
 
@@ -118,9 +118,9 @@ def redo(connection: sa.Connection, revision: int, expected: int | None) -> None
 def begin_addition(
     connection: sa.Connection, added_classes: list[int], counts: Mapping[int, int]
 ) -> int:
-    """Begin a change that adds examples; gives its id.
+    """Begin a change that adds examples, and return its id.
 
-    What was undone before it stays in the journal, but is redone only if this is discarded.
+    Undone changes stay in the journal, but can be redone only if this addition is discarded.
     """
     return _insert(connection, "add", _addition({}, added_classes, counts))
 
@@ -132,14 +132,14 @@ def extend_addition(
     added_classes: list[int],
     counts: Mapping[int, int],
 ) -> None:
-    """Add to what a change has added; ``data`` is what the journal has of it."""
+    """Add more to an addition; ``data`` is its data in the journal."""
     mine = changes.c.id == change_id
     data = _addition(data, added_classes, counts)
     connection.execute(sa.update(changes).where(mine).values(data=data))
 
 
 def describe_addition(counts: Mapping[Any, int], class_name: str) -> str:
-    """Return what an addition is called; the class counts only if it is the only one."""
+    """Return the text of an addition, with the name of its class if there is only one."""
     where = class_name if len(counts) == 1 else f"{len(counts)} classes"
     return f"{plural(sum(counts.values()), 'example')} added to {where}"
 
@@ -154,39 +154,39 @@ def _addition(
 
 
 def discard_addition(connection: sa.Connection, change_id: int, revision: int) -> None:
-    """Take back an addition, whatever came after it, and forget that it was made.
+    """Undo an addition, even if it is not the newest change, and delete it from the journal.
 
-    A class that came with it stays if it has got other examples since.
+    A class that it added stays if it has other examples by now.
     """
     mine = changes.c.id == change_id
     data = connection.execute(sa.select(changes.c.data).where(mine)).scalar_one_or_none()
     if data is None:
         return
     gone = {"removed": True, "removed_by": None, "revision": revision}
-    connection.execute(sa.update(examples).where(_added_by(change_id)).values(gone))
+    connection.execute(sa.update(examples).where(examples.c.added_by == change_id).values(gone))
     used = sa.select(examples.c.class_id).where(sa.not_(examples.c.removed))
-    came = sa.and_(classes.c.id.in_(data["classes"]), classes.c.id.not_in(used))
-    _mark_classes(connection, came, removed=True)
+    unused = sa.and_(classes.c.id.in_(data["classes"]), classes.c.id.not_in(used))
+    _mark_classes(connection, unused, removed=True)
     connection.execute(sa.delete(changes).where(mine))
 
 
 def move(connection: sa.Connection, ids: Sequence[int], class_id: int, revision: int) -> None:
-    """Give examples another class."""
+    """Move examples to a class."""
     for chunk in chunks(ids):
         update = sa.update(examples).where(examples.c.id.in_(chunk))
         connection.execute(update.values(class_id=class_id, revision=revision))
 
 
 def chunks(ids: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Parts that are short enough for one statement."""
+    """Split ids into parts short enough for one statement."""
     for start in range(0, len(ids), _CHUNK):
         yield ids[start : start + _CHUNK]
 
 
 def compact(connection: sa.Connection) -> None:
-    """Forget changes unused for 30 days, and erase what no change can bring back any more.
+    """Delete changes unused for 30 days, and erase what no change can restore any more.
 
-    If rows are erased that another process may still show, the project's ``compacted`` tells it.
+    After erasing, updates the project's ``compacted``, so that other processes reload.
     """
     connection.execute(sa.delete(changes).where(changes.c.created_at < now() - _KEEP))
     undone = sa.select(changes.c.id).where(changes.c.undone)
@@ -216,7 +216,7 @@ def _check(row: Any, expected: int | None, verb: str) -> Any:
     if row is None:
         raise NothingToUndoError(f"There is nothing to {verb}.")
     if expected is not None and row.id != expected:
-        raise ConflictError(f"Something else was changed since; {verb} that first.")
+        raise ConflictError(f"Something else has changed since; {verb} that first.")
     return row
 
 
@@ -224,7 +224,7 @@ def _set_done(connection: sa.Connection, change: Any, revision: int, *, done: bo
     data = change.data
     match change.kind:
         case "add":
-            _mark(connection, _added_by(change.id), revision, not done)
+            _mark(connection, examples.c.added_by == change.id, revision, not done)
             _mark_classes(connection, classes.c.id.in_(data["classes"]), not done)
         case "remove":
             _mark(connection, examples.c.removed_by == change.id, revision, done)
@@ -239,13 +239,9 @@ def _set_done(connection: sa.Connection, change: Any, revision: int, *, done: bo
             connection.execute(
                 sa.update(classes).where(classes.c.id == data["class"]).values(**values)
             )
-    # The 30 days start again, or what was undone today could be erased tomorrow.
+    # Restart the 30 days, or an undone change could be erased tomorrow.
     values = {"undone": not done, "created_at": now()}
     connection.execute(sa.update(changes).where(changes.c.id == change.id).values(values))
-
-
-def _added_by(change_id: int) -> sa.ColumnElement[bool]:
-    return examples.c.added_by == change_id
 
 
 def _mark(
@@ -268,5 +264,5 @@ def _describe(change: Any) -> str:
         case "edit" if data["before"]["name"] != data["after"]["name"]:
             return f"{data['before']['name']} renamed to {data['after']['name']}"
         case "edit":
-            return f"{data['after']['name']} given another colour"
+            return f"{data['after']['name']} changed colour"
     return str(data["text"])

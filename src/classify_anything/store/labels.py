@@ -1,4 +1,4 @@
-"""What a class may be called."""
+"""Class names."""
 
 from __future__ import annotations
 
@@ -10,42 +10,39 @@ from classify_anything.errors import LabelError
 
 MAX_LENGTH: int = CONSTANTS["classes"]["longest_name"]
 _BLANK = "\u115f\u1160\u2800\u3164\uffa0"
-"""Letters and a sign that are drawn as nothing."""
+"""Characters that fonts draw as blanks."""
 
 
 def clean_label(name: str) -> str:
     """Normalise a class name: Unicode NFC, and single spaces between its words.
 
     Raises:
-        LabelError: nothing of it can be seen, it is longer than 100 characters, or has control
-            characters.
+        LabelError: the name has no visible character, more than 100, or control characters.
     """
     cleaned = " ".join(unicodedata.normalize("NFC", name).split())
     if not cleaned:
         raise LabelError("A class needs a name.")
     if len(cleaned) > MAX_LENGTH:
-        raise LabelError(
-            f"A class name has at most {MAX_LENGTH} characters; this has {len(cleaned)}."
-        )
+        raise LabelError(f"Class name exceeds {MAX_LENGTH} characters: it has {len(cleaned)}.")
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in cleaned):
-        raise LabelError("A class name cannot have control characters.")
-    if not any(map(_is_seen, cleaned)):
-        raise LabelError("A class needs a name that can be seen.")
+        raise LabelError("A class name must not contain control characters.")
+    if not any(map(_is_visible, cleaned)):
+        raise LabelError("A class name needs a visible character.")
     return cleaned
 
 
-def _is_seen(character: str) -> bool:
-    """Whether it is a letter, a number, punctuation or a symbol that leaves a mark."""
+def _is_visible(character: str) -> bool:
+    """Return whether a character is a visible letter, number, punctuation or symbol."""
     return unicodedata.category(character)[0] in "LNPS" and character not in _BLANK
 
 
 def same_label(one: str, other: str) -> bool:
-    """Whether two cleaned names mean the same class: they differ at most in case."""
+    """Return whether two cleaned names are equal except for case."""
     return one.casefold() == other.casefold()
 
 
 def free_label(taken: Iterable[str]) -> str:
-    """The first "Class N" that is not taken."""
+    """Return the first "Class N" that is not taken."""
     used = {name.casefold() for name in taken}
     number = 1
     while f"class {number}" in used:

@@ -1,4 +1,4 @@
-"""Small queries that the store's transactions are made of."""
+"""Queries for the store's transactions."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _VIEWS: int = CONSTANTS["views"]["per_example"]
 
 
 def all_classes(connection: sa.Connection) -> list[Class]:
-    """The classes that are not removed, in their order."""
+    """Return the classes that are not removed, in order."""
     select = sa.select(classes.c.id, classes.c.name, classes.c.color)
     rows = connection.execute(select.where(sa.not_(classes.c.removed)).order_by(classes.c.id))
     return [Class(row.id, row.name, row.color) for row in rows]
 
 
 def one_class(known: Iterable[Class], class_id: int) -> Class:
-    """The class with this id. Raises NotFoundError."""
+    """Return the class with this id. Raises NotFoundError."""
     for item in known:
         if item.id == class_id:
             return item
@@ -37,7 +37,7 @@ def one_class(known: Iterable[Class], class_id: int) -> Class:
 
 
 def find_or_insert_class(connection: sa.Connection, label: int | str, known: list[Class]) -> Class:
-    """Return a class; a new one is added, to ``known`` too.
+    """Return a class by id or name, after adding a new name, also to ``known``.
 
     Raises NotFoundError or LabelError.
     """
@@ -52,16 +52,16 @@ def find_or_insert_class(connection: sa.Connection, label: int | str, known: lis
 
 
 def check_free(known: Iterable[Class], name: str) -> None:
-    """Raises LabelError if a class has this name already."""
+    """Raise LabelError if the name is taken."""
     for item in known:
         if same_label(item.name, name):
-            raise LabelError(f"There is a class named {item.name!r} already.")
+            raise LabelError(f"A class named {item.name!r} exists already.")
 
 
 def insert_class(
     connection: sa.Connection, name: str, known: Iterable[Class], color: int | None = None
 ) -> Class:
-    """Add a class, by default in the color that the fewest known ones have."""
+    """Add a class, by default in the least used color."""
     if color is None:
         used = [item.color for item in known]
         color = min(range(COLORS), key=used.count)
@@ -71,7 +71,7 @@ def insert_class(
 
 
 def select_examples() -> sa.Select[Any]:
-    """Examples with their labels, for ``to_example``."""
+    """Select examples with their labels, for ``to_example``."""
     return sa.select(
         examples.c.id,
         examples.c.class_id,
@@ -86,7 +86,7 @@ def select_examples() -> sa.Select[Any]:
 
 
 def to_example(row: Any) -> Example:
-    """A row of ``select_examples`` as a value."""
+    """Convert a row of ``select_examples``."""
     return Example(
         row.id,
         row.class_id,
@@ -101,7 +101,7 @@ def to_example(row: Any) -> Example:
 
 
 def new_example(example_id: int, of: Class, row: Mapping[str, Any]) -> Example:
-    """Return the value of an example that was just written with these columns."""
+    """Return an example from the columns just written."""
     return Example(
         example_id,
         of.id,
@@ -116,12 +116,12 @@ def new_example(example_id: int, of: Class, row: Mapping[str, Any]) -> Example:
 
 
 def naive(time: datetime) -> datetime:
-    """A time as it is stored: UTC, without its zone."""
+    """Convert a time to how it is stored: UTC, without a time zone."""
     return time.astimezone(UTC).replace(tzinfo=None)
 
 
 def get_example(connection: sa.Connection, example_id: int) -> Example:
-    """One example, removed or not. Raises NotFoundError."""
+    """Return an example, removed or not. Raises NotFoundError."""
     row = connection.execute(select_examples().where(examples.c.id == example_id)).first()
     if row is None:
         raise NotFoundError(f"No example {example_id}.")
@@ -129,7 +129,7 @@ def get_example(connection: sa.Connection, example_id: int) -> Example:
 
 
 def get_embedding(connection: sa.Connection, example_id: int, backbone: str) -> Float32Array:
-    """The embedding that a backbone made of an example, float32 [d]. Raises NotFoundError."""
+    """Return a backbone's embedding of an example, float32 [d]. Raises NotFoundError."""
     mine = sa.and_(embeddings.c.example_id == example_id, embeddings.c.backbone == backbone)
     vector = connection.execute(sa.select(embeddings.c.vector).where(mine)).scalar()
     if vector is None:
@@ -138,7 +138,7 @@ def get_embedding(connection: sa.Connection, example_id: int, backbone: str) -> 
 
 
 def classes_of(connection: sa.Connection, ids: Sequence[int]) -> dict[int, int]:
-    """The classes of examples, by their ids. Raises NotFoundError if one is not there."""
+    """Return the classes of examples, by id. Raises NotFoundError if one is missing."""
     found: dict[int, int] = {}
     for chunk in journal.chunks(ids):
         select = sa.select(examples.c.id, examples.c.class_id)
@@ -151,7 +151,7 @@ def classes_of(connection: sa.Connection, ids: Sequence[int]) -> dict[int, int]:
 
 
 def rows_since(connection: sa.Connection, revision: int, backbone: str) -> list[Row]:
-    """The examples touched after a revision, oldest first; after -1, those not removed."""
+    """Return the examples changed after a revision, oldest first; after -1, those not removed."""
     of_backbone = sa.and_(
         embeddings.c.example_id == examples.c.id, embeddings.c.backbone == backbone
     )
@@ -176,21 +176,21 @@ def rows_since(connection: sa.Connection, revision: int, backbone: str) -> list[
 
 
 def unseen_by(connection: sa.Connection, backbone: str, change: int | None = None) -> list[int]:
-    """The ids of the examples without an embedding of a backbone, oldest first.
+    """Return the ids of examples without an embedding of a backbone, oldest first.
 
-    With a change, of those that come back when it is undone or redone.
+    With a change, only of those that undoing or redoing it restores.
     """
     gone = sa.or_(examples.c.removed_by == change, examples.c.added_by == change)
     there = sa.not_(examples.c.removed) if change is None else examples.c.removed & gone
-    seen = sa.exists().where(
+    embedded = sa.exists().where(
         embeddings.c.example_id == examples.c.id, embeddings.c.backbone == backbone
     )
-    select = sa.select(examples.c.id).where(there, sa.not_(seen))
+    select = sa.select(examples.c.id).where(there, sa.not_(embedded))
     return list(connection.execute(select.order_by(examples.c.id)).scalars())
 
 
 def touched(connection: sa.Connection) -> tuple[int, int]:
-    """The last revision that touched an example, and how many there are."""
+    """Return the last revision that changed an example, and the number of examples."""
     last = connection.execute(sa.select(sa.func.max(examples.c.revision))).scalar()
     return last or 0, count_examples(connection, sa.true())
 
@@ -202,7 +202,7 @@ def _vector(stored: bytes | None) -> Float32Array | None:
 def insert_embeddings(
     connection: sa.Connection, vectors: Sequence[tuple[int, Float32Array]], backbone: str
 ) -> None:
-    """Write float32 [d] embeddings of examples, in place of those the backbone made before."""
+    """Write float32 [d] embeddings of examples, replacing earlier ones of the backbone."""
     values = [
         {"example_id": id_, "backbone": backbone, "vector": np.asarray(vector, "<f4").tobytes()}
         for id_, vector in vectors
@@ -211,7 +211,7 @@ def insert_embeddings(
 
 
 def existing(connection: sa.Connection, ids: Iterable[int]) -> set[int]:
-    """Those of some ids that examples have, removed or not."""
+    """Return those ids for which there are examples, removed or not."""
     select = sa.select(examples.c.id).where(examples.c.id.in_(ids))
     return set(connection.execute(select).scalars())
 
@@ -219,7 +219,7 @@ def existing(connection: sa.Connection, ids: Iterable[int]) -> set[int]:
 def insert_views(
     connection: sa.Connection, made: Sequence[tuple[int, Float16Array]], backbone: str
 ) -> None:
-    """Write float16 [8, d] views of examples, in place of those the backbone made before."""
+    """Write float16 [8, d] views of examples, replacing earlier ones of the backbone."""
     values = [
         {"example_id": id_, "backbone": backbone, "vectors": np.asarray(vectors, "<f2").tobytes()}
         for id_, vectors in made
@@ -230,10 +230,7 @@ def insert_views(
 def views_of(
     connection: sa.Connection, ids: Sequence[int], backbone: str
 ) -> dict[int, Float32Array]:
-    """The views of examples by their ids, float32 [8, d], where a backbone has made some.
-
-    Damaged ones are left out.
-    """
+    """Return a backbone's views of examples, float32 [8, d] by id; damaged ones are skipped."""
     found = dict[int, Float32Array]()
     for chunk in journal.chunks(ids):
         select = sa.select(views.c.example_id, views.c.vectors).where(
@@ -246,7 +243,7 @@ def views_of(
 
 
 def count_examples(connection: sa.Connection, which: sa.ColumnElement[bool]) -> int:
-    """How many examples that are not removed."""
+    """Count examples that are not removed."""
     select = sa.select(sa.func.count()).where(which, sa.not_(examples.c.removed))
     return connection.execute(select).scalar_one()
 

@@ -1,4 +1,4 @@
-"""Reading and writing a project file."""
+"""Read and write a project file."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from classify_anything.types import Change, Class, Example, Float16Array, Float3
 
 
 class Store:
-    """One open project file, used by one thread.
+    """An open project file, for use by one thread.
 
-    A file that cannot be written, or that lies in such a folder, is open to read: ``read_only``.
+    If the file or its folder is not writable, the store is ``read_only``.
 
-    Every method that writes is one transaction: when it returns, the change is on the disk; when
-    it raises, nothing has changed. Each raises StoreError (or one of its kind) when SQLite does.
+    Every method that writes is one transaction: when it returns, the change is on disk; when it
+    raises, nothing has changed. Each raises StoreError or a subclass if SQLite fails.
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,7 +50,7 @@ class Store:
             raise
 
     def close(self) -> None:
-        """Close the file; SQLite then folds its log into it."""
+        """Close the file; SQLite then merges its log into it."""
         self._closed = True
         self._raw.close()
         self._engine.dispose()
@@ -58,7 +58,7 @@ class Store:
     # --- reading
 
     def version(self) -> tuple[int, int]:
-        """Changes with every change of the project, by whomever; costs microseconds.
+        """Return a value that differs after every change by any process; costs microseconds.
 
         Raises StoreError when the project is closed.
         """
@@ -71,12 +71,12 @@ class Store:
 
     @property
     def writes(self) -> int:
-        """How many transactions of this store have changed the project."""
+        """The number of transactions of this store that changed the project."""
         return self._writes
 
     @contextlib.contextmanager
     def checking_once(self) -> Iterator[None]:
-        """Look only once, inside, whether another process has changed the project."""
+        """Check at most once, inside, whether another process has changed the project."""
         self._seen, self._checks_once = None, True
         try:
             yield
@@ -84,7 +84,7 @@ class Store:
             self._checks_once = False
 
     def since(self, revision: int, backbone: str) -> Snapshot:
-        """What has changed after a revision, with the embeddings that a backbone has made."""
+        """Return the changes after a revision, with the embeddings of a backbone."""
         with self._reading() as connection:
             current = connection.execute(sa.select(project)).one()
             complete = revision < current.compacted
@@ -98,35 +98,35 @@ class Store:
             )
 
     def uid(self) -> str:
-        """What no other project has, but for copies of this one."""
+        """Return the project's unique id, which copies share."""
         with self._reading() as connection:
             return str(connection.execute(sa.select(project.c.uid)).scalar_one())
 
     def settings(self) -> Settings:
-        """How the project decides."""
+        """Return the project's settings."""
         with self._reading() as connection:
             return _settings(connection.execute(sa.select(project.c.settings)).scalar_one())
 
     def unseen_by(self, backbone: str, change: int | None = None) -> list[int]:
-        """The ids of the examples that a backbone has made no embedding of, oldest first.
+        """Return the ids of examples without an embedding of a backbone, oldest first.
 
-        With a change, of those that come back when it is undone or redone.
+        With a change, only of those that undoing or redoing it restores.
         """
         with self._reading() as connection:
             return queries.unseen_by(connection, backbone, change)
 
     def touched(self) -> tuple[int, int]:
-        """Changes with the examples and their classes, and with nothing else."""
+        """Return a value that differs after every change of examples or their classes."""
         with self._reading() as connection:
             return queries.touched(connection)
 
     def classes(self) -> list[Class]:
-        """The classes, in their order."""
+        """Return the classes, in order."""
         with self._reading() as connection:
             return queries.all_classes(connection)
 
     def example(self, example_id: int) -> Example:
-        """One example, also one whose removal can be undone. Raises NotFoundError."""
+        """Return an example, even if removed and not yet erased. Raises NotFoundError."""
         with self._reading() as connection:
             return queries.get_example(connection, example_id)
 
@@ -139,7 +139,7 @@ class Store:
         before: int | None = None,
         limit: int | None = None,
     ) -> list[Example]:
-        """Examples, newest first, at most ``limit``; ``before`` is an id, the rest are filters."""
+        """Return examples, newest first; ``before`` is an id, for paging."""
         select = queries.select_examples().where(sa.not_(examples.c.removed))
         for column, wanted in (
             (examples.c.class_id, class_id),
@@ -155,7 +155,7 @@ class Store:
             return [queries.to_example(row) for row in rows]
 
     def index(self) -> Index:
-        """What a list of all examples needs, newest first; it is quick for many."""
+        """Return the columns of all examples that a list needs, newest first."""
         columns = (
             examples.c.id,
             examples.c.class_id,
@@ -169,14 +169,14 @@ class Store:
         return Index(*zip(*rows, strict=True)) if rows else Index((), (), (), (), ())
 
     def embedding(self, example_id: int, backbone: str) -> Float32Array:
-        """The embedding of an example, float32 [d]. Raises NotFoundError."""
+        """Return the embedding of an example, float32 [d]. Raises NotFoundError."""
         with self._reading() as connection:
             return queries.get_embedding(connection, example_id, backbone)
 
     def image(self, example_id: int) -> tuple[bytes, str]:
-        """The bytes of an example as they were captured, and their media type.
+        """Return the original bytes of an example's image, and their media type.
 
-        A removed example keeps its image while its removal can be undone. Raises NotFoundError.
+        A removed example keeps its image until it is erased. Raises NotFoundError.
         """
         select = sa.select(examples.c.image, examples.c.media_type)
         with self._reading() as connection:
@@ -186,7 +186,7 @@ class Store:
         return row.image, row.media_type
 
     def change_of(self, recording_id: int) -> int:
-        """The id of the change that undoes a recording as a whole. Raises NotFoundError."""
+        """Return the id of the change that added a recording. Raises NotFoundError."""
         select = sa.select(recordings.c.change_id).where(recordings.c.id == recording_id)
         with self._reading() as connection:
             found = connection.execute(select).scalar()
@@ -195,25 +195,25 @@ class Store:
         return int(found)
 
     def images_of(self, ids: Sequence[int]) -> list[tuple[int, bytes]]:
-        """The images of examples, by their ids; without those that are gone."""
+        """Return the images of examples with their ids, without erased ones."""
         select = sa.select(examples.c.id, examples.c.image)
         with self._reading() as connection:
             rows = connection.execute(select.where(examples.c.id.in_(ids)))
             return [(row.id, row.image) for row in rows]
 
     def viewed(self, backbone: str) -> set[int]:
-        """The ids of the examples that a backbone has views of, also of removed ones."""
+        """Return the ids of examples with views of a backbone, removed ones included."""
         select = sa.select(views.c.example_id).where(views.c.backbone == backbone)
         with self._reading() as connection:
             return set(connection.execute(select).scalars())
 
     def views_of(self, ids: Sequence[int], backbone: str) -> dict[int, Float32Array]:
-        """The views of examples by their ids, float32 [8, d]; without those that have none."""
+        """Return the views of examples, float32 [8, d] by id, without those that have none."""
         with self._reading() as connection:
             return queries.views_of(connection, ids, backbone)
 
     def next_changes(self) -> tuple[Change | None, Change | None]:
-        """Return the changes that ``undo`` would undo and ``redo`` would redo."""
+        """Return the changes that ``undo`` and ``redo`` would act on."""
         version = self.version()
         if self._next is None or self._next[0] != version:
             with self._reading() as connection:
@@ -221,22 +221,22 @@ class Store:
         return self._next[1]
 
     def next_undo(self) -> Change | None:
-        """The change that ``undo`` would undo."""
+        """Return the change that ``undo`` would undo."""
         return self.next_changes()[0]
 
     def next_redo(self) -> Change | None:
-        """The change that ``redo`` would do again."""
+        """Return the change that ``redo`` would redo."""
         return self.next_changes()[1]
 
     def images(self) -> list[tuple[str, str, datetime]]:
-        """What tells each example apart: its label, its sha256, and when it was captured."""
+        """Return label, sha256 and capture time of each example, to recognise duplicates."""
         select = sa.select(classes.c.name, examples.c.sha256, examples.c.created_at)
         with self._reading() as connection:
             rows = connection.execute(select.join(examples).where(sa.not_(examples.c.removed)))
             return [(row.name, row.sha256, row.created_at.replace(tzinfo=UTC)) for row in rows]
 
     def image_bytes(self) -> int:
-        """How many bytes the images have together."""
+        """Return the total size of the images in bytes."""
         total = sa.select(sa.func.sum(sa.func.length(examples.c.image)))
         with self._reading() as connection:
             return connection.execute(total.where(sa.not_(examples.c.removed))).scalar() or 0
@@ -254,32 +254,32 @@ class Store:
     ) -> Added:
         """Add examples.
 
-        An example whose key is known is not added again; the known one is returned. One whose
-        recording is known and not undone joins it, and is undone with it.
+        If the key of an example is known, the known one is returned. If its recording is known and
+        not undone, the example joins it, and is undone with it.
 
         Args:
             new: the examples.
-            backbone: the fingerprint of the one that made their embeddings.
-            change: what ``begin_addition`` returned, to undo them all as one.
+            backbone: the fingerprint of the backbone that made their embeddings.
+            change: the result of ``begin_addition``, to undo all additions together.
 
         Raises:
-            NotFoundError: there is no class with such an id.
-            LabelError: a class cannot have such a name.
+            NotFoundError: a class id is unknown.
+            LabelError: a class name is invalid.
             ConflictError: ``change`` has been undone.
         """
         with self._writing() as (connection, next_revision):
             added = add_examples(connection, new, backbone, change, next_revision)
             if added.revision is not None:
                 version, writes = self.version()
-                # A change that was begun is the newest, and leaves nothing to redo.
+                # A new change is the newest, and leaves nothing to redo.
                 begun = (added.begun, None) if added.begun else journal.next_changes(connection)
                 self._next = (version, writes + 1), begun
         return added
 
     def begin_addition(self, new_classes: Sequence[tuple[str, int]] = ()) -> int:
-        """Begin a change that several calls of ``add`` belong to; gives its id.
+        """Begin a change for several calls of ``add``, and return its id.
 
-        ``new_classes`` are names and colours of classes that are added first, if they are new.
+        ``new_classes`` are names and colours of classes to add first, unless they exist.
         """
         with self._writing() as (connection, next_revision):
             next_revision()
@@ -291,12 +291,12 @@ class Store:
             return journal.begin_addition(connection, [item.id for item in known[count:]], {})
 
     def discard_addition(self, change: int) -> None:
-        """Take back all that was added with a change, and the change itself."""
+        """Remove everything that a change added, and the change itself."""
         with self._writing() as (connection, next_revision):
             journal.discard_addition(connection, change, next_revision())
 
     def put_embeddings(self, vectors: Sequence[tuple[int, Float32Array]], backbone: str) -> None:
-        """Keep embeddings that another backbone has made; not of examples that are gone.
+        """Write embeddings of a backbone, skipping erased examples.
 
         If the file is read-only, they stay in memory.
         """
@@ -309,9 +309,9 @@ class Store:
                 queries.insert_embeddings(connection, kept, backbone)
 
     def put_views(self, made: Sequence[tuple[int, Float16Array]], backbone: str) -> None:
-        """Keep views that a backbone has embedded, float16 [8, d]; not of examples that are gone.
+        """Write views of a backbone, float16 [8, d], skipping erased examples.
 
-        The revision stays: views change no example. If the file is read-only, they stay in memory.
+        The revision stays the same. If the file is read-only, the views stay in memory.
         """
         self._check_open()
         with clear_errors(self.path), self._writer.begin() as connection:
@@ -323,7 +323,7 @@ class Store:
                 queries.insert_views(connection, kept, backbone)
 
     def remove_examples(self, ids: Sequence[int]) -> None:
-        """Remove some examples. Raises NotFoundError, and then removes none."""
+        """Remove examples. On NotFoundError, none is removed."""
         with self._writing() as (connection, next_revision):
             queries.classes_of(connection, ids)
             revision = next_revision()
@@ -333,7 +333,7 @@ class Store:
                 queries.remove_examples(connection, examples.c.id.in_(chunk), change, revision)
 
     def move_examples(self, ids: Sequence[int], class_id: int) -> None:
-        """Give some examples another class. Raises NotFoundError, and then moves none."""
+        """Move examples to another class. On NotFoundError, none is moved."""
         with self._writing() as (connection, next_revision):
             name = queries.one_class(queries.all_classes(connection), class_id).name
             former: dict[int, list[int]] = {}
@@ -359,7 +359,7 @@ class Store:
             queries.remove_examples(connection, mine, change, next_revision())
 
     def last_recording(self) -> int | None:
-        """The recording that the newest example belongs to."""
+        """Return the recording of the newest example."""
         select = sa.select(examples.c.recording_id).where(sa.not_(examples.c.removed))
         with self._reading() as connection:
             return connection.execute(select.order_by(examples.c.id.desc()).limit(1)).scalar()
@@ -378,7 +378,7 @@ class Store:
         return new
 
     def add_starting_classes(self, names: Sequence[str]) -> None:
-        """Give an untouched project its first classes; this is not a change to be undone."""
+        """Add the first classes to an unused project, without a change to undo."""
         with self._writing() as (connection, next_revision):
             revision = connection.execute(sa.select(project.c.revision)).scalar_one()
             if revision == 0 and names:
@@ -388,7 +388,7 @@ class Store:
                     known.append(queries.insert_class(connection, name, known))
 
     def edit_class(self, class_id: int, name: str | None = None, color: int | None = None) -> Class:
-        """Give a class another name or colour. Raises NotFoundError or LabelError."""
+        """Change the name or colour of a class. Raises NotFoundError or LabelError."""
         with self._writing() as (connection, next_revision):
             known = queries.all_classes(connection)
             old = queries.one_class(known, class_id)
@@ -438,17 +438,17 @@ class Store:
             journal.undo(connection, next_revision(), expected)
 
     def redo(self, expected: int | None = None) -> None:
-        """Do the last undone change again. Raises NothingToUndoError or ConflictError."""
+        """Redo the last undone change. Raises NothingToUndoError or ConflictError."""
         with self._writing() as (connection, next_revision):
             journal.redo(connection, next_revision(), expected)
 
     def set_settings(self, settings: Settings) -> None:
-        """Keep how the project decides; this is not a change to be undone."""
-        usual = asdict(Settings())
-        unusual = {key: value for key, value in asdict(settings).items() if value != usual[key]}
+        """Write the settings, without a change to undo."""
+        defaults = asdict(Settings())
+        changed = {key: value for key, value in asdict(settings).items() if value != defaults[key]}
         with self._writing() as (connection, next_revision):
             next_revision()
-            connection.execute(sa.update(project).values(settings=unusual))
+            connection.execute(sa.update(project).values(settings=changed))
 
     # --- transactions
 
@@ -456,7 +456,7 @@ class Store:
         if self._closed:
             raise StoreError(f"{self.path}: the project is closed.")
         if self._raw.driver_connection is None:
-            # An interrupt (Ctrl+C) in the midst of a statement has closed the connection.
+            # An interrupt (Ctrl+C) during a statement has closed the connection.
             self._raw = self._engine.raw_connection()
 
     @contextlib.contextmanager
@@ -467,9 +467,9 @@ class Store:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[tuple[sa.Connection, Callable[[], int]]]:
-        """A transaction, and a function that begins the next revision and returns it.
+        """Yield a transaction, and a function that starts the next revision and returns it.
 
-        A transaction that changes nothing leaves the revision as it is, so nobody reloads.
+        A transaction that changes nothing keeps the revision, so that nobody reloads.
         """
         self._check_open()
         revision: int | None = None
@@ -487,8 +487,8 @@ class Store:
             self._writes += 1
 
 
-def _settings(kept: Mapping[str, Any]) -> Settings:
-    """What a newer version keeps besides is passed over."""
+def _settings(stored: Mapping[str, Any]) -> Settings:
+    """Return the settings, ignoring those of newer versions."""
     known = asdict(Settings())
-    found = Settings(**{key: value for key, value in kept.items() if key in known})
+    found = Settings(**{key: value for key, value in stored.items() if key in known})
     return replace(found, former=tuple(found.former))  # JSON has no tuples

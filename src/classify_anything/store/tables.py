@@ -1,7 +1,7 @@
-"""The tables of a project, as the newest migration leaves them.
+"""The tables of a project, as of the newest migration.
 
-Nothing is erased at once: what is removed keeps its row, marked ``removed`` and with the change
-that did it in ``removed_by``, so that every change can be undone; ``journal.compact`` erases it.
+Removed rows stay, marked ``removed`` and with the change in ``removed_by``, so that every change
+can be undone; ``journal.compact`` erases them later.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ APPLICATION_ID = 0x436C4179
 """SQLite's ``application_id`` of a project: "ClAy"."""
 
 SCHEMA_VERSION = 6
-"""The number of the newest migration, kept as SQLite's ``user_version``."""
+"""The number of the newest migration, stored as SQLite's ``user_version``."""
 
 metadata = sa.MetaData()
 
@@ -26,8 +26,8 @@ project = sa.Table(
     sa.Column("uid", sa.Text, nullable=False, server_default=""),
 )
 """One row. ``revision`` counts the transactions that changed something; ``compacted`` is the
-revision in which rows were last erased; ``settings`` holds those of ``types.Settings`` that are not
-the usual ones; ``uid`` is the same in every copy of the file, and in no other project."""
+revision in which rows were last erased; ``settings`` are those of ``types.Settings`` that differ
+from the defaults; ``uid`` is unique to the project, and the same in copies of the file."""
 
 classes = sa.Table(
     "classes",
@@ -39,7 +39,7 @@ classes = sa.Table(
     sa.Column("removed_by", sa.Integer),
     sqlite_autoincrement=True,
 )
-"""In the order of their ids."""
+"""Ordered by id."""
 
 recordings = sa.Table(
     "recordings",
@@ -50,8 +50,8 @@ recordings = sa.Table(
     sa.Column("created_at", sa.DateTime, nullable=False),
     sqlite_autoincrement=True,
 )
-"""``key`` is the client's own name of a recording, so that it can send its frames again;
-``change_id`` is the change that further examples of it belong to."""
+"""``key`` is the client's name of a recording, so that it can resend frames; ``change_id`` is the
+change that its further examples belong to."""
 
 examples = sa.Table(
     "examples",
@@ -75,8 +75,7 @@ examples = sa.Table(
     sa.Index("ix_examples_recording_id", "recording_id"),
     sqlite_autoincrement=True,
 )
-"""``image`` holds the bytes as they were captured; ``revision`` is the last one that touched the
-row."""
+"""``image`` are the original bytes; ``revision`` is the last one that changed the row."""
 
 embeddings = sa.Table(
     "embeddings",
@@ -96,7 +95,7 @@ views = sa.Table(
     sa.Column("vectors", sa.LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
-"""``vectors`` is float16 [8, d], little-endian: the embeddings of eight altered copies."""
+"""``vectors`` is float16 [8, d], little-endian: the embeddings of eight augmented views."""
 
 changes = sa.Table(
     "changes",
@@ -108,5 +107,5 @@ changes = sa.Table(
     sa.Column("created_at", sa.DateTime, nullable=False),
     sqlite_autoincrement=True,
 )
-"""The journal; ``kind`` and ``data`` are described in ``journal.py``; ``created_at`` is when the
-change was last made, undone or redone."""
+"""The journal; ``journal.py`` describes ``kind`` and ``data``; ``created_at`` is when the change
+was last made, undone or redone."""

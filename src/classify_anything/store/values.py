@@ -1,4 +1,4 @@
-"""What the store takes and gives."""
+"""Values that the store takes and returns."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from classify_anything.types import Change, Class, Example, Float32Array, Settin
 
 @dataclass(frozen=True, slots=True)
 class NewExample:
-    """What the store needs of an example.
+    """An example to add.
 
-    ``label`` is the id of a class, or the name of one that is added if it is new; ``key`` names the
-    example, so that it is added only once; ``recording`` names its recording, by default one of its
-    own; ``created_at`` is when it was captured, by default now.
+    ``label`` is the id of a class, or the name of a known or new one; ``key`` identifies the
+    example, so that it is added only once; ``recording`` names its recording (default: its own);
+    ``created_at`` is when it was captured (default: now).
     """
 
     label: int | str
@@ -31,7 +31,7 @@ class NewExample:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An example as a head needs it; ``embedding`` is None where the backbone has made none."""
+    """An example for a head; ``embedding`` is None if the backbone has made none."""
 
     example_id: int
     class_id: int
@@ -45,10 +45,10 @@ class Snapshot:
     """The project at a revision.
 
     Attributes:
-        complete: whether ``rows`` are all examples, not only those that changed.
-        settings: how the project decides.
-        classes: all of them, in their order.
-        rows: examples that were added, changed or removed, oldest first.
+        complete: whether ``rows`` are all examples, not only changed ones.
+        settings: the project's settings.
+        classes: all of them, in order.
+        rows: added, changed or removed examples, oldest first.
     """
 
     revision: int
@@ -60,14 +60,14 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What came of adding examples.
+    """The result of adding examples.
 
     Attributes:
-        examples: each that was given, added now or known before, and the change that undoes it.
-        revision: the one that the addition made; None if all were known.
-        classes: all of them, in their order.
-        rows: the examples that are new.
-        begun: the change that was begun for them.
+        examples: each example, new or known, and the change that undoes it.
+        revision: the new revision; None if all examples were known.
+        classes: all of them, in order.
+        rows: the new examples.
+        begun: the new change, if any.
     """
 
     examples: list[tuple[Example, int]]

@@ -105,7 +105,7 @@ export class LocalProject {
     const before = this.classOf(id);
     const after = { ...before, name: name ? this.#checked(name, id) : before.name, color: color ?? before.color };
     const text =
-      after.name === before.name ? `${before.name} given another colour` : `${before.name} renamed to ${after.name}`;
+      after.name === before.name ? `${before.name} changed colour` : `${before.name} renamed to ${after.name}`;
     this.#change(text, { classes: this.#now.classes.map((info) => (info.id === id ? after : info)) });
     return after;
   }
@@ -239,7 +239,7 @@ export class LocalProject {
     const change = from.at(-1);
     if (!change) throw new ApiError("nothing_to_undo", `There is nothing to ${verb}.`);
     if (expected !== undefined && change.id !== expected) {
-      throw new ApiError("conflict", `Something else was changed since; ${verb} that first.`);
+      throw new ApiError("conflict", `Something else has changed since; ${verb} that first.`);
     }
     from.pop();
     to.push({ ...change, group: null });
