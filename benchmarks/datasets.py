@@ -109,11 +109,11 @@ def reembed_ratio(project: Path, folder: Path) -> dict[str, float]:
     before = alone()
     with Classifier(project) as clf:
         start = time.perf_counter()
-        done = reembed(lambda ask: ask(clf), other)
+        done = reembed(clf.project, other)
         rate = done / (time.perf_counter() - start)
         back = time.perf_counter()
-        clf.use_backbone(other)
-        clf.use_backbone(load_backbone())
+        clf.project.use_backbone(other)
+        clf.project.use_backbone(load_backbone())
         back = time.perf_counter() - back
     own = (before + alone()) / 2
     return {"images": done, "rate": rate, "backbone": own, "ratio": rate / own, "back_s": back}

@@ -8,6 +8,7 @@ import numpy as np
 from tests.photos import PHOTOS, encoded, photo
 
 from classify_anything import Classifier
+from classify_anything.images import read_picture
 from classify_anything.store import NewExample
 
 _BATCH = 100
@@ -22,7 +23,8 @@ def write_project(path: Path, examples: int, backbone: Path | None = None) -> Pa
         for start in range(0, examples, _BATCH):
             batch = []
             for number in range(start, min(start + _BATCH, examples)):
-                picture = clf.read(encoded(_crop(photos[number % len(photos)], random), quality=95))
+                data = encoded(_crop(photos[number % len(photos)], random), quality=95)
+                picture = read_picture(data, clf.backbone.size)
                 batch.append(
                     NewExample(
                         label=classes[number % len(classes)],
@@ -34,7 +36,7 @@ def write_project(path: Path, examples: int, backbone: Path | None = None) -> Pa
                         embedding=clf.embed(picture),
                     )
                 )
-            clf._store.add(batch, clf.backbone.fingerprint)  # noqa: SLF001 - in one transaction
+            clf.project.store.add(batch, clf.backbone.fingerprint)  # in one transaction
     return path
 
 

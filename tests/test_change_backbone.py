@@ -13,6 +13,7 @@ from classify_anything import Classifier
 from classify_anything.backbones import load_backbone
 from classify_anything.backbones.onnx_backbone import OnnxBackbone
 from classify_anything.errors import BackboneError, ImageError, StoreError
+from classify_anything.images import read_picture
 from classify_anything.project.reembed import reembed
 from tests.networks import write_network
 from tests.photos import encoded, photo, plain
@@ -60,7 +61,7 @@ def test_both_embeddings_stay_so_going_back_looks_at_nothing(
     before = taught.predict(photo("cat")[33:])
     first = taught.backbone.fingerprint
     taught.change_backbone(other_backbone)
-    assert taught.unseen_by(first) == []
+    assert taught.project.store.unseen_by(first) == []
     told = []
     taught.change_backbone(tiny_backbone, progress=told.append)
     assert [(one.done, one.total) for one in told] == [(0, 0)]
@@ -131,12 +132,12 @@ def test_one_is_known_by_what_opens_it_again_in_any_folder(
 
 def test_a_change_that_cannot_be_written_is_none(taught: Classifier, other_backbone: Path) -> None:
     other = load_backbone(other_backbone)
-    reembed(lambda ask: ask(taught), other)
+    reembed(taught.project, other)
     before = taught.predict(photo("cat"))
     with sqlite3.connect(taught.path, isolation_level=None) as writer:
         writer.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="another program has locked the file"):
-            taught.use_backbone(other)
+            taught.project.use_backbone(other)
         writer.execute("ROLLBACK")
     assert (taught.backbone.name, taught.settings.backbone) == ("tiny", "")
     assert taught.predict(photo("cat")) == before
@@ -151,7 +152,7 @@ def test_a_lesson_is_of_one_moment_though_another_process_adds_meanwhile(
                 other.add("cat", photo("cat"))
             return super()._run(images)
 
-    training_set = taught.training_set_for(Interrupted(other_backbone))
+    training_set = taught.project.training_set_for(Interrupted(other_backbone))
     assert len(training_set.keys) == len(training_set.vectors) == len(training_set.class_ids) == 12
     assert set(training_set.labels.values()) == set(NAMES)
     assert len(taught) > 12
@@ -184,7 +185,7 @@ def test_a_picture_that_is_damaged_is_named(
     taught: Classifier, other_backbone: Path, count: int
 ) -> None:
     seen = load_backbone(other_backbone)
-    reembed(lambda ask: ask(taught), seen)
+    reembed(taught.project, seen)
     example = taught.add("cat", photo("cat"))
     for number in range(count):
         taught.add("noise", photo("rocket")[number:])
@@ -211,7 +212,10 @@ def test_a_picture_of_which_a_network_makes_nothing_is_named(
 def test_a_picture_that_was_read_before_fits_every_network(
     taught: Classifier, tmp_path: Path
 ) -> None:
-    pictures = [taught.read(photo("cat")), taught.read(encoded(photo("cat")))]
+    pictures = [
+        read_picture(photo("cat"), taught.backbone.size),
+        read_picture(encoded(photo("cat")), taught.backbone.size),
+    ]
     taught.change_backbone(write_backbone(tmp_path / "large.onnx", size=64))
     for picture in pictures:
         np.testing.assert_array_equal(taught.embed(picture), taught.embed(picture.data))
@@ -232,9 +236,9 @@ def test_an_end_in_the_midst_is_gone_on_from(taught: Classifier, other_backbone:
         taught.add("noise", rng.integers(0, 255, (40, 40, 3), dtype=np.uint8))
     backbone = load_backbone(other_backbone)
     with pytest.raises(EnoughError):
-        reembed(lambda ask: ask(taught), backbone, progress=stop)
-    assert len(taught.unseen_by(backbone.fingerprint)) == 92 - 64
-    assert reembed(lambda ask: ask(taught), backbone) == 28
+        reembed(taught.project, backbone, progress=stop)
+    assert len(taught.project.store.unseen_by(backbone.fingerprint)) == 92 - 64
+    assert reembed(taught.project, backbone) == 28
 
 
 def test_what_cannot_be_compared_is_told_before_the_work(
@@ -242,7 +246,7 @@ def test_what_cannot_be_compared_is_told_before_the_work(
 ) -> None:
     with pytest.raises(BackboneError, match="No backbone named 'nope'"):
         taught.compare_backbones([other_backbone, "nope"])
-    assert len(taught.unseen_by(load_backbone(other_backbone).fingerprint)) == 12
+    assert len(taught.project.store.unseen_by(load_backbone(other_backbone).fingerprint)) == 12
 
 
 def test_backbones_are_compared_on_the_own_examples(

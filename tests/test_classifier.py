@@ -79,14 +79,14 @@ def test_two_processes_on_one_project_stay_in_step(
         assert clf.predict(plain("blue")).label == "red"
         clf.undo()
         assert other.predict(plain("blue")).label == "Sky"
-        assert other.revision == clf.revision
+        assert other.project.revision == clf.project.revision
 
 
 def test_predicting_without_changes_reads_nothing_from_the_database(clf: Classifier) -> None:
     teach(clf, "red")
     clf.predict(plain("red"))
     statements = []
-    clf._store._raw.driver_connection.set_trace_callback(statements.append)
+    clf.project.store._raw.driver_connection.set_trace_callback(statements.append)
     clf.predict(plain("red"))
     assert statements == ["PRAGMA data_version"]
 
@@ -111,7 +111,7 @@ def test_undo_and_redo_reach_the_head(clf: Classifier) -> None:
     assert clf.predict(plain("blue")).label == "blue"
     clf.redo()
     assert clf.predict(plain("blue")).label == "red"
-    clf.clear_class("red")
+    clf.project.clear_class("red")
     assert clf.predict(plain("blue")).label is None
     clf.undo()
     assert clf.predict(plain("blue")).label == "red"
@@ -123,21 +123,21 @@ def test_a_recording_is_removed_and_undone_as_one(clf: Classifier) -> None:
         clf.add("blue", plain(shade), recording="press")
     assert clf.next_undo() is not None
     assert clf.next_undo().text == "2 examples added to blue"  # type: ignore[union-attr]
-    clf.remove_last_recording()
+    clf.project.remove_last_recording()
     assert len(clf) == 1
     clf.undo()
     assert len(clf) == 3
     clf.undo()
     assert len(clf) == 1
-    clf.remove_last_recording()
+    clf.project.remove_last_recording()
     with pytest.raises(NothingToUndoError):
-        clf.remove_last_recording()
+        clf.project.remove_last_recording()
 
 
 def test_labels_are_found_in_any_case_and_a_wrong_one_gets_a_hint(clf: Classifier) -> None:
     clf.add("Mug", plain("red"))
     clf.add("mug", plain("red"))
-    assert [(item.name, clf.count(item.id)) for item in clf.classes()] == [("Mug", 2)]
+    assert [(item.name, clf.project.count(item.id)) for item in clf.classes()] == [("Mug", 2)]
     with pytest.raises(NotFoundError, match=r"No class named 'Mgu'\. Classes: 'Mug'\. Did"):
         clf.remove_class("Mgu")
     with pytest.raises(NotFoundError, match="No class 7"):
@@ -146,15 +146,15 @@ def test_labels_are_found_in_any_case_and_a_wrong_one_gets_a_hint(clf: Classifie
 
 def test_what_is_refused_changes_nothing(clf: Classifier) -> None:
     teach(clf, "red")
-    before = clf.revision
+    before = clf.project.revision
     with pytest.raises(ImageError):
         clf.add("new", b"no image")
     with pytest.raises(LabelError):
         clf.add(" ", plain("red"))
     with pytest.raises(NotFoundError):
         clf.remove([clf.examples()[0], 99])
-    clf.refresh()
-    assert clf.revision == before
+    clf.project.refresh()
+    assert clf.project.revision == before
     assert [item.name for item in clf.classes()] == ["red"]
 
 
@@ -184,8 +184,8 @@ def test_every_reading_call_sees_what_another_process_did(
     with Classifier(tmp_path / "project.db", backbone=tiny_backbone) as other:
         example = other.add("red", plain("red"))
     assert clf.examples("red") == [example]
-    assert (len(clf), clf.count(example.class_id)) == (1, 1)
-    assert clf.latest(example.class_id, 5) == [example.id]
+    assert (len(clf), clf.project.count(example.class_id)) == (1, 1)
+    assert clf.project.latest(example.class_id, 5) == [example.id]
 
 
 def test_a_closed_classifier_says_so(clf: Classifier) -> None:
@@ -206,23 +206,23 @@ def test_numbers_may_come_from_numpy_and_colours_do_not_wrap(clf: Classifier) ->
 def test_the_newest_examples_come_first(clf: Classifier) -> None:
     ids = [clf.add("red", plain("red")).id for _ in range(5)]
     red = clf.find_class("red").id
-    assert clf.latest(red, 3) == ids[:1:-1]
+    assert clf.project.latest(red, 3) == ids[:1:-1]
     clf.remove(ids[3])
     clf.undo()
-    assert clf.latest(red, 99) == ids[::-1]
+    assert clf.project.latest(red, 99) == ids[::-1]
 
 
 def test_a_setting_that_stays_keeps_the_revision(clf: Classifier) -> None:
     clf.configure(strictness=0.5)
-    before = clf.revision
+    before = clf.project.revision
     clf.configure(strictness=0.5)
-    assert clf.revision == before
+    assert clf.project.revision == before
 
 
 def test_starting_classes_come_once(clf: Classifier) -> None:
-    clf.add_starting_classes(["A", "B"])
+    clf.project.add_starting_classes(["A", "B"])
     clf.remove_class("A")
-    clf.add_starting_classes(["A", "B"])
+    clf.project.add_starting_classes(["A", "B"])
     assert [item.name for item in clf.classes()] == ["B"]
 
 
@@ -241,7 +241,7 @@ def test_opening_thousands_of_examples_takes_as_few_queries_as_thirty(
             embedding = clf.embed(plain("red"))
             # Who looks at the picture, rather than read the embedding, fails.
             new = NewExample("red", b"no picture", "image/png", 1, 1, "t", embedding)
-            clf._store.add([new] * number, clf.backbone.fingerprint)
+            clf.project.store.add([new] * number, clf.backbone.fingerprint)
         statements.clear()
         sa.event.listen(sa.Engine, "before_cursor_execute", count)
         with Classifier(path, backbone=tiny_backbone) as clf:

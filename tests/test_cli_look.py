@@ -27,7 +27,7 @@ def project(tmp_path: Path, tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_classes_are_listed_with_their_examples(project: Path, tiny_backbone: Path) -> None:
     with Classifier(project, backbone=tiny_backbone) as clf:
-        clf.rename("cup", "杯子 🍵")
+        clf.edit_class("cup", name="杯子 🍵")
         clf.add_class("empty")
     assert objects(run("classes", "--json").stdout) == [
         {"id": 1, "name": "mug", "color": 0, "examples": 3},

@@ -153,7 +153,14 @@ def test_every_public_name_is_documented_with_its_members(name: str) -> None:
     if dataclasses.is_dataclass(kind):
         assert first_names(section) == {field.name for field in dataclasses.fields(kind)}
     elif inspect.isclass(kind) and not issubclass(kind, Exception):
-        assert {key for key in vars(kind) if not key.startswith("_")} <= first_names(section)
+        assert {key for key in dir(kind) if not key.startswith("_")} <= first_names(section)
+
+
+def test_a_classifier_has_few_members_and_all_are_documented(clf: Classifier) -> None:
+    members = {name for name in dir(clf) if not name.startswith("_")}
+    assert len(members) <= 35
+    section = page("docs/python-api.md").partition("\n## `Classifier`\n")[2].partition("\n## ")[0]
+    assert first_names(section) == members | {"len"}
 
 
 # --- what is documented works -------------------------------------------------------------------

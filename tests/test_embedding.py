@@ -61,7 +61,7 @@ def test_imports_predictions_and_stored_images_all_go_in_batches(
         assert card.batches == [1, 8, 8, 3]
         other = OnCard(tiny_backbone, batch=16)
         other.fingerprint = "other"
-        assert reembed(lambda ask: ask(clf), other) == COUNT
+        assert reembed(clf.project, other) == COUNT
         assert other.batches == [1, 16, 3]
-        clf.use_backbone(other)
+        clf.project.use_backbone(other)
         assert clf.predict(images[0]).label == "cat"

@@ -191,7 +191,7 @@ def teach(clf: Classifier, *, views: int = 4) -> None:
 
 
 def test_a_project_keeps_its_head_and_its_strictness(clf: Classifier, tiny_backbone: Path) -> None:
-    assert (clf.settings.head, clf.settings.strictness, clf.head_name) == (
+    assert (clf.settings.head, clf.settings.strictness, clf.project.model.head_name) == (
         "adaptive",
         0,
         "adaptive",
@@ -199,7 +199,7 @@ def test_a_project_keeps_its_head_and_its_strictness(clf: Classifier, tiny_backb
     teach(clf)
     for name in ("classic", "adaptive"):
         clf.configure(head=name)
-        assert clf.head_name == name
+        assert clf.project.model.head_name == name
         assert clf.predict(plain("darkred")).label == "Red"
     clf.configure(head="classic", strictness=0.1)
     with Classifier(clf.path, backbone=tiny_backbone) as other:
@@ -207,7 +207,7 @@ def test_a_project_keeps_its_head_and_its_strictness(clf: Classifier, tiny_backb
         other.configure(head="adaptive")
         assert other.predict(plain("red")).label == "Red"
     assert clf.predict(plain("red")).label == "Red"
-    assert clf.head_name == "adaptive"
+    assert clf.project.model.head_name == "adaptive"
     with pytest.raises(SettingError, match=r"Unknown head 'svm'\. Choose adaptive or classic"):
         clf.configure(head="svm")
     with pytest.raises(SettingError, match="from 0 to 1"):
@@ -220,10 +220,10 @@ def test_a_project_with_a_retired_head_uses_the_adaptive_one_and_warns_once(
     clf: Classifier, tiny_backbone: Path, retired: str
 ) -> None:
     teach(clf)
-    clf._store.set_settings(replace(clf.settings, head=retired, strictness=0.05))
+    clf.project.store.set_settings(replace(clf.settings, head=retired, strictness=0.05))
     with Classifier(clf.path, backbone=tiny_backbone) as opened:
         assert f"used the head '{retired}', which no longer exists" in opened.notice
-        assert (opened.head_name, opened.settings.strictness) == ("adaptive", 0.05)
+        assert (opened.project.model.head_name, opened.settings.strictness) == ("adaptive", 0.05)
         assert opened.predict(plain("darkred")).label == "Red"
     with Classifier(clf.path, backbone=tiny_backbone) as again:
         assert again.notice == ""

@@ -126,7 +126,7 @@ def test_every_head_decides_in_the_file_as_it_does_here(
         if strictness and name != "nearest":
             assert None in [one.label for one in found]
         squares = np.stack([to_square(image, SIZE) for image in images])
-        decisions = clf.training_set().fit("", HEADS[name]())
+        decisions = clf.project.training_set().fit("", HEADS[name]())
         outputs = run(path, squares)
         known = [decision.familiarity for decision in decisions.decide_many(outputs["embedding"])]
         np.testing.assert_allclose(outputs["similarity"], known, atol=1e-4)
@@ -211,7 +211,7 @@ def test_a_picture_of_any_size_is_cut_and_scaled_as_here(
         assert difference.mean() < 0.02
     expected = clf.predict(np.ascontiguousarray(image))
     probabilities = run(path, image[None])["probabilities"][0]
-    names = list(clf.labels.values())
+    names = list(clf.project.labels.values())
     assert dict(zip(names, probabilities, strict=True)) == pytest.approx(
         expected.probabilities, abs=0.02
     )
@@ -235,7 +235,7 @@ def test_it_says_what_it_is(clf: Classifier, tmp_path: Path) -> None:
     assert (texts["backbone"], texts["fingerprint"]) == ("tiny", clf.backbone.fingerprint)
     assert (texts["version"], texts["format_version"]) == (__version__, str(VERSION))
     assert set(json.loads(texts["parameters"])) == {"metric", "n_neighbors", "temperature"}
-    familiar = clf.familiar()
+    familiar = clf.project.model.familiar()
     threshold = json.loads(texts["threshold"])
     assert (familiar <= threshold).mean() >= 0.25 > (familiar < threshold).mean()
     facts = load_export(path).facts
@@ -428,7 +428,7 @@ def test_nothing_is_replaced_unasked(clf: Classifier, tmp_path: Path) -> None:
         clf.export(tmp_path / "kept.onnx" / "desk.onnx", "onnx")
     assert (tmp_path / "kept.onnx").read_bytes() == b"kept"
     clf.export(tmp_path / "kept.onnx", "onnx", overwrite=True)
-    assert load_export(tmp_path / "kept.onnx").labels == clf.labels
+    assert load_export(tmp_path / "kept.onnx").labels == clf.project.labels
     assert names_in(tmp_path) == {"project.db", "kept.onnx", "folder"}
 
 

@@ -58,7 +58,7 @@ def everything(clf: Classifier) -> tuple[Any, ...]:
     for example in examples:
         first.setdefault(example.recording_id, len(first))
     return (
-        [(item.name, item.color, clf.count(item.id)) for item in clf.classes()],
+        [(item.name, item.color, clf.project.count(item.id)) for item in clf.classes()],
         [
             (
                 example.label,
@@ -290,7 +290,9 @@ def test_an_export_that_fails_leaves_nothing(clf: Classifier, tmp_path: Path) ->
         clf.export(tmp_path / "file" / "desk.zip")
     target = tmp_path / "out" / "desk.zip"
     first = clf.examples()[-1].id
-    clf._store._raw.driver_connection.execute(f"UPDATE examples SET media_type='' WHERE id={first}")
+    clf.project.store._raw.driver_connection.execute(
+        f"UPDATE examples SET media_type='' WHERE id={first}"
+    )
     with pytest.raises(KeyError):
         clf.export(target)
     assert list(target.parent.iterdir()) == []

@@ -12,6 +12,7 @@ import pytest
 
 from classify_anything import Classifier
 from classify_anything.errors import ImageError
+from classify_anything.project.project import Project
 from classify_anything.server.messages import AddFrame, Answer, PredictFrame
 from classify_anything.server.project import LiveProject
 from tests import loops
@@ -74,7 +75,7 @@ def test_frames_that_wait_are_embedded_together_and_answered_each(
     with Classifier(path, backbone=card) as clf:
         for name in NAMES:
             clf.add(name, photo(name))
-    live = LiveProject(lambda: Classifier(path, backbone=card))
+    live = LiveProject(lambda: Project(path, backbone=card))
     try:
         found = loops.run(asked(live, card, damaged))
     finally:

@@ -20,6 +20,7 @@ from PIL import Image
 from classify_anything import Classifier, Progress
 from classify_anything.datasets.read import read_dataset
 from classify_anything.errors import ConflictError, ImageError, NotFoundError, StoreFullError
+from classify_anything.project.importing import Import
 from tests.files import colored, write_tree
 from tests.photos import encoded, photo, plain
 
@@ -48,7 +49,10 @@ def test_what_is_there_already_is_not_added_again(clf: Classifier) -> None:
     again = [("mug", plain("red")), ("Mug", plain("blue")), ("MUG", plain("blue"))]
     report = clf.add_many([*again, ("Cup", plain("red"))])
     assert (len(report.examples), report.known) == (2, 2)
-    assert [(item.name, clf.count(item.id)) for item in clf.classes()] == [("Mug", 2), ("Cup", 1)]
+    assert [(item.name, clf.project.count(item.id)) for item in clf.classes()] == [
+        ("Mug", 2),
+        ("Cup", 1),
+    ]
 
 
 def test_every_kind_of_image_can_be_added_to_a_class_by_id(clf: Classifier, tmp_path: Path) -> None:
@@ -56,11 +60,11 @@ def test_every_kind_of_image_can_be_added_to_a_class_by_id(clf: Classifier, tmp_
     path = write_tree(tmp_path, {"1.png": plain("red")}) / "1.png"
     report = clf.add_many((mug.id, image) for image in (path, str(path), photo("cat")))
     assert (len(report.examples), report.known) == (2, 1)
-    assert clf.count(mug.id) == 2
+    assert clf.project.count(mug.id) == 2
     lost = clf.add_many([(99, plain("blue")), (np.int64(mug.id), plain("lime"))])
     assert lost.problems[0].message == "image 1: No class 99."
     assert len(lost.examples) == 1
-    assert clf.count(mug.id) == 3
+    assert clf.project.count(mug.id) == 3
 
 
 def test_one_bad_file_among_many_is_listed_and_ends_nothing(
@@ -261,7 +265,7 @@ def test_a_broken_source_leaves_the_project_as_it_was(clf: Classifier) -> None:
 def test_a_full_disk_leaves_the_project_as_it_was(clf: Classifier) -> None:
     clf.add("Mug", plain("red"))
     before = clf.examples()
-    connection = clf._store._raw.driver_connection
+    connection = clf.project.store._raw.driver_connection
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count = {pages + 40}")
     with pytest.raises(StoreFullError):
@@ -282,12 +286,12 @@ def test_an_import_into_a_class_that_is_removed_meanwhile_ends(clf: Classifier) 
 
     with pytest.raises(NotFoundError, match=f"No class {mug.id}"):
         clf.add_many([(mug.id, image) for _, image in pairs(100)], progress=remove)
-    assert [(item.name, clf.count(item.id)) for item in clf.classes()] == [("Cup", 1)]
+    assert [(item.name, clf.project.count(item.id)) for item in clf.classes()] == [("Cup", 1)]
 
 
 def test_an_import_that_is_undone_meanwhile_ends(clf: Classifier, tmp_path: Path) -> None:
     root = write_tree(tmp_path / "set", {f"A/{n}.png": colored(n, 1, 2) for n in range(30)})
-    job = clf.begin_import(read_dataset([root]), batch=10)
+    job = Import(clf.project.store, clf.backbone, read_dataset([root]), batch=10)
     batches = job.batches()
     job.commit(next(batches))
     clf.undo()

@@ -56,10 +56,10 @@ def test_a_public_name_says_what_it_is(name: str) -> None:
     "name", [name for name in EXPLAINED if inspect.isclass(getattr(classify_anything, name))]
 )
 def test_a_public_method_says_what_it_does(name: str) -> None:
-    members = vars(getattr(classify_anything, name))
+    members = inspect.getmembers(getattr(classify_anything, name))
     methods = {
         key: value
-        for key, value in members.items()
+        for key, value in members
         if not key.startswith("_") and (inspect.isfunction(value) or isinstance(value, property))
     }
     assert [key for key, value in methods.items() if not value.__doc__] == []

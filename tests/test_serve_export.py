@@ -40,12 +40,14 @@ def test_the_page_and_its_state_are_those_of_the_project(
     assert state["project"] == taught.path.stem
     assert state["backbone"] == "tiny"
     assert state["smoothing"] == 120
-    assert [(item["id"], item["name"]) for item in state["classes"]] == list(taught.labels.items())
+    assert [(item["id"], item["name"]) for item in state["classes"]] == list(
+        taught.project.labels.items()
+    )
     assert frozen.http.get("/healthz").json()["status"] == "ok"
 
 
 def test_it_answers_as_the_project_does(frozen: RunningServer, taught: Classifier) -> None:
-    names = taught.labels
+    names = taught.project.labels
     with frozen.socket() as socket:
         assert socket.receive("state")["frozen"] is True
         for name in (*NAMES, "retina"):

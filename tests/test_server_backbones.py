@@ -185,12 +185,12 @@ def test_where_it_cannot_be_used_on_the_page_that_is_said(
         taught.socket() as socket,
         Classifier(tmp_path / "project.db", backbone=tiny_backbone) as elsewhere,
     ):
-        elsewhere.use_backbone(load_backbone(other_backbone), name="elsewhere-only")
+        elsewhere.project.use_backbone(load_backbone(other_backbone), name="elsewhere-only")
         while not (state := socket.receive("state"))["notice"]:
             pass
         assert state["notice"].startswith("No backbone named 'elsewhere-only'.")
         assert state["backbone"] == "tiny"
-        elsewhere.use_backbone(load_backbone(other_backbone), name="x@elsewhere")
+        elsewhere.project.use_backbone(load_backbone(other_backbone), name="x@elsewhere")
         while "No precision 'elsewhere'" not in (state := socket.receive("state"))["notice"]:
             pass
         assert not network(taught, "x@elsewhere")["here"]

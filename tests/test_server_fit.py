@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from classify_anything import Classifier
+from classify_anything.project.project import Project
 from classify_anything.server.background import Background
 from classify_anything.server.project import LiveProject
 from tests.photos import encoded, photo
@@ -73,7 +74,7 @@ def answers_if_opened_now(path: Path, backbone: Path) -> list[dict[str, float]]:
     with closing(sqlite3.connect(path)) as one, closing(sqlite3.connect(copy)) as other:
         one.backup(other)
     with Classifier(copy, backbone=backbone) as clf:
-        ids = {name: id_ for id_, name in clf.labels.items()}
+        ids = {name: id_ for id_, name in clf.project.labels.items()}
         return [
             {ids[name]: p for name, p in clf.predict(question).probabilities.items()}
             for question in QUESTIONS
@@ -186,11 +187,11 @@ def test_the_server_ends_during_a_fit(many: Path, wide_backbone: Path) -> None:
 def test_after_a_fit_that_fails_the_next_change_is_fitted(
     path: Path, tiny_backbone: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    live = LiveProject(lambda: Classifier(path, backbone=tiny_backbone))
+    live = LiveProject(lambda: Project(path, backbone=tiny_backbone))
 
-    def teach(clf: Classifier) -> int:
+    def teach(clf: Project) -> int:
         for name in NAMES:
-            damaged = clf.add(name, photo(name)).id
+            damaged = clf.add(name, photo(name))[0].id
         clf.refresh()
         views = np.ones((8, 3), np.float16)
         clf._model._head._views[damaged] = views  # type: ignore[attr-defined]
@@ -205,7 +206,7 @@ def test_after_a_fit_that_fails_the_next_change_is_fitted(
         await asyncio.sleep(1.2)
         assert caplog.text.count("Background task 'fit' failed") == 1
         await live.run(lambda clf: clf.remove(damaged))
-        while await live.run(lambda clf: clf.needs_fit):
+        while await live.run(lambda clf: clf.model.needs_fit):
             await asyncio.sleep(0.01)
         background.cancel()
 

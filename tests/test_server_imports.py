@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from classify_anything import Classifier, Frames
+from classify_anything import Frames
 from classify_anything.errors import ConflictError, NotFoundError
+from classify_anything.project.project import Project
 from classify_anything.server.imports import ImportJob, Imports
 from classify_anything.server.project import LiveProject
 from tests import loops
@@ -27,7 +28,7 @@ from tests.test_server_datasets import begin, counts, ended
 def live(tmp_path: Path, tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     (tmp_path / "sent").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "sent"))
-    project = LiveProject(lambda: Classifier(tmp_path / "project.db", backbone=tiny_backbone))
+    project = LiveProject(lambda: Project(tmp_path / "project.db", backbone=tiny_backbone))
     yield project
     project.close()
 
@@ -114,7 +115,7 @@ def test_an_import_that_nobody_goes_on_with_is_given_up(live: LiveProject, tmp_p
     assert info.error is not None
     assert info.error.message.startswith("Nothing was sent for ")
     assert list(tmp_path.glob("sent/*")) == []
-    assert len(live.read(Classifier.examples)) == 1
+    assert len(live.read(Project.examples)) == 1
 
 
 def test_the_last_twenty_finished_imports_are_kept(live: LiveProject) -> None:

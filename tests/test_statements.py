@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from classify_anything import Classifier
+from classify_anything.project.project import Project
 from classify_anything.server.messages import AddFrame, PredictFrame
 from classify_anything.server.project import LiveProject
 from classify_anything.store import Store
@@ -50,7 +51,7 @@ def counted() -> Iterator[Counted]:
 
 @pytest.fixture
 def live(tmp_path: Path, tiny_backbone: Path) -> Iterator[LiveProject]:
-    project = LiveProject(lambda: Classifier(tmp_path / "project.db", backbone=tiny_backbone))
+    project = LiveProject(lambda: Project(tmp_path / "project.db", backbone=tiny_backbone))
     project.read(lambda clf: clf.add_starting_classes(["Mug", "Cup"]))
     yield project
     project.close()
@@ -84,10 +85,10 @@ def test_a_live_frame_checks_the_revision_once(live: LiveProject, counted: Count
         await live.answer(press("a"), plain("red"), time.perf_counter())
         counted.clear()
         asked: list[str] = []
-        live.read(lambda clf: clf._store._raw.driver_connection.set_trace_callback(asked.append))
+        live.read(lambda clf: clf.store._raw.driver_connection.set_trace_callback(asked.append))
         frame = PredictFrame(type="predict", seq=1)
         answer = await live.answer(frame, plain("red"), time.perf_counter())
-        live.read(lambda clf: clf._store._raw.driver_connection.set_trace_callback(None))
+        live.read(lambda clf: clf.store._raw.driver_connection.set_trace_callback(None))
         assert answer.prediction.label == "Mug"
         assert asked == ["PRAGMA data_version"]
         assert counted.statements == []
@@ -155,6 +156,6 @@ def test_examples_of_another_process_between_two_presses_are_learnt(
         for number, clf in enumerate((one, two, one, one, two), 1):
             clf.add("Mug", plain("red"))
             assert len(clf) == number
-            assert clf.count(clf.find_class("Mug").id) == number
-            assert [one.revision, two.revision] == [number, number]
+            assert clf.project.count(clf.find_class("Mug").id) == number
+            assert [one.project.revision, two.project.revision] == [number, number]
             assert one.next_undo() == two.next_undo()

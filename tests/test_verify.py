@@ -13,16 +13,16 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from classify_anything import Classifier, load_export
+from classify_anything import Classifier, classifier, load_export
 from classify_anything.errors import ExportDiffersError, ExportError
-from classify_anything.export import onnx_file, web_page
-from classify_anything.export.verify import verify, verify_alone
+from classify_anything.export.verify import verify_alone
 from classify_anything.heads.parameters import HeadParameters
 from classify_anything.project.project import Project
 from classify_anything.project.snapshot import ProjectSnapshot, take_snapshot
 from tests.command import run
 from tests.photos import photo
 from tests.tiny import write_backbone
+from tests.verified import verify_with
 
 NAMES = ("cat", "coffee", "rocket")
 
@@ -47,7 +47,7 @@ def spoiled(path: Path, target: Path) -> Path:
 
 def test_an_export_agrees_with_its_project(taught: Classifier, tmp_path: Path) -> None:
     exported = load_export(taught.export(tmp_path / "desk.onnx", "onnx"))
-    found = verify(exported, lambda ask: ask(taught))
+    found = verify_with(exported, taught)
     assert found.agrees
     assert (found.pictures, found.decided) == (12, 24)
     assert found.different == ()
@@ -58,7 +58,7 @@ def test_an_export_agrees_with_its_project(taught: Classifier, tmp_path: Path) -
 
 def test_a_spoiled_one_does_not_and_says_on_what(taught: Classifier, tmp_path: Path) -> None:
     path = spoiled(taught.export(tmp_path / "desk.onnx", "onnx"), tmp_path / "spoiled.onnx")
-    found = verify(load_export(path), lambda ask: ask(taught))
+    found = verify_with(load_export(path), taught)
     assert not found.agrees
     assert set(found.different) <= {example.id for example in taught.examples()}
     assert len(found.different) > 4
@@ -114,12 +114,12 @@ def test_an_export_with_another_head_is_refused(
             clf.add(label, photo(label)[9 * shift :], recording=f"{label} {shift % 3}")
     clf.configure(head=name)
 
-    def changed(project: Project) -> ProjectSnapshot:
-        moment = take_snapshot(project)
-        return replace(moment, head=change(moment.head))
+    def changed(project: Project, *, settle: bool) -> ProjectSnapshot:
+        snapshot = take_snapshot(project, settle=settle)
+        vars(snapshot)["head"] = change(snapshot.head)
+        return snapshot
 
-    for module in (onnx_file, web_page):
-        monkeypatch.setattr(module, "take_snapshot", changed)
+    monkeypatch.setattr(classifier, "take_snapshot", changed)
     with pytest.raises(ExportDiffersError, match="would not decide as the project does"):
         clf.export(tmp_path / "export", form)
     assert not (tmp_path / "export").exists()
@@ -131,7 +131,7 @@ def test_a_project_that_has_learnt_more_may_decide_otherwise(
     exported = load_export(taught.export(tmp_path / "desk.onnx", "onnx"))
     cats = [example.id for example in taught.examples("cat")]
     taught.move(cats, "rocket")
-    found = verify(exported, lambda ask: ask(taught))
+    found = verify_with(exported, taught)
     assert not found.agrees
     assert set(cats) <= set(found.different)
 
@@ -145,10 +145,10 @@ def test_other_classes_or_another_backbone_cannot_be_compared(
         Classifier(taught.path, backbone=other) as seen_otherwise,
         pytest.raises(ExportDiffersError, match=r"sees with tiny.*--backbone"),
     ):
-        verify(exported, lambda ask: ask(seen_otherwise))
+        verify_with(exported, seen_otherwise)
     taught.add("retina", photo("retina"))
     with pytest.raises(ExportDiffersError, match="has other classes"):
-        verify(exported, lambda ask: ask(taught))
+        verify_with(exported, taught)
 
 
 def test_without_a_probe_it_cannot_be_checked_alone(taught: Classifier, tmp_path: Path) -> None:

@@ -17,11 +17,12 @@ import pytest
 from classify_anything import Classifier, KNeighborsHead
 from classify_anything.errors import ExportDiffersError, ExportError
 from classify_anything.export.page_model import ExportedPage
-from classify_anything.export.verify import verify, verify_page_alone
+from classify_anything.export.verify import verify_page_alone
 from classify_anything.heads import Head
 from tests.command import objects, run
 from tests.convolutions import write_convolutions
 from tests.photos import photo
+from tests.verified import verify_with
 
 NAMES = ("cat", "coffee", "rocket")
 
@@ -69,7 +70,7 @@ def test_a_page_agrees_with_its_project(
         clf.add_class("Nothing yet")
         clf.configure(strictness=strictness)
         page = ExportedPage(clf.export(tmp_path / "page", "web"))
-        found = verify(page, lambda ask: ask(clf))
+        found = verify_with(page, clf)
         assert found.agrees
         assert (found.pictures, found.decided) == (12, 24)
         assert found.probabilities < 1e-4
@@ -78,9 +79,9 @@ def test_a_page_agrees_with_its_project(
         squares = pictures.astype(np.uint8)
         answers = page.run(squares)
         known = page.facts.known(answers.similarity)
-        for place, expected in enumerate(clf.decide(clf.backbone.embed(squares))):
+        for place, expected in enumerate(clf.project.predict(clf.backbone.embed(squares))):
             assert bool(known[place]) == (expected.label is not None)
-            own = dict(zip(clf.labels.values(), answers.probabilities[place], strict=True))
+            own = dict(zip(clf.project.labels.values(), answers.probabilities[place], strict=True))
             del own["Nothing yet"]
             assert own == pytest.approx(expected.probabilities, abs=1e-4)
 
@@ -115,7 +116,7 @@ def test_a_spoiled_one_does_not(
 ) -> None:
     taught.configure(head=name, strictness=0.1)
     page = with_knowledge(taught.export(tmp_path / "page", "web"), change)
-    assert not verify(ExportedPage(page), lambda ask: ask(taught)).agrees
+    assert not verify_with(ExportedPage(page), taught).agrees
 
 
 def test_one_with_another_network_does_not(tmp_path: Path) -> None:
@@ -125,7 +126,7 @@ def test_one_with_another_network_does_not(tmp_path: Path) -> None:
         other = write_convolutions(tmp_path / "other.onnx", seed=1).read_bytes()
         (page / "backbone.onnx.gz").write_bytes(gzip.compress(other))
         opened = ExportedPage(page)
-        assert not verify(opened, lambda ask: ask(clf)).agrees
+        assert not verify_with(opened, clf).agrees
         assert not verify_page_alone(opened).agrees
 
 
@@ -153,7 +154,7 @@ def test_a_page_of_lesser_precision_is_compared_with_its_own_network(
         page = ExportedPage(clf.export(tmp_path / "page", "web", precision=precision))
         assert page.facts.precision == precision
         assert page.facts.fingerprint != clf.backbone.fingerprint
-        assert verify(page, lambda ask: ask(clf)).agrees
+        assert verify_with(page, clf).agrees
         assert verify_page_alone(page).agrees
 
 
@@ -164,7 +165,7 @@ def test_a_page_made_before_its_precision_was_told_is_compared_as_the_project(
         del header["backbone"]["precision"]
 
     page = with_knowledge(taught.export(tmp_path / "page", "web"), older)
-    assert verify(ExportedPage(page), lambda ask: ask(taught)).agrees
+    assert verify_with(ExportedPage(page), taught).agrees
 
 
 def test_the_command_takes_a_page(taught: Classifier, tmp_path: Path) -> None:
@@ -242,7 +243,7 @@ def test_a_project_may_be_taught_while_it_is_exported(
 ) -> None:
     with Classifier(tmp_path / "p.db", backbone=write_convolutions(tmp_path / "c.onnx")) as clf:
         teach(clf)
-        before = clf.decide(clf.training_set().vectors)
+        before = clf.project.predict(clf.project.training_set().vectors)
         steps: list[str] = []
 
         def meanwhile(progress: Any) -> None:
@@ -260,5 +261,7 @@ def test_a_project_may_be_taught_while_it_is_exported(
         if form == "web" and precision == "fp32":
             page = ExportedPage(target)
             assert [item.name for item in page.facts.classes] == list(NAMES)
-            found = page.decide(clf.training_set().vectors[:12]).probabilities.argmax(axis=1)
+            found = page.decide(clf.project.training_set().vectors[:12]).probabilities.argmax(
+                axis=1
+            )
             assert [NAMES[code] for code in found] == [one.label for one in before]

@@ -125,15 +125,15 @@ def test_newer_examples_never_change_the_choice_of_older_ones(
 
 
 def test_missing_views_are_made_once(clf: Classifier) -> None:
-    assert clf.missing_views() == []
+    assert clf.project.missing_views() == []
     ids = [clf.add("cat", photo("cat")[shift:], recording="a").id for shift in range(10)]
     wanted = [ids[0], ids[4], ids[8]]
-    assert clf.missing_views() == wanted
+    assert clf.project.missing_views() == wanted
     told = list[Progress]()
-    clf.make_views(told.append, workers=1)
+    clf.project.make_views(told.append, workers=1)
     assert told[-1] == Progress(3, 3, "Making variations of your examples")
-    assert clf.missing_views() == []
-    views = clf._store.views_of(wanted, clf.backbone.fingerprint)
+    assert clf.project.missing_views() == []
+    views = clf.project.store.views_of(wanted, clf.backbone.fingerprint)
     assert list(views) == wanted
     for id_ in wanted:
         example = clf.example(id_)
@@ -141,7 +141,7 @@ def test_missing_views_are_made_once(clf: Classifier) -> None:
         expected = clf.backbone.embed(make_views(square, example.sha256))
         np.testing.assert_allclose(views[id_], expected, atol=1e-3)
     told.clear()
-    clf.make_views(told.append)
+    clf.project.make_views(told.append)
     assert told == [], "there was nothing left to do"
 
 
@@ -149,24 +149,24 @@ def test_views_follow_the_backbone_and_those_of_the_former_one_stay(
     clf: Classifier, tmp_path: Path, tiny_backbone: Path
 ) -> None:
     ids = [clf.add("cat", photo("cat")[shift:]).id for shift in range(3)]
-    clf.make_views()
+    clf.project.make_views()
     clf.change_backbone(write_backbone(tmp_path / "other.onnx", name="other", grid=2))
-    assert clf.missing_views() == ids
-    clf.make_views()
-    assert clf._store.views_of(ids, clf.backbone.fingerprint)[ids[0]].shape == (8, 12)
+    assert clf.project.missing_views() == ids
+    clf.project.make_views()
+    assert clf.project.store.views_of(ids, clf.backbone.fingerprint)[ids[0]].shape == (8, 12)
     clf.change_backbone(tiny_backbone)
-    assert clf.missing_views() == []
+    assert clf.project.missing_views() == []
 
 
 def test_undone_examples_want_no_views_and_a_shorter_recording_wants_others(
     clf: Classifier,
 ) -> None:
     ids = [clf.add("cat", photo("cat")[shift:], recording="a").id for shift in range(6)]
-    clf.make_views()
+    clf.project.make_views()
     clf.remove(ids[0])
-    assert clf.missing_views() == [ids[1], ids[5]]
+    assert clf.project.missing_views() == [ids[1], ids[5]]
     clf.undo()
-    assert clf.missing_views() == []
+    assert clf.project.missing_views() == []
 
 
 def test_a_project_decides_as_it_would_if_it_was_opened_now(
@@ -198,7 +198,7 @@ def test_a_project_decides_as_it_would_if_it_was_opened_now(
     same_as_fresh()
     clf.configure(head="adaptive")
     same_as_fresh()
-    clf.clear_class("cat")
+    clf.project.clear_class("cat")
     same_as_fresh()
     clf.undo()
     clf.remove_class("coffee")
@@ -210,21 +210,21 @@ def test_a_project_decides_as_it_would_if_it_was_opened_now(
 )
 def test_damaged_views_are_made_again(clf: Classifier, tiny_backbone: Path, damaged: bytes) -> None:
     ids = [clf.add("cat", photo("cat")[shift:]).id for shift in range(2)]
-    clf.make_views()
+    clf.project.make_views()
     with closing(sqlite3.connect(clf.path, isolation_level=None)) as raw:
         raw.execute("UPDATE views SET vectors = ? WHERE example_id = ?", (damaged, ids[0]))
     with Classifier(clf.path, backbone=tiny_backbone) as again:
-        assert again.missing_views() == [ids[0]]
+        assert again.project.missing_views() == [ids[0]]
         assert again.predict(photo("cat")).label == "cat"
-        assert again.missing_views() == []
+        assert again.project.missing_views() == []
 
 
 def test_a_damaged_image_is_left_out(clf: Classifier) -> None:
     ids = [clf.add("cat", photo("cat")[shift:]).id for shift in range(3)]
     with closing(sqlite3.connect(clf.path, isolation_level=None)) as raw:
         raw.execute("UPDATE examples SET image = x'01' WHERE id = ?", (ids[1],))
-    clf.make_views()
-    assert clf.missing_views() == [ids[1]]
+    clf.project.make_views()
+    assert clf.project.missing_views() == [ids[1]]
 
 
 def test_on_a_card_views_are_embedded_in_whole_batches(tmp_path: Path, tiny_backbone: Path) -> None:
@@ -232,9 +232,9 @@ def test_on_a_card_views_are_embedded_in_whole_batches(tmp_path: Path, tiny_back
     with Classifier(tmp_path / "desk.db", backbone=card) as clf:
         ids = [clf.add("cat", photo("cat")[shift:]).id for shift in range(10)]
         card.batches.clear()
-        clf.make_views()
+        clf.project.make_views()
         assert sorted(card.batches) == [8, 8, 32, 32]
-        found = clf._store.views_of(ids, card.fingerprint)
+        found = clf.project.store.views_of(ids, card.fingerprint)
         square = to_square(clf.image(ids[9])[0], card.size)
         made = make_views(square, clf.example(ids[9]).sha256)
         expected = load_backbone(tiny_backbone).embed(made)
@@ -245,4 +245,4 @@ def test_a_closed_project_keeps_no_views(clf: Classifier) -> None:
     clf.add("cat", encoded(photo("cat")))
     clf.close()
     with pytest.raises(StoreError, match="closed"):
-        clf.make_views()
+        clf.project.make_views()

@@ -56,10 +56,10 @@ def test_all_that_is_learnt_is_in_it(taught: Classifier, tmp_path: Path) -> None
     folder = taught.export(tmp_path / "page", "web")
     header, numbers = knowledge(folder)
     assert [item["name"] for item in header["classes"]] == [*NAMES, AWKWARD]
-    training_set = taught.training_set()
+    training_set = taught.project.training_set()
     assert header["examples"]["ids"] == training_set.keys
     assert header["examples"]["class_ids"] == training_set.class_ids
-    assert header["uid"] == taught.uid
+    assert header["uid"] == taught.project.store.uid()
     newest = taught.examples()[0]
     assert header["examples"]["sha256"][-1] == newest.sha256
     assert header["examples"]["created_at"][-1] / 1e6 == newest.created_at.timestamp()
@@ -68,7 +68,7 @@ def test_all_that_is_learnt_is_in_it(taught: Classifier, tmp_path: Path) -> None
     assert (header["head"]["name"], header["head"]["n_neighbors"]) == ("adaptive", 3)
     assert header["strictness"] == 0.2
     assert len(array(header, numbers, "familiar")) == 12
-    frozen = taught.freeze()
+    frozen = taught.project.model.freeze()
     for name in ("centre", "directions", "gains"):
         np.testing.assert_array_equal(array(header, numbers, name), frozen.arrays[name].ravel())
 

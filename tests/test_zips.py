@@ -13,6 +13,7 @@ from classify_anything import Classifier
 from classify_anything.datasets.files import zip_tree
 from classify_anything.datasets.read import read_dataset
 from classify_anything.errors import DatasetError
+from classify_anything.project.importing import Import
 from tests.files import colored, write_zip
 
 GOOD = colored(255, 0, 0)
@@ -164,7 +165,7 @@ def test_a_file_without_a_name_is_refused(clf: Classifier, tmp_path: Path) -> No
 def test_a_zip_is_closed_when_it_is_read(clf: Classifier, tmp_path: Path) -> None:
     path = write_zip(tmp_path / "set.zip", {"A/1.png": GOOD})
     dataset = read_dataset([path])
-    clf.begin_import(dataset).run()
+    Import(clf.project.store, clf.backbone, dataset).run()
     open_files = {file.resolve() for file in Path("/proc/self/fd").iterdir()}
     assert path.resolve() not in open_files
 

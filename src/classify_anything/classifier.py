@@ -1,4 +1,4 @@
-"""The one object that is the product: a backbone, a head and a store, kept in step."""
+"""The Python API: a facade of one project."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -24,22 +26,26 @@ from classify_anything.export.write import (
     Options,
     Precision,
     check_options,
+    has_head,
     write_export,
 )
-from classify_anything.heads import Head, unit_rows
-from classify_anything.images import ImageInput, Picture, read_bytes, read_picture, to_square
-from classify_anything.project.importing import BATCH, Import
+from classify_anything.heads import Head
+from classify_anything.images import ImageInput, Picture, read_bytes, to_square
+from classify_anything.project.importing import Import
 from classify_anything.project.project import Project
-from classify_anything.project.reembed import BackboneComparison, judged, reembed
+from classify_anything.project.reembed import BackboneComparison, reembed
+from classify_anything.project.snapshot import take_snapshot
 from classify_anything.settings import USUAL_SMOOTHING_MS
-from classify_anything.store import NewExample
 from classify_anything.types import (
+    Change,
+    Class,
     Example,
     Float32Array,
     ImportReport,
     Neighbor,
     Prediction,
     Progress,
+    Settings,
     UInt8Array,
 )
 from classify_anything.workers import one_blas_thread
@@ -48,7 +54,7 @@ _BLOCK = 16
 """Images that are compared with the examples at once, which reads those only once."""
 
 
-class Classifier(Project):
+class Classifier:
     """Learns classes of images from a few examples, and keeps them in one project file.
 
     It is synchronous, and to be used from one thread at a time. Several processes may open the same
@@ -87,12 +93,41 @@ class Classifier(Project):
         path = Path(project)
         if not create and not path.exists():
             raise NotAProjectError(f"{path}: no such project.")
-        super().__init__(
-            path,
-            load_backbone(backbone) if isinstance(backbone, str | os.PathLike) else backbone,
-            head,
-            progress,
-        )
+        self._project = Project(path, backbone, head, progress)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        """The number of examples."""
+        return len(self._project)
+
+    def close(self) -> None:
+        """Close the project file."""
+        self._project.close()
+
+    @property
+    def project(self) -> Project:
+        """What this object is a facade of. It may change without notice."""
+        return self._project
+
+    @property
+    def path(self) -> Path:
+        """The project file."""
+        return self._project.path
+
+    @property
+    def notice(self) -> str:
+        """What is out of order, such as a remembered backbone that is not here; mostly empty."""
+        return self._project.notice
 
     # --- predicting
 
@@ -105,7 +140,7 @@ class Classifier(Project):
         Raises:
             ImageError: it is not an image that can be read.
         """
-        return self._shown(self.predict_embedding(self.embed(image)))
+        return self.predict_embedding(self.embed(image))
 
     def predict_many(
         self,
@@ -127,7 +162,7 @@ class Classifier(Project):
             progress: is told after each image.
         """
         total = len(images) if isinstance(images, list | tuple) else None
-        size = self.backbone.size
+        project, size = self._project, self.backbone.size
 
         def prepare(
             image: ImageInput,
@@ -139,9 +174,8 @@ class Classifier(Project):
 
         done = 0
         for block in embedded_blocks(self.backbone, images, prepare, _BLOCK):
-            self._settle()
             known = [vector for _, vector in block if vector is not None]
-            answers = iter(self._model.predict(np.stack(known)) if known else ())
+            answers = iter(project.predict(np.stack(known)) if known else ())
             for (image, error), _ in block:
                 done += 1
                 if error is None:
@@ -155,26 +189,29 @@ class Classifier(Project):
                     progress(Progress(done, total))
 
     def embed(self, image: ImageInput | Picture) -> Float32Array:
-        """Turn an image into its embedding, float32 [dimension] of length 1. Raises ImageError."""
-        embedding: Float32Array = self.backbone.embed(to_square(image, self.backbone.size)[None])[0]
-        return embedding
+        """Return the embedding of an image, float32 [dimension] of length 1. Raises ImageError."""
+        return self._project.embed(image)
 
     def predict_embedding(self, embedding: npt.ArrayLike) -> Prediction:
         """Say which class an embedding, float [dimension], belongs to. Raises EmbeddingError."""
-        self._settle()
-        return self._model.predict(np.asarray(embedding)[None])[0]
-
-    def read(self, image: ImageInput | Picture) -> Picture:
-        """Decode an image once, to both predict and add it. Raises ImageError."""
-        return read_picture(image, self.backbone.size)
+        return self._shown(self._project.predict(np.asarray(embedding)[None])[0])
 
     def neighbors(self, example: int | Example, n: int = 8) -> tuple[Neighbor, ...]:
-        """The examples most like one, nearest first, without itself. Raises NotFoundError."""
-        example_id = example.id if isinstance(example, Example) else int(example)
-        self.refresh()
-        embedding = self._store.embedding(example_id, self.backbone.fingerprint)
-        found = self._model.nearest(embedding, n + 1)
-        return tuple(neighbor for neighbor in found if neighbor.example_id != example_id)[:n]
+        """Return the examples most like one, nearest first, without it. Raises NotFoundError."""
+        return self._project.neighbors(_id(example), n)
+
+    @property
+    def settings(self) -> Settings:
+        """How the project decides: the head, the strictness and the backbones."""
+        return self._project.settings
+
+    def configure(self, *, head: str | None = None, strictness: float | None = None) -> Settings:
+        """Change how the project decides; what is None stays. Return the new settings.
+
+        Raises:
+            SettingError: there is no such head, or the strictness is not from 0 to 1.
+        """
+        return self._project.configure(head=head, strictness=strictness)
 
     def evaluate(self, head: str | None = None) -> Evaluation:
         """How often a head is right on the project's own examples, none judged by its recording.
@@ -187,7 +224,7 @@ class Classifier(Project):
             SettingError: there is no such head.
         """
         with one_blas_thread():
-            found = evaluate(self.training_set(), *self._named(head))
+            found = evaluate(self._project.training_set(), *self._named(head))
         return replace(found, thumbnail=self.thumbnail)
 
     def evaluate_on(self, folder: str | os.PathLike[str], head: str | None = None) -> Evaluation:
@@ -201,12 +238,13 @@ class Classifier(Project):
             SettingError: there is no such head.
         """
         return evaluate_dataset(
-            Path(folder), self.training_set(), *self._named(head), self.backbone
+            Path(folder), self._project.training_set(), *self._named(head), self.backbone
         )
 
     def _named(self, head: str | None) -> tuple[str, Head]:
         """A new head of that name; by default one of the kind that decides now."""
-        return (self.head_name, self._model.new_head()) if head is None else (head, make_head(head))
+        model = self._project.model
+        return (model.head_name, model.new_head()) if head is None else (head, make_head(head))
 
     def _shown(self, prediction: Prediction) -> Prediction:
         """With what a notebook needs to show its pictures."""
@@ -241,38 +279,10 @@ class Classifier(Project):
             NotFoundError: there is no class with this id.
             StoreError: it could not be written; nothing has changed.
         """
-        return self.add_with_change(
+        example, _ = self._project.add(
             label, image, embedding=embedding, recording=recording, key=key, source=source
-        )[0]
-
-    def add_with_change(
-        self,
-        label: str | int,
-        image: ImageInput | Picture,
-        *,
-        embedding: Float32Array | None = None,
-        recording: str | None = None,
-        key: str | None = None,
-        source: str = "python",
-    ) -> tuple[Example, int]:
-        """As ``add``, and return the id of the change that undoes it, too."""
-        picture = self.read(image)
-        if embedding is None:
-            embedding = self.embed(picture)
-        (unit,) = unit_rows(np.asarray(embedding, np.float32)[None], self.backbone.dimension)
-        new = NewExample(
-            label=int(label) if isinstance(label, int | np.integer) else label,
-            image=picture.data,
-            media_type=picture.media_type,
-            width=picture.width,
-            height=picture.height,
-            source=source,
-            embedding=unit,
-            key=key,
-            recording=recording,
         )
-        (added,) = self.put_examples([new])
-        return added
+        return example
 
     def add_many(
         self,
@@ -297,9 +307,7 @@ class Classifier(Project):
         pairs = enumerate(examples, 1)
         total = len(examples) if isinstance(examples, list | tuple) else None
         items = (_item(number, label, image, source) for number, (label, image) in pairs)
-        report = self.begin_import(Dataset(items, total)).run(progress)
-        self.make_views(progress)
-        return report
+        return self._import(Dataset(items, total), progress)
 
     def import_dataset(
         self,
@@ -326,22 +334,121 @@ class Classifier(Project):
         """
         given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
         dataset = read_dataset([Path(path) for path in given], label=label, frames=frames)
-        report = self.begin_import(dataset).run(progress)
-        self.make_views(progress)
+        return self._import(dataset, progress)
+
+    def _import(self, dataset: Dataset, progress: OnProgress | None) -> ImportReport:
+        report = Import(self._project.store, self.backbone, dataset).run(progress)
+        self._project.make_views(progress)
         return report
 
-    def begin_import(
-        self, dataset: Dataset, *, workers: int | None = None, batch: int = BATCH
-    ) -> Import:
-        """Prepare an import, to be done step by step."""
-        return Import(
-            self._store, self.backbone, dataset, workers=workers or _workers(), batch=batch
+    # --- classes
+
+    def classes(self) -> list[Class]:
+        """Return the classes, in the order they were added."""
+        return self._project.classes()
+
+    def find_class(self, label: str | int) -> Class:
+        """Return the class with this name (in any case) or id. Raises NotFoundError."""
+        return self._project.find_class(label)
+
+    def add_class(self, name: str | None = None) -> Class:
+        """Add a class; without a name, the first free "Class N". Raises LabelError."""
+        return self._project.store.add_class(name)
+
+    def edit_class(
+        self, label: str | int, *, name: str | None = None, color: int | None = None
+    ) -> Class:
+        """Rename a class, or give it a colour from 0 to 7.
+
+        Raises:
+            NotFoundError: there is no such class.
+            LabelError, SettingError: the name or the colour is not allowed.
+        """
+        return self._project.edit_class(label, name=name, color=color)
+
+    def remove_class(self, label: str | int) -> None:
+        """Remove a class and its examples. Raises NotFoundError."""
+        self._project.remove_class(label)
+
+    # --- examples
+
+    def examples(
+        self,
+        label: str | int | None = None,
+        *,
+        source: str | None = None,
+        recording: int | None = None,
+        before: int | None = None,
+        limit: int | None = None,
+    ) -> list[Example]:
+        """Return examples, newest first.
+
+        Args:
+            label: only those of this class. Raises NotFoundError if there is none.
+            source: only those that came from there, such as "camera".
+            recording: only those of the recording with this id.
+            before: only those older than the example with this id.
+            limit: at most so many.
+        """
+        return self._project.examples(
+            label, source=source, recording=recording, before=before, limit=limit
         )
+
+    def example(self, example_id: int) -> Example:
+        """Return one example by its id. Raises NotFoundError."""
+        return self._project.store.example(example_id)
+
+    def image(self, example: int | Example) -> tuple[bytes, str]:
+        """Return an example's bytes as captured, and their media type. Raises NotFoundError."""
+        return self._project.store.image(_id(example))
+
+    def thumbnail(self, example: int | Example) -> bytes:
+        """Return an example as a square JPEG of 160 pixels, cropped as for the backbone."""
+        return self._project.thumbnail(_id(example))
+
+    def move(self, examples: int | Example | Iterable[int | Example], label: str | int) -> None:
+        """Move one or more examples to another class. Raises NotFoundError, and then moves none."""
+        self._project.move(examples, label)
+
+    def remove(self, examples: int | Example | Iterable[int | Example]) -> None:
+        """Remove one or more examples. Raises NotFoundError, and then removes none."""
+        self._project.remove(examples)
+
+    # --- undoing
+
+    def next_undo(self) -> Change | None:
+        """Return the change that ``undo`` would undo."""
+        return self._project.store.next_undo()
+
+    def next_redo(self) -> Change | None:
+        """Return the change that ``redo`` would do again."""
+        return self._project.store.next_redo()
+
+    def undo(self, expected: int | None = None) -> None:
+        """Undo the newest change; with ``expected``, only if that is its id.
+
+        Raises:
+            NothingToUndoError: there is none.
+            ConflictError: the newest change is another one.
+        """
+        self._project.store.undo(expected)
+
+    def redo(self, expected: int | None = None) -> None:
+        """Do the change again that was undone last. Raises as ``undo``."""
+        self._project.store.redo(expected)
 
     # --- the backbone
 
+    @property
+    def backbone(self) -> Backbone:
+        """The open backbone."""
+        return self._project.backbone
+
     def change_backbone(
-        self, name: str | os.PathLike[str] = "", *, progress: OnProgress | None = None
+        self,
+        backbone: str | os.PathLike[str] | Backbone = "",
+        *,
+        progress: OnProgress | None = None,
     ) -> None:
         """Decide with another backbone from now on, and let the project remember it.
 
@@ -349,15 +456,16 @@ class Classifier(Project):
         stay: going back takes no time.
 
         Args:
-            name: of the catalogue, or an .onnx or .tflite file; empty for the default.
+            backbone: a name, an .onnx or .tflite file, or an open one; empty for the default.
             progress: is told how far it is.
 
         Raises:
             BackboneError: there is no such backbone, it is not on this machine, or cannot be used.
         """
-        backbone = load_backbone(name or None)
-        reembed(lambda ask: ask(self), backbone, progress=progress or (lambda _: None))
-        self.use_backbone(backbone)
+        if isinstance(backbone, str | os.PathLike):
+            backbone = load_backbone(backbone or None)
+        reembed(self._project, backbone, progress)
+        self._project.use_backbone(backbone)
 
     def compare_backbones(
         self,
@@ -377,10 +485,9 @@ class Classifier(Project):
         backbones = {os.fspath(name): load_backbone(name or None) for name in names}
         found: dict[str, BackboneComparison] = {}
         for name, backbone in backbones.items():
-            reembed(lambda ask: ask(self), backbone, progress=progress or (lambda _: None))
-            found[name] = BackboneComparison(
-                name, judged(lambda ask: ask(self), backbone), measure(backbone)
-            )
+            reembed(self._project, backbone, progress)
+            judged = evaluate(self._project.training_set_for(backbone), Settings().head)
+            found[name] = BackboneComparison(name, judged, measure(backbone))
         return found
 
     # --- taking it elsewhere
@@ -433,11 +540,12 @@ class Classifier(Project):
             progress=progress or (lambda _: None),
         )
         check_options(format, options)
-        return write_export(lambda ask: ask(self), Path(path), format, options).path
+        with take_snapshot(self._project, settle=has_head(format)) as snapshot:
+            return write_export(snapshot, Path(path), format, options).path
 
 
-def _workers() -> int:
-    return os.cpu_count() or 1
+def _id(example: int | Example) -> int:
+    return example.id if isinstance(example, Example) else int(example)
 
 
 def _item(number: int, label: str | int, image: ImageInput, source: str) -> Item:

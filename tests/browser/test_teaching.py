@@ -55,7 +55,7 @@ def test_five_things_are_taught_and_the_label_follows_the_camera(
             prediction = clf.predict(frame(scene))
             assert prediction.label == f"Class {number}"
             assert prediction.probability > 0.9
-        assert all(2 <= clf.count(item.id) <= 30 for item in clf.classes())
+        assert all(2 <= clf.project.count(item.id) <= 30 for item in clf.classes())
 
 
 def test_a_click_adds_one_example_and_holding_adds_many(page: ProjectPage) -> None:

@@ -36,7 +36,7 @@ def test_the_page_says_what_the_program_says(
     for picture, answer in zip(pictures, said["answers"], strict=True):
         expected = taught.predict(picture)
         np.testing.assert_allclose(answer["vector"], taught.embed(picture), atol=1e-6)
-        compare(answer, expected, taught.labels)
+        compare(answer, expected, taught.project.labels)
     if strictness:
         assert None in [answer["label"] for answer in said["answers"]]
 
@@ -86,14 +86,14 @@ def test_the_page_learns_and_forgets_as_the_program_does(
         shares = {label: share**power for label, share in expected.probabilities.items()}
         total = sum(shares.values())
         probabilities = {label: share / total for label, share in shares.items()}
-        compare(answer, replace(expected, probabilities=probabilities), taught.labels)
+        compare(answer, replace(expected, probabilities=probabilities), taught.project.labels)
 
 
 def page_temperature(clf: Classifier) -> float:
     """With one recording a class: the page keeps that, and the program fits its own."""
     pairs = {(example.class_id, example.recording_id) for example in clf.examples()}
     recordings = len(pairs) / len({class_id for class_id, _ in pairs})
-    return float(clf.freeze().parameters.get("temperature", 1)) * recordings**0.5
+    return float(clf.project.model.freeze().parameters.get("temperature", 1)) * recordings**0.5
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_the_networks_that_come_with_it_say_the_same_in_the_browser(
         teach(clf, shifts=3)
         pictures = queries(clf)[:7]
         expected = [clf.predict(picture) for picture in pictures]
-        labels = clf.labels
+        labels = clf.project.labels
         folder = clf.export(tmp_path / "page", "web", precision=precision)
     with hosted(folder, ISOLATING) as host:
         page = visit(host.url).page

@@ -123,7 +123,7 @@ def embed_stored(
     read: Callable[[Sequence[int]], list[tuple[int, bytes]]],
     progress: OnProgress,
     workers: int | None = None,
-) -> Iterator[EmbeddingBatch]:
+) -> Generator[EmbeddingBatch]:
     """The embeddings of stored images by their ids, some at a time.
 
     Args:

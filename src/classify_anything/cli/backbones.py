@@ -186,7 +186,7 @@ def use(
     from classify_anything.backbones.variants import split_precision  # noqa: PLC0415 - takes 0.2 s
 
     with open_classifier(project, name, provider) as clf:
-        clf.use_backbone(clf.backbone)
+        clf.change_backbone(clf.backbone)
         print_line(f"{clf.path} looks with {clf.backbone.name}: {len(clf)} examples.")
         plain, precision = split_precision(name)
         if precision:

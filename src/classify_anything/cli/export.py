@@ -38,21 +38,27 @@ def export(
     of it. An ONNX file or a web page predicts without this program; both are compared with the
     project first.
     """
-    from classify_anything.export.write import Options, check_options, write_export  # noqa: PLC0415 - 0.3 s
+    from classify_anything.export.write import (  # noqa: PLC0415 - 0.3 s
+        Options,
+        check_options,
+        has_head,
+        write_export,
+    )
+    from classify_anything.project.snapshot import take_snapshot  # noqa: PLC0415
 
     form = form or _FORMS.get(file.suffix.lower(), "folder")
     chosen = Options(
         precision=precision, any_size=any_size, smoothing=smoothing, frozen=frozen, embed=embed
     )
     check_options(form, chosen)
-    with open_classifier(project, backbone) as clf, progress_bar("Exporting") as show:
-        written = write_export(
-            lambda ask: ask(clf),
-            file,
-            form,
-            replace(chosen, overwrite=force, progress=show),
-        )
-        count = len(clf)
+    with (
+        open_classifier(project, backbone) as clf,
+        progress_bar("Exporting") as show,
+        take_snapshot(clf.project, settle=has_head(form)) as snapshot,
+    ):
+        options = replace(chosen, overwrite=force, progress=show)
+        written = write_export(snapshot, file, form, options)
+        count = len(snapshot.examples)
     if form in ("onnx", "web"):
         print_line(f"What {count} examples have taught is in {file}")
     else:

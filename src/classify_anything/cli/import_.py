@@ -92,7 +92,7 @@ def _show(report: ImportReport, classes: int, *, as_json: bool) -> None:
 
 def _classes(clf: Classifier, report: ImportReport) -> int:
     """How many classes examples were added to."""
-    index = clf.index()
+    index = clf.project.store.index()
     added = set(report.examples)
     rows = zip(index.ids, index.class_ids, strict=True)
     return len({class_id for example_id, class_id in rows if example_id in added})

@@ -20,7 +20,9 @@ def classes(
 ) -> None:
     """List the classes of a project, in the order they were added."""
     with open_classifier(project, backbone) as clf:
-        rows = [(item.id, item.name, item.color, clf.count(item.id)) for item in clf.classes()]
+        rows = [
+            (item.id, item.name, item.color, clf.project.count(item.id)) for item in clf.classes()
+        ]
     names = ("id", "name", "color", "examples")
     if not as_json:
         print_table(names, rows)

@@ -154,7 +154,7 @@ class _Lines:
 
 
 def _lines(clf: Classifier) -> Write:
-    widest = max(map(width, clf.labels.values()), default=0)
+    widest = max(map(width, clf.project.labels.values()), default=0)
     columns = Columns(("label", "probability", "path"), (widest, len("100.0%"), 0))
     return lambda name, prediction: columns.print(
         prediction.label or "-", f"{prediction.probability:6.1%}", name

@@ -42,11 +42,15 @@ def verify(
     from classify_anything.export.page_model import ExportedPage, is_page  # noqa: PLC0415
     from classify_anything.export.verify import verify as compare  # noqa: PLC0415
     from classify_anything.export.verify import verify_alone, verify_page_alone  # noqa: PLC0415
+    from classify_anything.project.snapshot import take_snapshot  # noqa: PLC0415
 
     exported = ExportedPage(export) if is_page(export) else load_export(export)
     if project is not None:
-        with open_classifier(project, backbone) as clf:
-            found = compare(exported, lambda ask: ask(clf), most=most)
+        with (
+            open_classifier(project, backbone) as clf,
+            take_snapshot(clf.project) as snapshot,
+        ):
+            found = compare(exported, snapshot, most=most)
     elif isinstance(exported, ExportedPage):
         found = verify_page_alone(exported)
     else:

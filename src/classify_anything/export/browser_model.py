@@ -9,17 +9,17 @@ from classify_anything.backbones.views import MOST_IN_BROWSER
 from classify_anything.evaluation.evaluate import TrainingSet
 from classify_anything.export.formats.model_file import BrowserModel
 from classify_anything.export.formats.probe import probe_picture
-from classify_anything.heads.neighbors import evenly
+from classify_anything.heads.neighbors import sample_evenly
 from classify_anything.project.snapshot import ProjectSnapshot
 
 
-def learnt(moment: ProjectSnapshot) -> BrowserModel:
+def learnt(snapshot: ProjectSnapshot) -> BrowserModel:
     """Put it together."""
-    backbone, knowledge = moment.backbone, moment.knowledge
+    backbone, knowledge = snapshot.backbone, snapshot.model
     return BrowserModel(
-        project=moment.project,
-        uid=moment.uid,
-        revision=moment.revision,
+        project=snapshot.path.stem,
+        uid=snapshot.uid,
+        revision=snapshot.revision,
         backbone={
             "name": backbone.name,
             "fingerprint": backbone.fingerprint,
@@ -27,14 +27,14 @@ def learnt(moment: ProjectSnapshot) -> BrowserModel:
             "dimension": backbone.dimension,
             "precision": "fp32",
         },
-        classes=moment.classes,
-        examples=moment.examples,
-        vectors=moment.training_set.vectors,
-        head=moment.head,
+        classes=snapshot.classes,
+        examples=snapshot.examples,
+        vectors=snapshot.training_set.vectors,
+        head=snapshot.head,
         strictness=knowledge.settings.strictness,
         familiar=knowledge.familiar(),
         probe=backbone.embed(probe_picture(backbone.size)[None])[0],
-        views=_some_views(moment.training_set) if moment.head.name == "adaptive" else {},
+        views=_some_views(snapshot.training_set) if snapshot.head.name == "adaptive" else {},
     )
 
 
@@ -42,5 +42,5 @@ def _some_views(training_set: TrainingSet) -> dict[int, npt.NDArray[np.floating]
     """Return as many views as a page fits its metric with, by the ids of their examples."""
     class_of = dict(zip(training_set.keys, training_set.class_ids, strict=True))
     ids = sorted(training_set.views)
-    chosen = evenly(np.array([class_of[id_] for id_ in ids]), MOST_IN_BROWSER)
+    chosen = sample_evenly(np.array([class_of[id_] for id_ in ids]), MOST_IN_BROWSER)
     return {id_: training_set.views[id_] for id_ in np.array(ids)[chosen].tolist()}

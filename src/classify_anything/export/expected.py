@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from classify_anything.export.formats.onnx_metadata import ExportMetadata
 from classify_anything.export.retrain import Embed, FittedHead
 from classify_anything.heads.neighbors import SMALLEST_DISTANCE
-from classify_anything.project.project import Ask
 from classify_anything.project.snapshot import ProjectSnapshot
 from classify_anything.types import Float32Array, UInt8Array
 
@@ -49,32 +48,24 @@ class SnapshotReference:
     """A project as it was: whatever is taught meanwhile makes no difference.
 
     Args:
-        ask: puts questions to the project; its network runs where the project lives.
-        moment: what it was.
+        snapshot: what it was.
         facts: what the export says of itself.
     """
 
-    def __init__(self, ask: Ask, moment: ProjectSnapshot, facts: ExportMetadata) -> None:
-        self._ask, self._moment, self._facts = ask, moment, facts
+    def __init__(self, snapshot: ProjectSnapshot, facts: ExportMetadata) -> None:
+        self._model, self._facts = snapshot.model, facts
+        self._backbone = snapshot.backbone.for_workers()
         self._codes = {item.id: code for code, item in enumerate(facts.classes)}
 
     def embed(self, pictures: UInt8Array) -> Float32Array:
         """uint8 [n, size, size, 3] → float32 [n, d]."""
         blocks = np.split(pictures, range(_BLOCK, len(pictures), _BLOCK))
-        return np.concatenate([self._embed(block) for block in blocks])
-
-    def _embed(self, pictures: UInt8Array) -> Float32Array:
-        """A few at once, so that a live answer never waits long."""
-
-        def embed(_: Any) -> Float32Array:
-            return self._moment.backbone.embed(pictures)
-
-        return self._ask(embed)
+        return np.concatenate([self._backbone.embed(block) for block in blocks])
 
     def decide(self, embeddings: Float32Array) -> list[ExpectedOutput]:
         """What the project said."""
         found = []
-        model = self._moment.knowledge
+        model = self._model
         for decision in model.decide(embeddings):
             prediction = model.prediction(decision)
             probabilities = np.array(

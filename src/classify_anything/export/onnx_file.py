@@ -25,13 +25,12 @@ from classify_anything.export.formats.onnx_metadata import (
 from classify_anything.export.onnx_model import load_export
 from classify_anything.export.quantize import reduced
 from classify_anything.export.verify import CHECKED, check, probe, verify_alone
-from classify_anything.project.project import Ask
-from classify_anything.project.snapshot import ProjectSnapshot, take_snapshot
+from classify_anything.project.snapshot import ProjectSnapshot
 from classify_anything.types import Progress
 
 
 def write_onnx(
-    ask: Ask,
+    snapshot: ProjectSnapshot,
     path: Path,
     *,
     overwrite: bool = False,
@@ -43,7 +42,7 @@ def write_onnx(
     """Write a project as one ONNX file: pictures in, probabilities out. Gives notes, in words.
 
     Args:
-        ask: puts questions to the project.
+        snapshot: the project.
         path: the file, which appears only when it is whole and has been checked.
         overwrite: whether a file at ``path`` is replaced.
         precision: of the network. With "fp16" and "int8" the head is taught anew on what the
@@ -60,14 +59,13 @@ def write_onnx(
     """
     with new_file(path, overwrite=overwrite) as file, tempfile.TemporaryDirectory() as folder:
         progress(Progress(0, None, "Looking at what is learnt"))
-        moment = ask(take_snapshot)
-        graph = onnx.load_from_string(moment.backbone.graph())
-        head, training_set, notes = moment.head, moment.training_set, []
-        facts = _facts(moment, any_size=any_size, smoothing=smoothing)
-        reference: Reference = SnapshotReference(ask, moment, facts)
+        graph = onnx.load_from_string(snapshot.backbone.graph())
+        head, training_set, notes = snapshot.head, snapshot.training_set, []
+        facts = _facts(snapshot, any_size=any_size, smoothing=smoothing)
+        reference: Reference = SnapshotReference(snapshot, facts)
         if precision != "fp32":
             progress(Progress(0, None, "Making the network smaller, and teaching it anew"))
-            small = reduced(ask, moment, precision, Path(folder))
+            small = reduced(snapshot, precision, Path(folder))
             graph, head, training_set = (
                 small.graph,
                 small.taught.freeze(),
@@ -87,28 +85,28 @@ def write_onnx(
         _write(file, model)
         progress(Progress(0, None, "Checking that it decides as the project does"))
         exported = load_export(file.name)
-        notes.insert(0, check(path, exported, reference, training_set, ask, most=CHECKED))
+        notes.insert(0, check(path, exported, reference, training_set, snapshot, most=CHECKED))
         onnx.helper.set_model_props(model, write_metadata_texts(facts, probe(exported)))
         _write(file, model)
         verify_alone(load_export(file.name))
         return tuple(notes)
 
 
-def _facts(moment: ProjectSnapshot, *, any_size: bool, smoothing: int) -> ExportMetadata:
-    counts = Counter(moment.training_set.class_ids)
+def _facts(snapshot: ProjectSnapshot, *, any_size: bool, smoothing: int) -> ExportMetadata:
+    counts = Counter(snapshot.training_set.class_ids)
     return ExportMetadata(
-        project=moment.project,
-        classes=moment.classes,
-        examples=tuple(counts[item.id] for item in moment.classes),
-        head=moment.head.name,
-        parameters=moment.head.parameters,
-        strictness=moment.knowledge.settings.strictness,
-        threshold=moment.knowledge.threshold(),
+        project=snapshot.path.stem,
+        classes=snapshot.classes,
+        examples=tuple(counts[item.id] for item in snapshot.classes),
+        head=snapshot.head.name,
+        parameters=snapshot.head.parameters,
+        strictness=snapshot.model.settings.strictness,
+        threshold=snapshot.model.threshold(),
         smoothing=smoothing,
-        backbone=moment.backbone.name,
-        fingerprint=moment.backbone.fingerprint,
-        license=moment.backbone.license,
-        size=moment.backbone.size,
+        backbone=snapshot.backbone.name,
+        fingerprint=snapshot.backbone.fingerprint,
+        license=snapshot.backbone.license,
+        size=snapshot.backbone.size,
         any_size=any_size,
         precision="fp32",
         accuracy=None,

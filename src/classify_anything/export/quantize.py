@@ -18,7 +18,6 @@ from classify_anything.export.retrain import (
     squares,
     teach,
 )
-from classify_anything.project.project import Ask
 from classify_anything.project.snapshot import ProjectSnapshot
 
 
@@ -50,14 +49,11 @@ class QuantizedExport:
         return f"{after:.1%} right, where the project is {before:.1%} right."
 
 
-def reduced(
-    ask: Ask, moment: ProjectSnapshot, precision: Precision, folder: Path
-) -> QuantizedExport:
+def reduced(snapshot: ProjectSnapshot, precision: Precision, folder: Path) -> QuantizedExport:
     """Make a backbone smaller, and teach a head of the project's kind with it.
 
     Args:
-        ask: puts questions to the project.
-        moment: what it was.
+        snapshot: what it was.
         precision: "fp16" or "int8"; the latter is calibrated on the project's own pictures.
         folder: to work in; the graph must stay there while the backbone is used.
 
@@ -65,7 +61,7 @@ def reduced(
         BackboneError: it cannot be made smaller.
         SettingError: the head was given to ``Classifier``, and cannot be made again.
     """
-    backbone, training_set = moment.backbone, moment.training_set
+    backbone, training_set = snapshot.backbone, snapshot.training_set
     source, target = folder / "backbone.onnx", folder / f"{precision}.onnx"
     onnx.save(only(onnx.load_from_string(backbone.graph()), EMBEDDING), source)
     size = backbone.size
@@ -73,12 +69,12 @@ def reduced(
         convert_fp16(source, target)
     else:
         quantized(
-            source, squares(ask, spread(training_set.keys, CALIBRATION_PICTURES), size), target
+            source, squares(snapshot, spread(training_set.keys, CALIBRATION_PICTURES), size), target
         )
     small = load_backbone(target)
-    before = teach(moment.knowledge, training_set)
-    anew = reembed_training_set(ask, training_set, small.for_workers().embed, size, precision)
-    after = teach(moment.knowledge, anew)
+    before = teach(snapshot.model, training_set)
+    anew = reembed_training_set(snapshot, training_set, small.for_workers().embed, size, precision)
+    after = teach(snapshot.model, anew)
     was, now = before.accuracy(), after.accuracy()
     known = None if was is None or now is None else (was, now)
     return QuantizedExport(onnx.load(target), small, after, precision, known)

@@ -16,7 +16,7 @@ from classify_anything.heads import Head, HeldOut
 from classify_anything.heads.parameters import HasParameters, HeadParameters
 from classify_anything.images import to_square
 from classify_anything.project.model import ProjectModel, threshold
-from classify_anything.project.project import Ask, Project
+from classify_anything.project.snapshot import ProjectSnapshot
 from classify_anything.types import Float32Array, UInt8Array
 from classify_anything.workers import map_ordered
 
@@ -80,7 +80,11 @@ def teach(knowledge: ProjectModel, training_set: TrainingSet) -> FittedHead:
 
 
 def reembed_training_set(
-    ask: Ask, training_set: TrainingSet, embed: Embed, size: int, precision: Precision
+    snapshot: ProjectSnapshot,
+    training_set: TrainingSet,
+    embed: Embed,
+    size: int,
+    precision: Precision,
 ) -> TrainingSet:
     """Return the same lesson with the embeddings of another network, of that precision.
 
@@ -91,7 +95,7 @@ def reembed_training_set(
         (vector,) = embed(to_square(data, size)[None])
         return np.asarray(vector, np.float32)
 
-    pictures = (_picture(ask, key) for key in training_set.keys)
+    pictures = (snapshot.image(key) for key in training_set.keys)
     vectors = np.stack(list(map_ordered(see, pictures, os.cpu_count() or 1)))
     if precision == "int8":
         vectors = from_levels(to_levels(vectors))
@@ -104,15 +108,8 @@ def spread(keys: Sequence[int], most: int) -> list[int]:
     return [keys[place] for place in chosen.tolist()]
 
 
-def squares(ask: Ask, keys: Sequence[int], size: int) -> UInt8Array:
+def squares(snapshot: ProjectSnapshot, keys: Sequence[int], size: int) -> UInt8Array:
     """What a network sees of examples: uint8 [n, size, size, 3]."""
-    pictures = (_picture(ask, key) for key in keys)
+    pictures = (snapshot.image(key) for key in keys)
     cut = map_ordered(lambda data: to_square(data, size), pictures, os.cpu_count() or 1)
     return np.stack(list(cut))
-
-
-def _picture(ask: Ask, key: int) -> bytes:
-    def read(project: Project) -> bytes:
-        return project.image(key)[0]
-
-    return ask(read)

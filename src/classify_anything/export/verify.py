@@ -25,8 +25,7 @@ from classify_anything.export.onnx_model import Exported
 from classify_anything.export.page_model import ExportedPage
 from classify_anything.export.retrain import reembed_training_set, spread, squares, teach
 from classify_anything.heads import unit_rows
-from classify_anything.project.project import Ask
-from classify_anything.project.snapshot import ProjectSnapshot, take_snapshot
+from classify_anything.project.snapshot import ProjectSnapshot
 from classify_anything.types import Float32Array, UInt8Array
 
 MOST_COMPARED = 300
@@ -101,35 +100,39 @@ class Verification:
         return self.within and not self.different
 
 
-def verify(export: Export, ask: Ask, *, most: int = MOST_COMPARED) -> Verification:
-    """Compare an export with a project as it is now.
+def verify(export: Export, snapshot: ProjectSnapshot, *, most: int = MOST_COMPARED) -> Verification:
+    """Compare an export with a project.
 
     An export of lesser precision has a network of its own. It is compared with a head of the
     project's kind that is taught anew on what that network sees.
 
     Args:
         export: an open one.
-        ask: puts questions to the project.
+        snapshot: the project.
         most: of so many pictures, at most.
 
     Raises:
         ExportDiffersError: they cannot be compared: the classes or the backbone are others.
         InputError: fewer than two classes have examples.
     """
-    moment = ask(take_snapshot)
-    _check_same_kind(export, moment)
-    training_set, facts = moment.training_set, export.facts
-    reference: Reference = SnapshotReference(ask, moment, facts)
+    _check_same_kind(export, snapshot)
+    training_set, facts = snapshot.training_set, export.facts
+    reference: Reference = SnapshotReference(snapshot, facts)
     if facts.precision != "fp32":
         training_set = reembed_training_set(
-            ask, training_set, export.embed, facts.size, facts.precision
+            snapshot, training_set, export.embed, facts.size, facts.precision
         )
-        reference = RefitReference(teach(moment.knowledge, training_set), export.embed, facts)
-    return compare(export, reference, training_set, ask, most=most)
+        reference = RefitReference(teach(snapshot.model, training_set), export.embed, facts)
+    return compare(export, reference, training_set, snapshot, most=most)
 
 
 def compare(
-    export: Export, reference: Reference, training_set: TrainingSet, ask: Ask, *, most: int
+    export: Export,
+    reference: Reference,
+    training_set: TrainingSet,
+    snapshot: ProjectSnapshot,
+    *,
+    most: int,
 ) -> Verification:
     """Run examples, spread evenly, through an export and through what it must agree with.
 
@@ -140,13 +143,13 @@ def compare(
         export: an open one.
         reference: what it is compared with.
         training_set: the examples, as the reference has learnt them.
-        ask: gives their pictures.
+        snapshot: has their images.
         most: of so many pictures, at most.
     """
     class_of = dict(zip(training_set.keys, training_set.class_ids, strict=True))
     by_class = sorted(training_set.keys, key=lambda key: class_of[key])
     seen = spread(by_class, most)
-    pictures = squares(ask, seen, export.facts.size)
+    pictures = squares(snapshot, seen, export.facts.size)
     embeddings = reference.embed(pictures)
     looked = _compare(export, export.run(pictures), seen, embeddings, reference.decide(embeddings))
     blended, vectors = blends(training_set, spread(by_class, MOST_BLENDED))
@@ -198,7 +201,7 @@ def check(
     export: Export,
     reference: Reference,
     training_set: TrainingSet,
-    ask: Ask,
+    snapshot: ProjectSnapshot,
     *,
     most: int,
 ) -> str:
@@ -207,7 +210,7 @@ def check(
     Raises:
         ExportDiffersError: it does not decide as it must; ``path`` is where it was to go.
     """
-    found = compare(export, reference, training_set, ask, most=most)
+    found = compare(export, reference, training_set, snapshot, most=most)
     if not found.agrees:
         raise ExportDiffersError(
             f"{path}: is not written, since it would not decide as the project does: labels would "
@@ -289,14 +292,14 @@ def verify_page_alone(page: ExportedPage) -> Verification:
     return _compare(page, answers, [0], vector, [said], _PROBE_TOLERANCES[page.facts.precision])
 
 
-def _check_same_kind(export: Export, moment: ProjectSnapshot) -> None:
-    facts, backbone = export.facts, moment.backbone
-    here = [(item.id, item.name) for item in moment.classes]
+def _check_same_kind(export: Export, snapshot: ProjectSnapshot) -> None:
+    facts, backbone = export.facts, snapshot.backbone
+    here = [(item.id, item.name) for item in snapshot.classes]
     there = [(item.id, item.name) for item in facts.classes]
     if here != there:
         names, own = (
             ", ".join(repr(item.name) for item in some) or "none"
-            for some in (facts.classes, moment.classes)
+            for some in (facts.classes, snapshot.classes)
         )
         raise ExportDiffersError(
             f"{export.path}: has other classes ({names}) than the project ({own})."

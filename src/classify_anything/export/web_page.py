@@ -6,7 +6,7 @@ import contextlib
 import os
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,8 +22,7 @@ from classify_anything.export.page_model import ExportedPage
 from classify_anything.export.quantize import QuantizedExport, reduced
 from classify_anything.export.verify import CHECKED, check
 from classify_anything.images import tiny
-from classify_anything.project.project import Ask, Project
-from classify_anything.project.snapshot import take_snapshot
+from classify_anything.project.snapshot import ProjectSnapshot
 from classify_anything.types import Progress
 from classify_anything.workers import map_ordered
 
@@ -38,7 +37,7 @@ _SMALL_THUMBNAIL = (80, 50, 3)
 
 
 def write_web_export(
-    ask: Ask,
+    snapshot: ProjectSnapshot,
     path: Path,
     *,
     overwrite: bool = False,
@@ -60,12 +59,15 @@ def write_web_export(
     """
     with _part_of(path, overwrite=overwrite) as part, _work_folder() as work:
         progress(Progress(0, None, "Looking at what is learnt"))
-        moment = ask(take_snapshot)
-        known, graph, training_set = learnt(moment), moment.backbone.graph(), moment.training_set
+        known, graph, training_set = (
+            learnt(snapshot),
+            snapshot.backbone.graph(),
+            snapshot.training_set,
+        )
         small = None
         if precision != "fp32":
             progress(Progress(0, None, "Making the network smaller, and teaching it anew"))
-            small = reduced(ask, moment, precision, work)
+            small = reduced(snapshot, precision, work)
             known, graph, training_set = (
                 _smaller(known, small),
                 to_bytes(small.graph),
@@ -73,7 +75,7 @@ def write_web_export(
             )
         thumbnails = []
         form = _SMALL_THUMBNAIL if known.coarse else _THUMBNAIL
-        images = _images(ask, training_set.keys)
+        images = (snapshot.image(key) for key in training_set.keys)
         for picture in map_ordered(lambda one: tiny(one, *form), images, os.cpu_count() or 1):
             thumbnails.append(picture)
             progress(Progress(len(thumbnails), len(training_set.keys), "Making small pictures"))
@@ -85,10 +87,10 @@ def write_web_export(
             _pack(folder, part)
         progress(Progress(0, None, "Checking that it decides as the project does"))
         page = ExportedPage(part)
-        reference: Reference = SnapshotReference(ask, moment, page.facts)
+        reference: Reference = SnapshotReference(snapshot, page.facts)
         if small is not None:
             reference = RefitReference(small.taught, small.backbone.embed, page.facts)
-        checked = check(path, page, reference, training_set, ask, most=CHECKED)
+        checked = check(path, page, reference, training_set, snapshot, most=CHECKED)
     return (checked, f"{precision}: {small.note}") if small else (checked,)
 
 
@@ -134,13 +136,3 @@ def _smaller(known: BrowserModel, small: QuantizedExport) -> BrowserModel:
         probe=probe,
         coarse=small.precision == "int8",
     )
-
-
-def _images(ask: Ask, keys: Sequence[int]) -> Iterator[bytes]:
-    def image(key: int) -> bytes:
-        def read(project: Project) -> bytes:
-            return project.image(key)[0]
-
-        return ask(read)
-
-    return (image(key) for key in keys)

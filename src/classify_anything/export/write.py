@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
+
+import numpy as np
 
 from classify_anything.datasets.write import (
     new_file,
@@ -17,9 +20,10 @@ from classify_anything.datasets.write import (
 from classify_anything.errors import BackboneError, OutputError, SettingError
 from classify_anything.export.formats.static_page import page_bytes
 from classify_anything.export.web_page import THUMBNAIL_BYTES, write_web_export
-from classify_anything.project.project import Ask, Project
+from classify_anything.project.project import Project
+from classify_anything.project.snapshot import ProjectSnapshot
 from classify_anything.settings import MOST_SMOOTHING_MS, USUAL_SMOOTHING_MS
-from classify_anything.types import Class, Example, Progress
+from classify_anything.types import Float32Array, Progress
 from classify_anything.workers import one_blas_thread
 
 ExportFormat = Literal["zip", "folder", "onnx", "web", "tfjs-knn"]
@@ -64,22 +68,23 @@ class Options:
     progress: Callable[[Progress], object] = lambda _: None
 
 
-def write_export(ask: Ask, path: Path, form: str, options: Options | None = None) -> Written:
+def write_export(
+    snapshot: ProjectSnapshot, path: Path, form: str, options: Options | None = None
+) -> Written:
     """Write a project in one of the forms of ``ExportFormat``; see ``Classifier.export``.
 
-    The project is asked for one thing after the other, so others may use it meanwhile. Options that
-    the form does not have are passed over; ``check_options`` refuses them.
+    Others may use the project meanwhile, so any thread will do. Options that the form does not have
+    are ignored; ``check_options`` refuses them.
     """
     if form not in _FORMS:
         raise SettingError(f"No format {form!r}. There is: {', '.join(_FORMS)}.")
     options = options or Options()
     write, _ = _FORMS[form]
-    project = ask(lambda project: project.path)
-    if path.exists() and path.samefile(project):
+    if path.exists() and path.samefile(snapshot.path):
         raise OutputError(f"{path}: is the project itself; choose another name.")
     # Of many small products: a second thread that BLAS wakes for each costs more than it gives.
     with one_blas_thread():
-        return Written(path, tuple(write(ask, path, options)))
+        return Written(path, tuple(write(snapshot, path, options)))
 
 
 def check_options(form: str, options: Options) -> None:
@@ -97,13 +102,18 @@ def check_options(form: str, options: Options) -> None:
             raise SettingError(f"The format {form} has no option {name.replace('_', '-')}.")
 
 
+def has_head(form: str) -> bool:
+    """Return whether a format needs what is learnt, and not only the examples."""
+    return form in ("onnx", "web")
+
+
 def estimated_sizes(project: Project) -> dict[str, int]:
     """About how many bytes each form would have now; as "onnx-int8" also in lesser precision.
 
     Of those that hold the network, none where that is no ONNX graph.
     """
     count, numbers = len(project), len(project) * project.backbone.dimension
-    sizes = {"zip": project.image_bytes(), "tfjs-knn": _DIGITS * numbers}
+    sizes = {"zip": project.store.image_bytes(), "tfjs-knn": _DIGITS * numbers}
     try:
         graph = len(project.backbone.graph())
     except BackboneError:  # a .tflite
@@ -121,25 +131,23 @@ def estimated_sizes(project: Project) -> dict[str, int]:
     }
 
 
-def _zip(ask: Ask, path: Path, options: Options) -> tuple[str, ...]:
-    classes, examples = ask(_contents)
+def _zip(snapshot: ProjectSnapshot, path: Path, options: Options) -> tuple[str, ...]:
     with new_file(path, overwrite=options.overwrite) as file:
-        write_zip(file, classes, examples, _images(ask, len(examples), options))
+        write_zip(file, snapshot.classes, snapshot.examples, _images(snapshot, options))
     return ()
 
 
-def _folder(ask: Ask, path: Path, options: Options) -> tuple[str, ...]:
-    classes, examples = ask(_contents)
+def _folder(snapshot: ProjectSnapshot, path: Path, options: Options) -> tuple[str, ...]:
     with new_folder(path, overwrite=options.overwrite) as folder:
-        write_folder(folder, classes, examples, _images(ask, len(examples), options))
+        write_folder(folder, snapshot.classes, snapshot.examples, _images(snapshot, options))
     return ()
 
 
-def _onnx(ask: Ask, path: Path, options: Options) -> tuple[str, ...]:
+def _onnx(snapshot: ProjectSnapshot, path: Path, options: Options) -> tuple[str, ...]:
     from classify_anything.export.onnx_file import write_onnx  # noqa: PLC0415 - takes 0.3 s
 
     return write_onnx(
-        ask,
+        snapshot,
         path,
         overwrite=options.overwrite,
         precision=options.precision,
@@ -149,9 +157,9 @@ def _onnx(ask: Ask, path: Path, options: Options) -> tuple[str, ...]:
     )
 
 
-def _web(ask: Ask, path: Path, options: Options) -> tuple[str, ...]:
+def _web(snapshot: ProjectSnapshot, path: Path, options: Options) -> tuple[str, ...]:
     return write_web_export(
-        ask,
+        snapshot,
         path,
         overwrite=options.overwrite,
         precision=options.precision,
@@ -161,15 +169,15 @@ def _web(ask: Ask, path: Path, options: Options) -> tuple[str, ...]:
     )
 
 
-def _tfjs_knn(ask: Ask, path: Path, options: Options) -> tuple[str, ...]:
-    rows = ask(Project.embeddings_by_label)
+def _tfjs_knn(snapshot: ProjectSnapshot, path: Path, options: Options) -> tuple[str, ...]:
+    rows = _vectors_by_label(snapshot)
     total = sum(len(vectors) for _, vectors in rows)
     with new_file(path, overwrite=options.overwrite) as file:
         write_tfjs_knn(file, rows, lambda done: options.progress(Progress(done, total)))
     return ()
 
 
-_Writer = Callable[[Ask, Path, Options], tuple[str, ...]]
+_Writer = Callable[[ProjectSnapshot, Path, Options], tuple[str, ...]]
 _FORMS: dict[str, tuple[_Writer, tuple[str, ...]]] = {
     "zip": (_zip, ()),
     "folder": (_folder, ()),
@@ -182,23 +190,23 @@ _FORMS: dict[str, tuple[_Writer, tuple[str, ...]]] = {
 _OF_SOME = tuple(sorted({name for _, names in _FORMS.values() for name in names}))
 
 
-def _contents(project: Project) -> tuple[list[Class], list[Example]]:
-    """The classes, and the examples, oldest first."""
-    return project.classes(), project.examples()[::-1]
+def _vectors_by_label(snapshot: ProjectSnapshot) -> list[tuple[str, Float32Array]]:
+    """Return float32 [n, d] of each class that has examples, in the order of the classes."""
+    training_set = snapshot.model.training_set()
+    class_ids = np.asarray(training_set.class_ids)
+    return [
+        (label, training_set.vectors[class_ids == class_id])
+        for class_id, label in training_set.labels.items()
+        if (class_ids == class_id).any()
+    ]
 
 
-def _images(ask: Ask, total: int, options: Options) -> Callable[[int], tuple[bytes, str]]:
-    """Reads images one by one, and tells how many."""
-    done = 0
+def _images(snapshot: ProjectSnapshot, options: Options) -> Callable[[int], tuple[bytes, str]]:
+    """Read images one by one, and report how many."""
+    numbers = itertools.count(1)
 
     def image(example_id: int) -> tuple[bytes, str]:
-        nonlocal done
-        done += 1
-        options.progress(Progress(done, total))
-
-        def read(project: Project) -> tuple[bytes, str]:
-            return project.image(example_id)
-
-        return ask(read)
+        options.progress(Progress(next(numbers), len(snapshot.examples)))
+        return snapshot.reader.image(example_id)
 
     return image

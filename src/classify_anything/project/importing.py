@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import datetime
@@ -61,7 +62,7 @@ class Import:
         backbone: is used on all cores, next to what else it does.
         dataset: what to add. What is there already is not added again, so an import that was
             interrupted goes on where it ended.
-        workers: threads that decode and embed.
+        workers: threads that decode and embed; by default as many as there are cores.
         batch: images a transaction.
     """
 
@@ -71,13 +72,13 @@ class Import:
         backbone: Backbone,
         dataset: Dataset,
         *,
-        workers: int,
+        workers: int | None = None,
         batch: int = BATCH,
     ) -> None:
         self._store = store
         self._backbone = backbone
         self._dataset = dataset
-        self._workers = workers
+        self._workers = workers or os.cpu_count() or 1
         self._batch = batch
         self._names = {item.id: item.name for item in store.classes()}
         self._known: set[Identity] = set()

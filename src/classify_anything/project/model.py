@@ -119,6 +119,11 @@ class ProjectModel:
         if isinstance(self._head, KNeighborsHead):
             self._head.refits = False
 
+    def refit(self) -> None:
+        """Fit the head now if its examples have changed, unless someone else does."""
+        if self._refits and len(self.members) and isinstance(self._head, KNeighborsHead):
+            self._head.refit()
+
     @property
     def needs_fit(self) -> bool:
         """Whether the head's fit is older than its examples."""

@@ -1,15 +1,15 @@
-"""Shows a project's stored images to another backbone, while the project goes on as it is."""
+"""Embeds a project's stored images with another backbone, while the project goes on as it is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
 from classify_anything.backbones import Backbone
-from classify_anything.backbones.bulk import EmbeddingBatch, embed_stored
-from classify_anything.evaluation.evaluate import Evaluation, evaluate
-from classify_anything.project.project import Ask, Project
-from classify_anything.types import Progress, Settings
+from classify_anything.backbones.bulk import EmbeddingBatch, OnProgress, embed_stored
+from classify_anything.evaluation.evaluate import Evaluation
+from classify_anything.project.project import Project
+from classify_anything.types import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,49 +24,60 @@ class BackboneComparison:
     milliseconds: float
 
 
-def reembed(
-    ask: Ask,
-    backbone: Backbone,
-    *,
-    change: int | None = None,
-    workers: int | None = None,
-    progress: Callable[[Progress], object] = lambda _: None,
-) -> int:
-    """Embed all examples that a backbone has not seen; gives how many these were.
+class Reembedding:
+    """The examples that a backbone has not embedded yet.
 
-    The embeddings of other backbones stay. What was done is kept if it ends early: the same call
+    ``batches`` may be read on a thread of its own; ``commit`` belongs to the project's thread. The
+    embeddings of other backbones stay. What was committed is kept if it ends early: the next one
     goes on where it ended.
 
     Args:
-        ask: puts questions to the project.
+        project: where the images are.
         backbone: is used on all cores.
-        change: look only at the examples that come back when it is undone or redone.
-        workers: threads that decode and embed; by default as many as there are cores.
-        progress: is told after each batch.
+        change: embed only the examples that come back when it is undone or redone.
+    """
+
+    def __init__(self, project: Project, backbone: Backbone, change: int | None = None) -> None:
+        self._store = project.store
+        self._backbone = backbone
+        self.missing = project.store.unseen_by(backbone.fingerprint, change)
+
+    def batches(
+        self,
+        progress: Callable[[Progress], object] = lambda _: None,
+        workers: int | None = None,
+    ) -> Generator[EmbeddingBatch]:
+        """Embed the missing examples, some at a time.
+
+        Args:
+            progress: receives the progress after each batch.
+            workers: threads that decode and embed; by default as many as there are cores.
+
+        Raises:
+            BackboneError: its numbers are not finite, or it cannot be run.
+        """
+        backbone, missing = self._backbone, self.missing
+        progress(Progress(0, len(missing), f"Looking with {backbone.name}"))
+        return embed_stored(backbone, missing, self._read, progress, workers)
+
+    def commit(self, batch: EmbeddingBatch) -> None:
+        """Store a batch. Raises StoreError."""
+        self._store.put_embeddings(batch, self._backbone.fingerprint)
+
+    def _read(self, ids: Sequence[int]) -> list[tuple[int, bytes]]:
+        # One reader for all would keep SQLite's log from being folded in while it grows.
+        with self._store.reader() as reader:
+            return reader.images_of(ids)
+
+
+def reembed(project: Project, backbone: Backbone, progress: OnProgress | None = None) -> int:
+    """Embed all examples that a backbone has not embedded yet; return how many these were.
 
     Raises:
         BackboneError: its numbers are not finite, or it cannot be run.
         StoreError: the embeddings could not be written.
     """
-    missing = ask(lambda project: project.unseen_by(backbone.fingerprint, change))
-    progress(Progress(0, len(missing), f"Looking with {backbone.name}"))
-
-    def read(ids: Sequence[int]) -> list[tuple[int, bytes]]:
-        return ask(lambda project: project.images_of(ids))
-
-    for made in embed_stored(backbone, missing, read, progress, workers):
-        ask(_keeping(made, backbone.fingerprint))
-    return len(missing)
-
-
-def judged(ask: Ask, backbone: Backbone) -> Evaluation:
-    """Evaluate the adaptive head with a backbone, on examples that are embedded with it.
-
-    Raises:
-        InputError: fewer than two classes have examples.
-    """
-    return evaluate(ask(lambda project: project.training_set_for(backbone)), Settings().head)
-
-
-def _keeping(made: EmbeddingBatch, fingerprint: str) -> Callable[[Project], None]:
-    return lambda project: project.keep_embeddings(made, fingerprint)
+    job = Reembedding(project, backbone)
+    for batch in job.batches(progress or (lambda _: None)):
+        job.commit(batch)
+    return len(job.missing)

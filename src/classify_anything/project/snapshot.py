@@ -1,8 +1,13 @@
-"""A project at one moment: an export is made of it, while the project goes on."""
+"""A project at one revision, for work on other threads while the project goes on."""
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from classify_anything.backbones import Backbone
 from classify_anything.errors import InputError
@@ -10,60 +15,99 @@ from classify_anything.evaluation.evaluate import TrainingSet
 from classify_anything.heads.parameters import HeadParameters
 from classify_anything.project.model import ProjectModel
 from classify_anything.project.project import Project
+from classify_anything.store import Reader
 from classify_anything.types import Class, Example
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ProjectSnapshot:
-    """All that a project was.
+    """A project at one revision, which no later change reaches.
+
+    Any one thread may use it at a time. It holds a connection of its own to the project file: close
+    it, or use ``with``.
 
     Attributes:
-        project: its name.
-        uid: what tells it from all others.
+        uid: distinguishes the project from all others.
         revision: of the project.
-        backbone: what it saw with.
-        classes: in their order.
-        examples: oldest first.
-        lesson: the same, as a head learns them.
-        head: what decided, as plain numbers.
-        knowledge: a copy of what was learnt, which no later change reaches.
+        backbone: the one in use.
+        model: a copy.
+        reader: reads the file as it was.
     """
 
-    project: str
     uid: str
     revision: int
     backbone: Backbone
-    classes: tuple[Class, ...]
-    examples: tuple[Example, ...]
-    training_set: TrainingSet
-    head: HeadParameters
-    knowledge: ProjectModel
+    model: ProjectModel
+    reader: Reader
 
+    def __enter__(self) -> Self:
+        return self
 
-def take_snapshot(project: Project) -> ProjectSnapshot:
-    """What a project is now.
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
-    Raises:
-        InputError: fewer than two classes have examples.
-        SettingError: the head was given to ``Classifier``, and cannot be frozen.
-    """
-    revision = -1
-    while revision != project.revision:
-        # Another process may write in between.
-        revision = project.revision
-        training_set = project.training_set()
+    def close(self) -> None:
+        """Close the connection to the project file."""
+        self.reader.close()
+
+    @property
+    def path(self) -> Path:
+        """The project file."""
+        return self.reader.path
+
+    @property
+    def classes(self) -> tuple[Class, ...]:
+        """The classes, in their order."""
+        return tuple(self.model.classes.values())
+
+    @cached_property
+    def examples(self) -> tuple[Example, ...]:
+        """The examples, oldest first."""
+        return self.reader.examples()
+
+    @cached_property
+    def training_set(self) -> TrainingSet:
+        """All examples, to fit or evaluate a head. Raises InputError without two classes."""
+        training_set = self.model.training_set()
         if len(set(training_set.class_ids)) < 2:
             raise InputError("There is nothing to tell apart yet: add examples of two classes.")
-        head, examples = project.freeze(), tuple(project.examples()[::-1])
-        knowledge = project.knowledge()
+        return training_set
+
+    @cached_property
+    def head(self) -> HeadParameters:
+        """The head as plain numbers. Raises SettingError if it was given to ``Classifier``."""
+        return self.model.freeze()
+
+    def image(self, example_id: int) -> bytes:
+        """Return the image of an example as it was captured. Raises NotFoundError."""
+        return self.reader.image(example_id)[0]
+
+
+def take_snapshot(project: Project, *, settle: bool = True) -> ProjectSnapshot:
+    """Take a snapshot, on the project's thread.
+
+    Args:
+        project: is unchanged, but for views and a fit that were due.
+        settle: whether missing views are made and the head is fitted first. On a server these are
+            made in the background.
+    """
+    if settle:
+        project.settle()
+        project.model.refit()
+    while True:
+        reader = project.store.reader()
+        if reader.revision == project.revision:  # another process may have written in between
+            break
+        reader.close()
     return ProjectSnapshot(
-        project=project.path.stem,
-        uid=project.uid,
-        revision=revision,
+        uid=project.store.uid(),
+        revision=reader.revision,
         backbone=project.backbone,
-        classes=tuple(knowledge.classes.values()),
-        examples=examples,
-        training_set=training_set,
-        head=head,
-        knowledge=knowledge,
+        model=copy.deepcopy(project.model),
+        reader=reader,
     )

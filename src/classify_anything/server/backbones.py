@@ -6,6 +6,7 @@ The project answers with the one it has until the other has seen all examples.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Callable
@@ -13,18 +14,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 from classify_anything.backbones import Backbone, load_backbone
+from classify_anything.backbones.bulk import EmbeddingBatch
 from classify_anything.backbones.catalogue import DEFAULT
 from classify_anything.backbones.loading import expect_name
 from classify_anything.backbones.speed import measure, remember, remembered
-from classify_anything.classifier import Classifier
 from classify_anything.errors import (
     BackboneError,
     ClassifyAnythingError,
     ConflictError,
     InputError,
 )
-from classify_anything.evaluation.evaluate import Evaluation
-from classify_anything.project.reembed import judged, reembed
+from classify_anything.evaluation.evaluate import Evaluation, evaluate
+from classify_anything.project.project import Project
+from classify_anything.project.reembed import Reembedding
 from classify_anything.server.backend import Backend
 from classify_anything.server.known_backbones import Known, known_backbones, name_of
 from classify_anything.server.messages import (
@@ -33,7 +35,7 @@ from classify_anything.server.messages import (
     BackboneWork,
     ErrorDetail,
 )
-from classify_anything.types import Progress
+from classify_anything.types import Progress, Settings
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +50,7 @@ class _Cancelled(Exception):  # noqa: N818 - no error
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """An evaluation, and what ``Project.touched`` said when it was made."""
+    """An evaluation, and what ``Store.touched`` said when it was made."""
 
     touched: tuple[int, int]
     evaluation: Evaluation
@@ -88,7 +90,7 @@ class Backbones:
     async def info(self) -> BackbonesInfo:
         """All backbones that are known, and the work."""
         used, settings, touched = await self._project.run(
-            lambda clf: (clf.backbone, clf.settings, clf.touched())
+            lambda clf: (clf.backbone, clf.settings, clf.store.touched())
         )
         known = await asyncio.to_thread(known_backbones, used, settings, self._found)
         speeds = await asyncio.to_thread(remembered)
@@ -152,13 +154,9 @@ class Backbones:
 
     async def embed_missing(self, change: int | None) -> None:
         """Let the backbone look at what a change is to bring back, while the project answers."""
-
-        def look() -> None:
-            backbone = self._project.read(lambda clf: clf.backbone)
-            reembed(self._project.read, backbone, change=change, workers=_workers())
-
         if change is not None:
-            await asyncio.to_thread(look)
+            backbone = await self._project.run(lambda clf: clf.backbone)
+            await asyncio.to_thread(self._reembed, backbone, change)
 
     @property
     def _work(self) -> BackboneWork | None:
@@ -204,15 +202,30 @@ class Backbones:
             found = load_backbone(name)  # of a file in use, too, which may be another by now
             backbone = used if found.fingerprint == used.fingerprint else found
         # Meanwhile more may have been added.
-        while reembed(self._project.read, backbone, workers=_workers(), progress=self._show) > _FEW:
+        while self._reembed(backbone, progress=self._show) > _FEW:
             pass
         return backbone
 
+    def _reembed(
+        self,
+        backbone: Backbone,
+        change: int | None = None,
+        progress: Callable[[Progress], object] = lambda _: None,
+    ) -> int:
+        """Embed what a backbone lacks beside the live answer; return how many these were."""
+        job = self._project.read(lambda clf: Reembedding(clf, backbone, change))
+        with contextlib.closing(job.batches(progress, _workers())) as batches:
+            for batch in batches:
+                self._project.read(_committing(job, batch))
+        return len(job.missing)
+
     def _judge(self, backbone: Backbone) -> None:
         self._show(Progress(0, None, f"Judging {backbone.name}"))
-        touched = self._project.read(Classifier.touched)
+        touched, training_set = self._project.read(
+            lambda clf: (clf.store.touched(), clf.training_set_for(backbone))
+        )
         name = name_of(backbone)
-        self._found[name] = _Found(touched, judged(self._project.read, backbone))
+        self._found[name] = _Found(touched, evaluate(training_set, Settings().head))
         remember({name: measure(backbone)})
 
     def _show(self, progress: Progress) -> None:
@@ -247,12 +260,16 @@ def _workers() -> int:
     return max(1, (os.cpu_count() or 1) - 1)
 
 
-def _noticing(message: str) -> Callable[[Classifier], None]:
-    def notice(classifier: Classifier) -> None:
-        classifier.notice = message
+def _committing(job: Reembedding, batch: EmbeddingBatch) -> Callable[[Project], None]:
+    return lambda _: job.commit(batch)
+
+
+def _noticing(message: str) -> Callable[[Project], None]:
+    def notice(project: Project) -> None:
+        project.notice = message
 
     return notice
 
 
-def _using(backbone: Backbone) -> Callable[[Classifier], None]:
-    return lambda classifier: classifier.use_backbone(backbone)
+def _using(backbone: Backbone) -> Callable[[Project], None]:
+    return lambda project: project.use_backbone(backbone)

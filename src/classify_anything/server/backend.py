@@ -19,7 +19,7 @@ from classify_anything.server.messages import (
 from classify_anything.server.watcher import Watcher
 
 if TYPE_CHECKING:
-    from classify_anything.classifier import Classifier
+    from classify_anything.project.project import Project
 
 T = TypeVar("T")
 
@@ -59,19 +59,19 @@ class Backend(ABC):
         """Raise FrozenError if this is an export."""
 
     @abstractmethod
-    async def run(self, job: Callable[[Classifier], T]) -> T:
-        """Run a job on the classifier; whoever watches hears of what it changed.
+    async def run(self, job: Callable[[Project], T]) -> T:
+        """Run a job on the project; whoever watches hears of what it changed.
 
         Raises:
-            FrozenError: there is no classifier, but an export.
+            FrozenError: there is no project, but an export.
         """
 
     @abstractmethod
-    def read(self, job: Callable[[Classifier], T]) -> T:
+    def read(self, job: Callable[[Project], T]) -> T:
         """Run a job that changes nothing; for other threads than the event loop's.
 
         Raises:
-            FrozenError: there is no classifier, but an export.
+            FrozenError: there is no project, but an export.
         """
 
     @abstractmethod

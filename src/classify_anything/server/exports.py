@@ -13,6 +13,7 @@ from typing import Literal
 from classify_anything.errors import ClassifyAnythingError, ConflictError, NotFoundError
 from classify_anything.export.onnx_model import load_export
 from classify_anything.export.write import Options, write_export
+from classify_anything.project.snapshot import take_snapshot
 from classify_anything.server.backend import Backend
 from classify_anything.server.messages import ErrorDetail, ExportInfo, ExportRequest
 from classify_anything.types import Progress
@@ -100,14 +101,9 @@ class ExportJob:
 
     def _write(self) -> None:
         wanted = self._wanted
-        self._notes = list(
-            write_export(
-                self._project.read,
-                self._path,
-                wanted.format,
-                replace(options_of(wanted), progress=self._show),
-            ).notes
-        )
+        options = replace(options_of(wanted), progress=self._show)
+        with self._project.read(take_snapshot) as snapshot:
+            self._notes = list(write_export(snapshot, self._path, wanted.format, options).notes)
         if wanted.format == "onnx":
             self._threshold = load_export(self._path).facts.threshold
 

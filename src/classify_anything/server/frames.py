@@ -1,4 +1,4 @@
-"""A frame's way through the classifier."""
+"""A frame's way through the project."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 
 from classify_anything.backbones import Backbone
 from classify_anything.backbones.providers import CPU
-from classify_anything.classifier import Classifier
 from classify_anything.errors import ImageError
-from classify_anything.images import Picture
+from classify_anything.images import Picture, read_picture
+from classify_anything.project.project import Project
 from classify_anything.server.messages import AddFrame, Answer, PredictFrame, Timings
 from classify_anything.server.translate import to_prediction
 from classify_anything.types import Float32Array
@@ -31,14 +31,14 @@ class _Seen:
 
 @dataclass(slots=True, eq=False)
 class FrameJob:
-    """One frame on its way; all but the making of it happens on the classifier's thread."""
+    """One frame on its way; all but the making of it happens on the project's thread."""
 
     header: PredictFrame | AddFrame
     image: bytes
     received: float
     _seen: _Seen | None = field(default=None, init=False)
 
-    def answer(self, classifier: Classifier, waiting: Sequence[FrameJob]) -> Answer:
+    def answer(self, project: Project, waiting: Sequence[FrameJob]) -> Answer:
         """Decode, embed, predict, and then, if it is to be added, add.
 
         On a processor a batch is no faster than one frame after the other. Elsewhere all frames
@@ -47,18 +47,18 @@ class FrameJob:
         Raises:
             ImageError: it cannot be read.
         """
-        if self._is_unseen_by(classifier.backbone):
-            others = waiting if classifier.backbone.provider != CPU else ()
-            _look(classifier, self, [one for one in others if one is not self])
+        if self._is_unseen_by(project.backbone):
+            others = waiting if project.backbone.provider != CPU else ()
+            _look(project, self, [one for one in others if one is not self])
         seen = self._seen
         assert seen is not None
         times = [self.received, *seen.times]
-        classifier.refresh()
-        prediction = to_prediction(classifier, classifier.predict_embedding(seen.embedding))
+        project.refresh()
+        prediction = to_prediction(project, *project.predict(seen.embedding[None]))
         times.append(perf_counter())
         example_id = change = None
         if isinstance(self.header, AddFrame):
-            example, change = classifier.add_with_change(
+            example, change = project.add(
                 self.header.class_id,
                 seen.picture,
                 embedding=seen.embedding,
@@ -70,7 +70,7 @@ class FrameJob:
         times.append(perf_counter())
         return Answer(
             seq=self.header.seq,
-            revision=classifier.revision,
+            revision=project.revision,
             prediction=prediction,
             example_id=example_id,
             change=change,
@@ -81,23 +81,23 @@ class FrameJob:
         return self._seen is None or self._seen.backbone is not backbone
 
 
-def _look(classifier: Classifier, first: FrameJob, others: Sequence[FrameJob]) -> None:
+def _look(project: Project, first: FrameJob, others: Sequence[FrameJob]) -> None:
     """Embed a frame, and with it those of the others that can be read."""
     begun = perf_counter()
-    decoded = [(first, classifier.read(first.image), begun, perf_counter())]
+    decoded = [(first, read_picture(first.image, project.backbone.size), begun, perf_counter())]
     for job in others:
-        if job._is_unseen_by(classifier.backbone):  # noqa: SLF001 - of the same class
+        if job._is_unseen_by(project.backbone):  # noqa: SLF001 - of the same class
             begun = perf_counter()
             try:
-                picture = classifier.read(job.image)
+                picture = read_picture(job.image, project.backbone.size)
             except ImageError:
                 continue  # it is raised when the frame's turn comes
             decoded.append((job, picture, begun, perf_counter()))
-    vectors = classifier.backbone.embed(np.stack([picture.square for _, picture, *_ in decoded]))
+    vectors = project.backbone.embed(np.stack([picture.square for _, picture, *_ in decoded]))
     done = perf_counter()
     for (job, picture, begun, read), vector in zip(decoded, vectors, strict=True):
         times = (begun, read, done)
-        job._seen = _Seen(classifier.backbone, picture, vector, times)  # noqa: SLF001
+        job._seen = _Seen(project.backbone, picture, vector, times)  # noqa: SLF001
 
 
 def timings(times: list[float]) -> Timings:

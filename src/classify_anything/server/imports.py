@@ -12,7 +12,6 @@ from pathlib import Path, PurePosixPath
 from time import monotonic
 from typing import Literal, Self
 
-from classify_anything.classifier import Classifier
 from classify_anything.constants import CONSTANTS
 from classify_anything.datasets.read import read_dataset
 from classify_anything.datasets.video import Frames
@@ -23,6 +22,7 @@ from classify_anything.errors import (
     NotFoundError,
 )
 from classify_anything.project.importing import Batch, Import
+from classify_anything.project.project import Project
 from classify_anything.server.backend import Backend
 from classify_anything.server.messages import ErrorDetail, ImportInfo, ProblemInfo
 
@@ -180,8 +180,10 @@ class ImportJob:
             read_dataset, [self._root], label=label, frames=frames, name_loose=False
         )
 
-        def begin(classifier: Classifier) -> Import:
-            return classifier.begin_import(dataset, workers=_workers(), batch=_BATCH)
+        def begin(project: Project) -> Import:
+            return Import(
+                project.store, project.backbone, dataset, workers=_workers(), batch=_BATCH
+            )
 
         try:
             self._import = job = await self._project.run(begin)
@@ -272,8 +274,8 @@ class Imports:
         await asyncio.gather(*(job.cancel() for job in self._jobs.values()))
 
 
-def _committing(job: Import, batch: Batch) -> Callable[[Classifier], None]:
-    return lambda _classifier: job.commit(batch)
+def _committing(job: Import, batch: Batch) -> Callable[[Project], None]:
+    return lambda _: job.commit(batch)
 
 
 def _inside(path: str) -> PurePosixPath:

@@ -1,4 +1,4 @@
-"""The one classifier, its one thread, and the pages that watch it."""
+"""The one project, its one thread, and the pages that watch it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from time import perf_counter
 from typing import TypeVar
 
-from classify_anything.classifier import Classifier
+from classify_anything.project.project import Project
 from classify_anything.server.backend import Backend
 from classify_anything.server.frames import FrameJob
 from classify_anything.server.messages import (
@@ -32,26 +31,26 @@ T = TypeVar("T")
 
 
 class LiveProject(Backend):
-    """Runs jobs on the classifier one after the other, and tells every watcher what changed.
+    """Runs jobs on the project one after the other, and tells every watcher what changed.
 
-    One thread owns the classifier, so nothing in it needs a lock; the event loop never waits for
+    One thread owns the project, so nothing in it needs a lock; the event loop never waits for
     it. Its queue is as long as the number of clients, since each waits for its answer.
 
     Args:
-        open_classifier: opens it, on that thread.
+        open_project: opens it, on that thread.
         give_up: is called when the opening is no longer wanted, on Ctrl+C, and should end it.
     """
 
     def __init__(
         self,
-        open_classifier: Callable[[], Classifier],
+        open_project: Callable[[], Project],
         give_up: Callable[[], object] = lambda: None,
     ) -> None:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="classifier")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="project")
         try:
-            self._classifier = self._thread.submit(open_classifier).result()
-            self._thread.submit(self._classifier.leave_fitting).result()
-            self._state = self._thread.submit(to_state, self._classifier).result()
+            self._opened = self._thread.submit(open_project).result()
+            self._thread.submit(self._opened.leave_fitting).result()
+            self._state = self._thread.submit(to_state, self._opened).result()
         except BaseException:
             give_up()
             self._thread.shutdown()
@@ -68,12 +67,12 @@ class LiveProject(Backend):
 
     async def newest(self) -> State:
         """The state, after a look at what other processes have changed."""
-        await self.run(Classifier.refresh)
+        await self.run(Project.refresh)
         return self._state
 
     async def predict(self, image: bytes) -> PredictionInfo:
         """Say what an image shows. Raises ImageError."""
-        return await self.run(lambda clf: to_prediction(clf, clf.predict(image)))
+        return await self.run(lambda clf: to_prediction(clf, *clf.predict(clf.embed(image)[None])))
 
     async def answer(
         self, header: PredictFrame | AddFrame, image: bytes, received: float
@@ -89,19 +88,19 @@ class LiveProject(Backend):
     def expect_project(self) -> None:
         """It is one."""
 
-    async def run(self, job: Callable[[Classifier], T]) -> T:
-        """Run a job on the classifier's thread; whoever watches hears of what it changed."""
+    async def run(self, job: Callable[[Project], T]) -> T:
+        """Run a job on the project's thread; whoever watches hears of what it changed."""
         loop = asyncio.get_running_loop()
-        result, state = await loop.run_in_executor(self._thread, self._run, job)
-        if self._classifier.needs_fit:
+        result, state, needs_fit = await loop.run_in_executor(self._thread, self._run, job)
+        if needs_fit:
             self._changed.set()
         if state and state.revision >= self._state.revision:
             self._show(state, self._state.variations)
         return result
 
-    def read(self, job: Callable[[Classifier], T]) -> T:
+    def read(self, job: Callable[[Project], T]) -> T:
         """Run a job that changes nothing; for other threads than the event loop's."""
-        return self._thread.submit(job, self._classifier).result()
+        return self._thread.submit(job, self._opened).result()
 
     def show_variations(self, variations: VariationsInfo | None) -> None:
         """Tell whoever watches how far the making of views is; None once it has ended."""
@@ -123,7 +122,7 @@ class LiveProject(Backend):
         while True:
             await asyncio.sleep(_POLL_SECONDS)
             if self._watchers:
-                await self.run(Classifier.refresh)
+                await self.run(Project.refresh)
 
     async def keep_fitted(self) -> None:
         """Fit the head to new examples on a thread of its own; after an error, to the next ones."""
@@ -142,17 +141,17 @@ class LiveProject(Backend):
 
     async def _fit(self) -> float:
         """Fit the head, and return for how many seconds to rest; 0 if nothing has changed."""
-        pending = await self.run(Classifier.pending_fit)
+        pending = await self.run(lambda clf: clf.model.pending_fit())
         if pending is None:
             return 0.0
         start = perf_counter()
         fit, compared = await asyncio.to_thread(pending.fit)
-        await self.run(partial(Classifier.adopt_fit, pending=pending, fit=fit, compared=compared))
+        await self.run(lambda clf: clf.model.adopt_fit(pending, fit, compared))
         return _REST * (perf_counter() - start)
 
     def close(self) -> None:
         """Let the last job end, and close the project."""
-        self._thread.submit(self._classifier.close).result()
+        self._thread.submit(self._opened.close).result()
         self._thread.shutdown()
 
     def _show(self, state: State, variations: VariationsInfo | None) -> None:
@@ -160,11 +159,10 @@ class LiveProject(Backend):
         for watcher in self._watchers:
             watcher.tell(self._state)
 
-    def _run(self, job: Callable[[Classifier], T]) -> tuple[T, State | None]:
-        """The result of a job, and the state if it is another one afterwards."""
-        clf, state = self._classifier, self._state
-        with clf.checking_once():
+    def _run(self, job: Callable[[Project], T]) -> tuple[T, State | None, bool]:
+        """Return a job's result, the state if it has changed, and whether the head needs a fit."""
+        clf, state = self._opened, self._state
+        with clf.store.checking_once():
             result = job(clf)
-            if (clf.revision, clf.notice) == (state.revision, state.notice):
-                return result, None
-            return result, to_state(clf)
+            same = (clf.revision, clf.notice) == (state.revision, state.notice)
+            return result, None if same else to_state(clf), clf.model.needs_fit

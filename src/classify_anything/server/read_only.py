@@ -10,10 +10,10 @@ from time import perf_counter
 from typing import NoReturn, TypeVar
 
 from classify_anything._version import __version__
-from classify_anything.classifier import Classifier
 from classify_anything.errors import FrozenError
 from classify_anything.export.onnx_model import Exported
 from classify_anything.images import read_picture
+from classify_anything.project.project import Project
 from classify_anything.server.backend import SERVER_RUN_ID, Backend
 from classify_anything.server.frames import timings
 from classify_anything.server.messages import (
@@ -70,12 +70,12 @@ class ReadOnlyBackend(Backend):
             "nothing in it can be added or changed. Open the project for that."
         )
 
-    async def run(self, job: Callable[[Classifier], T]) -> T:  # noqa: ARG002
-        """Raise FrozenError: there is no classifier."""
+    async def run(self, job: Callable[[Project], T]) -> T:  # noqa: ARG002
+        """Raise FrozenError: there is no project."""
         self.expect_project()
 
-    def read(self, job: Callable[[Classifier], T]) -> T:  # noqa: ARG002
-        """Raise FrozenError: there is no classifier."""
+    def read(self, job: Callable[[Project], T]) -> T:  # noqa: ARG002
+        """Raise FrozenError: there is no project."""
         self.expect_project()
 
     def show_variations(self, variations: VariationsInfo | None) -> None:  # noqa: ARG002

@@ -14,8 +14,8 @@ import uvicorn
 from threadpoolctl import threadpool_limits
 
 from classify_anything.backbones.bulk import OnProgress
-from classify_anything.classifier import Classifier
 from classify_anything.export.onnx_model import load_export
+from classify_anything.project.project import Project
 from classify_anything.server.address import Address
 from classify_anything.server.app import create_app
 from classify_anything.server.backend import Backend
@@ -82,14 +82,14 @@ def open_project(
         if progress:
             progress(how_far)
 
-    def open_classifier() -> Classifier:
+    def open_project() -> Project:
         # One row of numbers times a matrix is faster on one thread than waking a second.
         threadpool_limits(1, "blas")
-        classifier = Classifier(project, backbone=backbone, progress=told)
-        classifier.add_starting_classes(STARTING_CLASSES)
-        return classifier
+        opened = Project(project, backbone=backbone, progress=told)
+        opened.add_starting_classes(STARTING_CLASSES)
+        return opened
 
-    return LiveProject(open_classifier, given_up.set)
+    return LiveProject(open_project, given_up.set)
 
 
 def make_server(

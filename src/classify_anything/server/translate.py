@@ -1,13 +1,13 @@
-"""From the classifier's values to messages."""
+"""From the project's values to messages."""
 
 from __future__ import annotations
 
 from classify_anything._version import __version__
-from classify_anything.classifier import Classifier
 from classify_anything.constants import CONSTANTS
 from classify_anything.evaluation.advice import advise
 from classify_anything.evaluation.evaluate import Evaluation, TrainingSet, plane
 from classify_anything.export.onnx_model import Exported
+from classify_anything.project.project import Project
 from classify_anything.server.backend import SERVER_RUN_ID
 from classify_anything.server.messages import (
     AdviceInfo,
@@ -29,20 +29,20 @@ from classify_anything.types import Class, Prediction
 _LATEST: int = CONSTANTS["classes"]["latest_examples"]
 
 
-def to_state(classifier: Classifier) -> State:
+def to_state(project: Project) -> State:
     """The whole project in short."""
-    undo, redo = classifier.next_undo(), classifier.next_redo()
+    undo, redo = project.store.next_undo(), project.store.next_redo()
     return State(
-        classes=[to_class(classifier, item) for item in classifier.classes()],
-        revision=classifier.revision,
-        project=classifier.path.stem,
-        backbone=classifier.backbone.name,
+        classes=[to_class(project, item) for item in project.classes()],
+        revision=project.revision,
+        project=project.path.stem,
+        backbone=project.backbone.name,
         version=__version__,
-        image_size=classifier.backbone.size,
-        settings=SettingsInfo.model_validate(classifier.settings),
+        image_size=project.backbone.size,
+        settings=SettingsInfo.model_validate(project.settings),
         undo=ChangeInfo.model_validate(undo) if undo else None,
         redo=ChangeInfo.model_validate(redo) if redo else None,
-        notice=classifier.notice,
+        notice=project.notice,
         frozen=False,
         run=SERVER_RUN_ID,
     )
@@ -89,20 +89,20 @@ def to_map(training_set: TrainingSet) -> ExampleMap:
     )
 
 
-def to_class(classifier: Classifier, item: Class) -> ClassInfo:
+def to_class(project: Project, item: Class) -> ClassInfo:
     """A class with its count and its newest examples."""
     return ClassInfo(
         id=item.id,
         name=item.name,
         color=item.color,
-        examples=classifier.count(item.id),
-        latest=classifier.latest(item.id, _LATEST),
+        examples=project.count(item.id),
+        latest=project.latest(item.id, _LATEST),
     )
 
 
-def to_prediction(classifier: Classifier | Exported, prediction: Prediction) -> PredictionInfo:
+def to_prediction(project: Project | Exported, prediction: Prediction) -> PredictionInfo:
     """A prediction that was just made, with the classes by their ids."""
-    ids = {name: class_id for class_id, name in classifier.labels.items()}
+    ids = {name: class_id for class_id, name in project.labels.items()}
     return PredictionInfo(
         class_id=prediction.class_id,
         label=prediction.label,
@@ -113,13 +113,13 @@ def to_prediction(classifier: Classifier | Exported, prediction: Prediction) -> 
     )
 
 
-def to_index(classifier: Classifier) -> ExampleIndex:
+def to_index(project: Project) -> ExampleIndex:
     """All examples as columns."""
-    index = classifier.index()
+    index = project.store.index()
     names = list(dict.fromkeys(index.sources))
     places = {name: place for place, name in enumerate(names)}
     return ExampleIndex(
-        revision=classifier.revision,
+        revision=project.revision,
         ids=list(index.ids),
         class_ids=list(index.class_ids),
         recording_ids=list(index.recording_ids),

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 
 from classify_anything.backbones import Backbone
 from classify_anything.backbones.bulk import ViewBatch, views_by
-from classify_anything.classifier import Classifier
 from classify_anything.errors import BackboneError
+from classify_anything.project.project import Project
 from classify_anything.server.backend import Backend
 from classify_anything.server.messages import VariationsInfo
 
@@ -81,7 +81,7 @@ class Views:
         """Make and keep the views of some examples; those that have none are not tried again."""
 
         def read(some: Sequence[int]) -> list[tuple[int, bytes]]:
-            return self._project.read(lambda clf: clf.images_of(some))
+            return self._project.read(lambda clf: clf.store.images_of(some))
 
         left = set(ids)
         try:
@@ -93,5 +93,5 @@ class Views:
         self._left_out |= {(backbone.fingerprint, id_) for id_ in left}
 
 
-def _keeping(made: ViewBatch, fingerprint: str) -> Callable[[Classifier], None]:
-    return lambda classifier: classifier.keep_views(made, fingerprint)
+def _keeping(made: ViewBatch, fingerprint: str) -> Callable[[Project], None]:
+    return lambda project: project.keep_views(made, fingerprint)

@@ -2,6 +2,7 @@
 
 from classify_anything.store.labels import clean_label, same_label
 from classify_anything.store.queries import COLORS
+from classify_anything.store.reader import Reader
 from classify_anything.store.store import Store
 from classify_anything.store.values import Added, Index, NewExample, Row, Snapshot
 
@@ -10,6 +11,7 @@ __all__ = [
     "Added",
     "Index",
     "NewExample",
+    "Reader",
     "Row",
     "Snapshot",
     "Store",

@@ -48,11 +48,7 @@ def open_database(path: Path) -> tuple[sa.Engine, bool]:
         StoreError: any other SQLite error.
     """
     read_only = _check_before_opening(path)
-    engine = sa.create_engine(
-        "sqlite://", creator=lambda: _connect(path, read_only), poolclass=sa.StaticPool
-    )
-    sa.event.listen(engine, "connect", _leave_transactions_to_sqlalchemy)
-    sa.event.listen(engine, "begin", _begin)
+    engine = connect(path, read_only=read_only)
     try:
         with clear_errors(path):
             if read_only:
@@ -65,6 +61,16 @@ def open_database(path: Path) -> tuple[sa.Engine, bool]:
         engine.dispose()
         raise
     return engine, read_only
+
+
+def connect(path: Path, *, read_only: bool) -> sa.Engine:
+    """Return an engine with one connection to a project file, which is known to be one."""
+    engine = sa.create_engine(
+        "sqlite://", creator=lambda: _connect(path, read_only), poolclass=sa.StaticPool
+    )
+    sa.event.listen(engine, "connect", _leave_transactions_to_sqlalchemy)
+    sa.event.listen(engine, "begin", _begin)
+    return engine
 
 
 def keep_in_memory(connection: sa.Connection, table: sa.Table) -> None:

@@ -137,6 +137,21 @@ def get_embedding(connection: sa.Connection, example_id: int, backbone: str) -> 
     return np.frombuffer(vector, "<f4")
 
 
+def get_image(connection: sa.Connection, example_id: int) -> tuple[bytes, str]:
+    """Return the image of an example and its media type. Raises NotFoundError."""
+    select = sa.select(examples.c.image, examples.c.media_type)
+    row = connection.execute(select.where(examples.c.id == example_id)).first()
+    if row is None:
+        raise NotFoundError(f"No example {example_id}.")
+    return row.image, row.media_type
+
+
+def images_of(connection: sa.Connection, ids: Sequence[int]) -> list[tuple[int, bytes]]:
+    """Return the images of examples by their ids, without those that are gone."""
+    select = sa.select(examples.c.id, examples.c.image).where(examples.c.id.in_(ids))
+    return [(row.id, row.image) for row in connection.execute(select)]
+
+
 def classes_of(connection: sa.Connection, ids: Sequence[int]) -> dict[int, int]:
     """Return the classes of examples, by id. Raises NotFoundError if one is missing."""
     found: dict[int, int] = {}

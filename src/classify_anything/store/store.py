@@ -16,6 +16,7 @@ from classify_anything.store import journal, queries
 from classify_anything.store.additions import add_examples
 from classify_anything.store.database import clear_errors, keep_in_memory, open_database
 from classify_anything.store.labels import clean_label, free_label, same_label
+from classify_anything.store.reader import Reader
 from classify_anything.store.tables import classes, embeddings, examples, project, recordings, views
 from classify_anything.store.values import Added, Index, NewExample, Snapshot
 from classify_anything.types import Change, Class, Example, Float16Array, Float32Array, Settings
@@ -56,6 +57,11 @@ class Store:
         self._engine.dispose()
 
     # --- reading
+
+    def reader(self) -> Reader:
+        """Open a reader of the file as it is now, for another thread."""
+        self._check_open()
+        return Reader(self.path, read_only=self.read_only)
 
     def version(self) -> tuple[int, int]:
         """Return a value that differs after every change by any process; costs microseconds.
@@ -178,12 +184,8 @@ class Store:
 
         A removed example keeps its image until it is erased. Raises NotFoundError.
         """
-        select = sa.select(examples.c.image, examples.c.media_type)
         with self._reading() as connection:
-            row = connection.execute(select.where(examples.c.id == example_id)).first()
-        if row is None:
-            raise NotFoundError(f"No example {example_id}.")
-        return row.image, row.media_type
+            return queries.get_image(connection, example_id)
 
     def change_of(self, recording_id: int) -> int:
         """Return the id of the change that added a recording. Raises NotFoundError."""
@@ -196,10 +198,8 @@ class Store:
 
     def images_of(self, ids: Sequence[int]) -> list[tuple[int, bytes]]:
         """Return the images of examples with their ids, without erased ones."""
-        select = sa.select(examples.c.id, examples.c.image)
         with self._reading() as connection:
-            rows = connection.execute(select.where(examples.c.id.in_(ids)))
-            return [(row.id, row.image) for row in rows]
+            return queries.images_of(connection, ids)
 
     def viewed(self, backbone: str) -> set[int]:
         """Return the ids of examples with views of a backbone, removed ones included."""

@@ -12,7 +12,7 @@ from classify_anything.backbones.layer_profile import layers_of
 from classify_anything.errors import ConflictError
 from classify_anything.export.browser_model import learnt
 from classify_anything.export.formats.model_file import write_browser_model
-from classify_anything.project.snapshot import take_snapshot
+from classify_anything.project.snapshot import ProjectSnapshot, take_snapshot
 from classify_anything.server.messages import (
     BackboneChoice,
     BackbonesInfo,
@@ -29,8 +29,14 @@ _FILE: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-s
 @router.get("/knowledge", response_class=Response, responses=_FILE)
 async def knowledge(project: ProjectOf) -> Response:
     """All that is learnt, for a page that looks by itself; 400 while there are not two classes."""
-    data = await project.run(lambda clf: write_browser_model(learnt(take_snapshot(clf))))
+    snapshot = await project.run(take_snapshot)
+    data = await asyncio.to_thread(_browser_model, snapshot)
     return Response(data, media_type="application/octet-stream")
+
+
+def _browser_model(snapshot: ProjectSnapshot) -> bytes:
+    with snapshot:
+        return write_browser_model(learnt(snapshot))
 
 
 @router.get("/backbone", response_class=Response, responses={**_FILE, **CONFLICT})

@@ -16,7 +16,7 @@ router = APIRouter(prefix="/api/classes", responses=ALWAYS)
 @router.post("", status_code=HTTPStatus.CREATED)
 async def add_class(project: ProjectOf, body: NewClass) -> ClassInfo:
     """Add a class; without a name, the first free "Class N"."""
-    return await project.run(lambda clf: to_class(clf, clf.add_class(body.name)))
+    return await project.run(lambda clf: to_class(clf, clf.store.add_class(body.name)))
 
 
 @router.patch("/{class_id}", responses=NOT_FOUND)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from classify_anything.classifier import Classifier
+from classify_anything.project.project import Project
 from classify_anything.server.backbones import Backbones
 from classify_anything.server.backend import SERVER_RUN_ID, Backend
 from classify_anything.server.evaluations import Evaluations
@@ -79,7 +79,7 @@ def kept(run: str | None) -> dict[str, str]:
     return {"Cache-Control": _FOREVER if run == SERVER_RUN_ID else _ASK_AGAIN}
 
 
-async def change(project: Backend, job: Callable[[Classifier], object]) -> State:
+async def change(project: Backend, job: Callable[[Project], object]) -> State:
     """Run a job that changes the project, and give the state after it."""
     await project.run(job)
     return project.state

@@ -13,7 +13,8 @@ from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
 from classify_anything.datasets.video import Frames
-from classify_anything.export.write import write_export
+from classify_anything.export.write import Written, write_export
+from classify_anything.project.snapshot import ProjectSnapshot, take_snapshot
 from classify_anything.server.messages import ImportInfo, ImportStart
 from classify_anything.server.routes.common import (
     ALWAYS,
@@ -74,6 +75,11 @@ async def cancel_import(imports: ImportsOf, import_id: str) -> ImportInfo:
     return job.info
 
 
+def _write(snapshot: ProjectSnapshot, path: Path, form: str) -> Written:
+    with snapshot:
+        return write_export(snapshot, path, form)
+
+
 @router.get(
     "/api/export",
     response_class=FileResponse,
@@ -84,9 +90,8 @@ async def export(project: ProjectOf, format: Literal["zip", "tfjs-knn"] = "zip")
     folder = tempfile.TemporaryDirectory(prefix="classify-anything-")
     name = project.state.project + _ENDINGS[format]
     try:
-        written = await asyncio.to_thread(
-            write_export, project.read, Path(folder.name, "export"), format
-        )
+        snapshot = await project.run(take_snapshot)
+        written = await asyncio.to_thread(_write, snapshot, Path(folder.name, "export"), format)
     except BaseException:
         folder.cleanup()
         raise

@@ -6,7 +6,7 @@ import asyncio
 
 from fastapi import APIRouter
 
-from classify_anything.classifier import Classifier
+from classify_anything.project.project import Project
 from classify_anything.server.messages import ExampleMap, Report, SettingsEdit, State
 from classify_anything.server.routes.common import ALWAYS, EvaluationsOf, ProjectOf, change
 from classify_anything.server.translate import to_map
@@ -35,5 +35,5 @@ async def evaluation(evaluations: EvaluationsOf) -> Report:
 @router.get("/examples/map")
 async def example_map(project: ProjectOf) -> ExampleMap:
     """Where each example lies in the plane: near ones look alike."""
-    training_set = await project.run(Classifier.training_set)
+    training_set = await project.run(Project.training_set)
     return await asyncio.to_thread(to_map, training_set)

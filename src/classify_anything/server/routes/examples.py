@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from classify_anything.classifier import Classifier
 from classify_anything.errors import InputError
 from classify_anything.images import thumbnail as make_thumbnail
+from classify_anything.project.project import Project
 from classify_anything.server.messages import (
     AddedExample,
     ExampleIds,
@@ -94,8 +94,8 @@ async def add_example(
         raise InputError("Give a class_id or a label.")
     image = await request.body()
 
-    def add(classifier: Classifier) -> AddedExample:
-        added, change = classifier.add_with_change(
+    def add(own: Project) -> AddedExample:
+        added, change = own.add(
             target, image, recording=recording, key=key, source=source or "http"
         )
         return AddedExample(**dict(ExampleInfo.model_validate(added)), change=change)
@@ -106,7 +106,7 @@ async def add_example(
 @router.get("/api/examples/{example_id}", responses=NOT_FOUND)
 async def example(project: ProjectOf, example_id: Id) -> ExampleInfo:
     """What is known of an example, but its picture."""
-    return ExampleInfo.model_validate(await project.run(lambda clf: clf.example(example_id)))
+    return ExampleInfo.model_validate(await project.run(lambda clf: clf.store.example(example_id)))
 
 
 @router.get(
@@ -119,7 +119,7 @@ async def image(project: ProjectOf, example_id: Id, run: _Name = None) -> Respon
 
     With the ``run`` of the state in its address it may be kept for ever.
     """
-    data, media_type = await project.run(lambda clf: clf.image(example_id))
+    data, media_type = await project.run(lambda clf: clf.store.image(example_id))
     return Response(data, media_type=media_type, headers=kept(run))
 
 
@@ -133,7 +133,7 @@ async def thumbnail(project: ProjectOf, example_id: Id, run: _Name = None) -> Re
 
     With the ``run`` of the state in its address it may be kept for ever.
     """
-    data, _ = await project.run(lambda clf: clf.image(example_id))
+    data, _ = await project.run(lambda clf: clf.store.image(example_id))
     small = await asyncio.to_thread(make_thumbnail, data)
     return Response(small, media_type="image/jpeg", headers=kept(run))
 
@@ -168,4 +168,4 @@ async def move_examples(project: ProjectOf, body: ExampleMove) -> State:
 @router.delete("/api/recordings/last", responses=CONFLICT)
 async def remove_last_recording(project: ProjectOf) -> State:
     """Delete the examples of the newest recording."""
-    return await change(project, Classifier.remove_last_recording)
+    return await change(project, Project.remove_last_recording)
