@@ -15,7 +15,8 @@ import pytest
 from classify_anything import Frames
 from classify_anything.errors import ConflictError, NotFoundError
 from classify_anything.project.project import Project
-from classify_anything.server.imports import ImportJob, Imports
+from classify_anything.server.imports import ImportJob
+from classify_anything.server.jobs import Jobs
 from classify_anything.server.project import LiveProject
 from tests import loops
 from tests.files import colored, write_video
@@ -75,7 +76,7 @@ def test_a_cancelled_import_gives_back_the_chance_to_redo(server: RunningServer)
 
 def test_a_file_that_is_still_coming_is_not_waited_for(live: LiveProject, tmp_path: Path) -> None:
     async def story() -> None:
-        job = Imports(live).begin()
+        job = ImportJob(live)
         goes_on = asyncio.Event()
 
         async def slow() -> AsyncIterator[bytes]:
@@ -101,14 +102,12 @@ def test_a_file_that_is_still_coming_is_not_waited_for(live: LiveProject, tmp_pa
 
 def test_an_import_that_nobody_goes_on_with_is_given_up(live: LiveProject, tmp_path: Path) -> None:
     async def story() -> ImportJob:
-        imports = Imports(live, patience=0.2)
-        left = imports.begin()
+        left = ImportJob(live, patience=0.2)
         await left.receive("Mug/1.png", whole(plain("red")))
-        started = imports.begin()
+        started = ImportJob(live, patience=0.2)
         await started.receive("Mug/1.png", whole(plain("red")))
         started.start(None, Frames())
         await until(lambda: left.status == "cancelled" and started.status == "done")
-        await imports.close()
         return left
 
     info = loops.run(story()).info
@@ -120,11 +119,12 @@ def test_an_import_that_nobody_goes_on_with_is_given_up(live: LiveProject, tmp_p
 
 def test_the_last_twenty_finished_imports_are_kept(live: LiveProject) -> None:
     async def story() -> None:
-        imports = Imports(live)
-        jobs = [imports.begin() for _ in range(22)]
-        await imports.close()
+        imports = Jobs[ImportJob](kept=20)
+        jobs = [imports.add(ImportJob(live)) for _ in range(22)]
+        for job in jobs:
+            await job.cancel()
         for expected_gone in (2, 3):
-            jobs.append(imports.begin())
+            jobs.append(imports.add(ImportJob(live)))
             for job in jobs[:expected_gone]:
                 with pytest.raises(NotFoundError):
                     imports.find(job.id)
@@ -132,12 +132,12 @@ def test_the_last_twenty_finished_imports_are_kept(live: LiveProject) -> None:
             await jobs[-1].cancel()
 
     async def few() -> None:
-        imports = Imports(live)
+        imports = Jobs[ImportJob](kept=20)
         jobs = []
         for _ in range(19):
-            jobs.append(imports.begin())
+            jobs.append(imports.add(ImportJob(live)))
             await jobs[-1].cancel()
-        imports.begin()
+        imports.add(ImportJob(live))
         assert [imports.find(job.id) for job in jobs] == jobs
         await imports.close()
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from time import perf_counter
 from types import FrameType
 from typing import TypeVar
@@ -30,6 +32,18 @@ _PATIENCE = 0.2
 """Seconds that a result, or its reader, waits at most for the source to give more."""
 
 _END = StopIteration()
+
+_spared = ContextVar("spared", default=0)
+
+
+def spare_core() -> None:
+    """Leave one core to others, in the rest of this context and in the threads it starts."""
+    _spared.set(1)
+
+
+def worker_count() -> int:
+    """The number of threads for a long job: one per core that is not spared."""
+    return max(1, (os.cpu_count() or 1) - _spared.get())
 
 
 @functools.cache

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
-import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import TypeVar
 
@@ -18,7 +17,7 @@ from classify_anything.errors import BackboneError, EmbeddingError, ImageError
 from classify_anything.heads import unit_rows
 from classify_anything.images import to_square
 from classify_anything.types import Float16Array, Float32Array, Progress, UInt8Array
-from classify_anything.workers import TOGETHER, each, map_batches
+from classify_anything.workers import TOGETHER, each, map_batches, worker_count
 
 _READ = 64
 """Images that are read, and embeddings that are given, at a time."""
@@ -74,7 +73,7 @@ def embedded_blocks(
     together: int = TOGETHER,
 ) -> Generator[list[tuple[R, Float32Array | None]]]:
     """The same as ``embedded``, ``size`` at once of a quick source; see ``map_batches``."""
-    workers = workers or os.cpu_count() or 1
+    workers = workers or worker_count()
     if backbone.provider == CPU:
         yield from map_batches(_seeing(backbone, prepare), items, workers, size, together)
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -18,7 +17,7 @@ from classify_anything.images import to_square
 from classify_anything.project.model import ProjectModel, threshold
 from classify_anything.project.snapshot import ProjectSnapshot
 from classify_anything.types import Float32Array, UInt8Array
-from classify_anything.workers import map_ordered
+from classify_anything.workers import map_ordered, worker_count
 
 Embed = Callable[[UInt8Array], Float32Array]
 """uint8 [n, size, size, 3] RGB → float32 [n, d]."""
@@ -96,7 +95,7 @@ def reembed_training_set(
         return np.asarray(vector, np.float32)
 
     pictures = (snapshot.image(key) for key in training_set.keys)
-    vectors = np.stack(list(map_ordered(see, pictures, os.cpu_count() or 1)))
+    vectors = np.stack(list(map_ordered(see, pictures, worker_count())))
     if precision == "int8":
         vectors = from_levels(to_levels(vectors))
     return replace(training_set, vectors=vectors)
@@ -111,5 +110,5 @@ def spread(keys: Sequence[int], most: int) -> list[int]:
 def squares(snapshot: ProjectSnapshot, keys: Sequence[int], size: int) -> UInt8Array:
     """What a network sees of examples: uint8 [n, size, size, 3]."""
     pictures = (snapshot.image(key) for key in keys)
-    cut = map_ordered(lambda data: to_square(data, size), pictures, os.cpu_count() or 1)
+    cut = map_ordered(lambda data: to_square(data, size), pictures, worker_count())
     return np.stack(list(cut))

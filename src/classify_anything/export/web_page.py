@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -24,7 +23,7 @@ from classify_anything.export.verify import CHECKED, check
 from classify_anything.images import tiny
 from classify_anything.project.snapshot import ProjectSnapshot
 from classify_anything.types import Progress
-from classify_anything.workers import map_ordered
+from classify_anything.workers import map_ordered, worker_count
 
 _THUMBNAIL = (112, 72, 2)
 """Pixels, quality and effort; a thousand examples are about 1.8 MB of them."""
@@ -76,7 +75,7 @@ def write_web_export(
         thumbnails = []
         form = _SMALL_THUMBNAIL if known.coarse else _THUMBNAIL
         images = (snapshot.image(key) for key in training_set.keys)
-        for picture in map_ordered(lambda one: tiny(one, *form), images, os.cpu_count() or 1):
+        for picture in map_ordered(lambda one: tiny(one, *form), images, worker_count()):
             thumbnails.append(picture)
             progress(Progress(len(thumbnails), len(training_set.keys), "Making small pictures"))
         progress(Progress(0, None, "Packing the page"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,7 +61,6 @@ class Import:
         backbone: is used on all cores, next to what else it does.
         dataset: what to add. What is there already is not added again, so an import that was
             interrupted goes on where it ended.
-        workers: threads that decode and embed; by default as many as there are cores.
         batch: images a transaction.
     """
 
@@ -72,13 +70,11 @@ class Import:
         backbone: Backbone,
         dataset: Dataset,
         *,
-        workers: int | None = None,
         batch: int = BATCH,
     ) -> None:
         self._store = store
         self._backbone = backbone
         self._dataset = dataset
-        self._workers = workers or os.cpu_count() or 1
         self._batch = batch
         self._names = {item.id: item.name for item in store.classes()}
         self._known: set[Identity] = set()
@@ -115,7 +111,7 @@ class Import:
         """Decode and embed, on several threads, a few images ahead of ``commit``."""
         batch: Batch = []
         size = 0
-        found = embedded(self._backbone, self._dataset.items, self._prepare, self._workers)
+        found = embedded(self._backbone, self._dataset.items, self._prepare)
         with contextlib.closing(self._dataset), contextlib.closing(found):
             for made, vector in found:
                 prepared = self._ready(made, vector) if isinstance(made, _Decoded) else made

@@ -43,22 +43,19 @@ class Reembedding:
         self.missing = project.store.unseen_by(backbone.fingerprint, change)
 
     def batches(
-        self,
-        progress: Callable[[Progress], object] = lambda _: None,
-        workers: int | None = None,
+        self, progress: Callable[[Progress], object] = lambda _: None
     ) -> Generator[EmbeddingBatch]:
         """Embed the missing examples, some at a time.
 
         Args:
             progress: receives the progress after each batch.
-            workers: threads that decode and embed; by default as many as there are cores.
 
         Raises:
             BackboneError: its numbers are not finite, or it cannot be run.
         """
         backbone, missing = self._backbone, self.missing
         progress(Progress(0, len(missing), f"Looking with {backbone.name}"))
-        return embed_stored(backbone, missing, self._read, progress, workers)
+        return embed_stored(backbone, missing, self._read, progress)
 
     def commit(self, batch: EmbeddingBatch) -> None:
         """Store a batch. Raises StoreError."""

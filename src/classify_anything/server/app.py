@@ -25,8 +25,9 @@ from classify_anything.server.backbones import Backbones
 from classify_anything.server.backend import Backend
 from classify_anything.server.background import Background
 from classify_anything.server.evaluations import Evaluations
-from classify_anything.server.exports import Exports
-from classify_anything.server.imports import Imports
+from classify_anything.server.exports import ExportJob
+from classify_anything.server.imports import ImportJob
+from classify_anything.server.jobs import Jobs
 from classify_anything.server.messages import (
     AddFrame,
     Answer,
@@ -83,16 +84,16 @@ def create_app(project: Backend, token: str | None = None) -> FastAPI:
         background.start("views", app.state.views.follow)
         yield
         background.cancel()
-        await app.state.imports.close()
-        await app.state.exports.close()
+        await imports.close()
+        await exports.close()
         await app.state.backbones.cancel()
         await app.state.views.close()
 
     app = _routes(lifespan)
     app.state.project = project
     app.state.background = background = Background()
-    app.state.imports = imports = Imports(project, lambda: backbones.changing)
-    app.state.exports = Exports(project)
+    app.state.imports = imports = Jobs[ImportJob](kept=20)
+    app.state.exports = exports = Jobs[ExportJob](kept=5)
     app.state.evaluations = Evaluations(project)
     app.state.backbones = backbones = Backbones(project, lambda: imports.running)
     app.state.views = Views(project, lambda: imports.running or backbones.working)

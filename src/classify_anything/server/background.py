@@ -7,11 +7,12 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from classify_anything.errors import ClassifyAnythingError
+from classify_anything.workers import spare_core
 
 log = logging.getLogger(__name__)
 
 _PAUSE_SECONDS = 0.5
-_INTERNAL = "Internal error; see the terminal for details."
+INTERNAL = "Internal error; see the terminal for details."
 
 
 class Background:
@@ -32,13 +33,14 @@ class Background:
             task.cancel()
 
     async def _run(self, name: str, follow: Callable[[], Awaitable[None]]) -> None:
+        spare_core()
         while True:
             try:
                 await follow()
             except ClassifyAnythingError as error:
                 self._remember(name, str(error), error)
             except Exception as error:  # noqa: BLE001 - the task must go on, whatever it is
-                self._remember(name, _INTERNAL, error)
+                self._remember(name, INTERNAL, error)
             else:
                 return
             await asyncio.sleep(_PAUSE_SECONDS)

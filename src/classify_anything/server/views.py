@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable, Sequence
 
 from classify_anything.backbones import Backbone
@@ -13,6 +12,7 @@ from classify_anything.errors import BackboneError
 from classify_anything.project.project import Project
 from classify_anything.server.backend import Backend
 from classify_anything.server.messages import VariationsInfo
+from classify_anything.workers import worker_count
 
 log = logging.getLogger(__name__)
 
@@ -60,24 +60,22 @@ class Views:
         """Make what is missing at a revision; return False if something else comes between."""
         backbone, missing = await self._project.run(lambda clf: (clf.backbone, clf.missing_views()))
         ids = [id_ for id_ in missing if (backbone.fingerprint, id_) not in self._left_out]
-        workers = max(1, (os.cpu_count() or 1) - 1)  # one core is left for the live answer
+        size = _PER_WORKER * worker_count()
         try:
-            for start in range(0, len(ids), _PER_WORKER * workers):
+            for start in range(0, len(ids), size):
                 if self._project.state.revision != revision or self._busy():
                     return False
                 if len(ids) > _FEW:
                     self._project.show_variations(VariationsInfo(done=start, total=len(ids)))
-                some = ids[start : start + _PER_WORKER * workers]
-                self._batch = asyncio.create_task(
-                    asyncio.to_thread(self._embed, backbone, some, workers)
-                )
+                some = ids[start : start + size]
+                self._batch = asyncio.create_task(asyncio.to_thread(self._embed, backbone, some))
                 await asyncio.wait([self._batch])  # which leaves it alone when this is cancelled
                 self._batch.result()
         finally:
             self._project.show_variations(None)
         return True
 
-    def _embed(self, backbone: Backbone, ids: list[int], workers: int) -> None:
+    def _embed(self, backbone: Backbone, ids: list[int]) -> None:
         """Make and keep the views of some examples; those that have none are not tried again."""
 
         def read(some: Sequence[int]) -> list[tuple[int, bytes]]:
@@ -85,7 +83,7 @@ class Views:
 
         left = set(ids)
         try:
-            for made in views_by(backbone, ids, read, lambda _: None, workers):
+            for made in views_by(backbone, ids, read, lambda _: None):
                 self._project.read(_keeping(made, backbone.fingerprint))
                 left -= {id_ for id_, _ in made}
         except BackboneError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import onnxruntime as ort
 
 from classify_anything.errors import ExportError
 from classify_anything.types import Float32Array
+from classify_anything.workers import worker_count
 
 OUTPUTS = ("probabilities", "similarity", "embedding")
 
@@ -55,7 +55,7 @@ class Session:
         if graph is None and not path.is_file():
             raise ExportError(f"{path}: no such file.")
         options = ort.SessionOptions()
-        options.intra_op_num_threads = min(os.cpu_count() or 1, _MAX_THREADS)
+        options.intra_op_num_threads = min(worker_count(), _MAX_THREADS)
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 4
         try:

@@ -16,7 +16,6 @@ import gzip
 import hashlib
 import html
 import json
-import os
 import shutil
 import struct
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ from pathlib import Path
 from classify_anything.errors import BuildError
 from classify_anything.export.formats.icons import icon
 from classify_anything.export.formats.model_file import BrowserModel, write_browser_model
+from classify_anything.workers import worker_count
 
 STATIC = Path(__file__).parents[2] / "static"
 """The page as it was built; see ``hatch_build.py``."""
@@ -131,7 +131,7 @@ def _copy_page(folder: Path) -> None:
 def _packed_files() -> dict[Path, bytes]:
     """ONNX Runtime's binaries gzipped, on all cores: most of an export's time goes there."""
     paths = sorted(STATIC.rglob("*.wasm"))
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(worker_count()) as pool:
         return dict(zip(paths, pool.map(_packed, map(Path.read_bytes, paths)), strict=True))
 
 

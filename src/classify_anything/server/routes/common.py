@@ -12,8 +12,9 @@ from classify_anything.project.project import Project
 from classify_anything.server.backbones import Backbones
 from classify_anything.server.backend import SERVER_RUN_ID, Backend
 from classify_anything.server.evaluations import Evaluations
-from classify_anything.server.exports import Exports
-from classify_anything.server.imports import Imports
+from classify_anything.server.exports import ExportJob
+from classify_anything.server.imports import ImportJob
+from classify_anything.server.jobs import Jobs
 from classify_anything.server.messages import ErrorReply, State
 
 _FOREVER = "private, max-age=31536000, immutable"
@@ -25,9 +26,9 @@ def _project(request: Request) -> Backend:
     return project
 
 
-def _imports(request: Request) -> Imports:
+def _imports(request: Request) -> Jobs[ImportJob]:
     _project(request).expect_project()
-    imports: Imports = request.app.state.imports
+    imports: Jobs[ImportJob] = request.app.state.imports
     return imports
 
 
@@ -41,17 +42,17 @@ def _evaluations(request: Request) -> Evaluations:
     return evaluations
 
 
-def _exports(request: Request) -> Exports:
+def _exports(request: Request) -> Jobs[ExportJob]:
     _project(request).expect_project()
-    exports: Exports = request.app.state.exports
+    exports: Jobs[ExportJob] = request.app.state.exports
     return exports
 
 
 ProjectOf = Annotated[Backend, Depends(_project)]
-ImportsOf = Annotated[Imports, Depends(_imports)]
+ImportsOf = Annotated[Jobs[ImportJob], Depends(_imports)]
 BackbonesOf = Annotated[Backbones, Depends(_backbones)]
 EvaluationsOf = Annotated[Evaluations, Depends(_evaluations)]
-ExportsOf = Annotated[Exports, Depends(_exports)]
+ExportsOf = Annotated[Jobs[ExportJob], Depends(_exports)]
 
 
 def errors(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:

@@ -13,13 +13,16 @@ from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
 from classify_anything.datasets.video import Frames
+from classify_anything.errors import ConflictError
 from classify_anything.export.write import Written, write_export
 from classify_anything.project.snapshot import ProjectSnapshot, take_snapshot
+from classify_anything.server.imports import ImportJob
 from classify_anything.server.messages import ImportInfo, ImportStart
 from classify_anything.server.routes.common import (
     ALWAYS,
     CONFLICT,
     NOT_FOUND,
+    BackbonesOf,
     ImportsOf,
     ProjectOf,
     body,
@@ -31,9 +34,9 @@ _ENDINGS = {"zip": ".zip", "tfjs-knn": ".json"}
 
 
 @router.post("/api/imports", status_code=HTTPStatus.CREATED)
-async def begin_import(imports: ImportsOf) -> ImportInfo:
+async def begin_import(project: ProjectOf, imports: ImportsOf) -> ImportInfo:
     """Begin an import: send its files next, then start it."""
-    return imports.begin().info
+    return imports.add(ImportJob(project)).info
 
 
 @router.put(
@@ -55,10 +58,15 @@ async def send_file(imports: ImportsOf, import_id: str, path: str, request: Requ
     status_code=HTTPStatus.ACCEPTED,
     responses={**NOT_FOUND, **CONFLICT},
 )
-async def start_import(imports: ImportsOf, import_id: str, body: ImportStart) -> ImportInfo:
+async def start_import(
+    imports: ImportsOf, backbones: BackbonesOf, import_id: str, body: ImportStart
+) -> ImportInfo:
     """Add what was sent, in the background: ask again how far it is."""
     frames = Frames(body.fps, body.start, body.end)
-    return imports.start(import_id, body.label, frames).info
+    job = imports.find(import_id)
+    if backbones.changing:
+        raise ConflictError("The network is being changed. Add pictures when that is done.")
+    return job.start(body.label, frames).info
 
 
 @router.get("/api/imports/{import_id}", responses=NOT_FOUND)

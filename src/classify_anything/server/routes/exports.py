@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from fastapi.responses import FileResponse
 
 from classify_anything.export.write import check_options, estimated_sizes
-from classify_anything.server.exports import options_of
+from classify_anything.server.exports import ExportJob, options_of
 from classify_anything.server.messages import ExportInfo, ExportRequest, ExportSizes
 from classify_anything.server.routes.common import (
     ALWAYS,
@@ -31,10 +31,10 @@ async def export_sizes(project: ProjectOf) -> ExportSizes:
 
 
 @router.post("", status_code=HTTPStatus.ACCEPTED)
-async def begin_export(exports: ExportsOf, body: ExportRequest) -> ExportInfo:
+async def begin_export(project: ProjectOf, exports: ExportsOf, body: ExportRequest) -> ExportInfo:
     """Begin to make a file, in the background: ask again how far it is."""
     check_options(body.format, options_of(body))
-    return (await exports.begin(body)).info
+    return exports.add(ExportJob(project, body)).info
 
 
 @router.get("/{export_id}", responses=NOT_FOUND)
