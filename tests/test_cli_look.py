@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import signal
+import time
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from classify_anything import Classifier, load_export
-from tests.command import SHADES, objects, run, run_on_terminal, taught
+from tests.command import SHADES, objects, run, run_on_terminal, start, taught
 from tests.convolutions import write_convolutions
 from tests.files import write_tree
 from tests.photos import photo, plain
+from tests.tiny import write_backbone
 
 
 @pytest.fixture
@@ -183,3 +187,27 @@ def test_an_option_of_another_form_is_refused(
     refused = run("export", *arguments, cwd=tmp_path)
     assert (refused.returncode, refused.stderr) == (1, f"Error: {message}\n")
     assert not list(tmp_path.glob("x*"))
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp16"])
+def test_ctrl_c_ends_a_smaller_export_and_leaves_nothing(tmp_path: Path, precision: str) -> None:
+    slow = write_backbone(tmp_path / "slow.onnx", name="slow", slow=True)
+    project = tmp_path / "desk.db"
+    with Classifier(project, backbone=slow) as clf:
+        for label in ("cat", "coffee"):
+            clf.add_many([(label, photo(label)[shift:]) for shift in range(30)])
+    work = tmp_path / "work"
+    work.mkdir()
+    target = tmp_path / "desk.onnx"
+    process = start(
+        *("export", target, "-p", project, "--backbone", slow, "--precision", precision),
+        env={**os.environ, "TMPDIR": str(work)},
+    )
+    while not any(work.glob("*/backbone.onnx")):
+        assert process.poll() is None
+        time.sleep(0.001)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60) == ("", "")
+    assert process.returncode == 130
+    assert not target.exists()
+    assert [path for path in work.iterdir() if path.is_dir()] == []

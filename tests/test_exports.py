@@ -364,3 +364,30 @@ def test_a_folder_that_may_not_be_written_is_named(tiny_backbone: Path) -> None:
         assert done.stdout.splitlines() == [f"{target}: Permission denied."] * 5, done.stderr
         assert list((home / "closed").iterdir()) == []
         (home / "closed").chmod(0o755)
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp16"])
+@pytest.mark.parametrize("form", ["onnx", "web"])
+def test_each_step_of_a_smaller_export_can_be_stopped(
+    clf: Classifier, tmp_path: Path, form: Any, precision: Any
+) -> None:
+    teach(clf)
+    target = tmp_path / "desk.zip"
+    told: list[Progress] = []
+    clf.export(target, form, precision=precision, progress=told.append)
+    target.unlink()
+    before = {*tmp_path.iterdir()}
+    retraining = [one for one in told if one.text == "Retraining on the smaller network"]
+    assert retraining[1:] == [Progress(n, 5, retraining[0].text) for n in range(1, 6)]
+    calibrating = [one for one in told if one.text == "Making the network smaller"]
+    assert len(calibrating) == (6 if precision == "int8" else 1)
+
+    for last in {progress.text: progress for progress in told}.values():
+
+        def stop(progress: Progress, last: Progress = last) -> None:
+            if progress == last:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            clf.export(target, form, precision=precision, progress=stop)
+        assert {*tmp_path.iterdir()} == before

@@ -13,6 +13,7 @@ import pytest
 from tests.photos import encoded, photo
 from tests.server import RunningServer, run_server
 from tests.tflite import write_network as write_tflite
+from tests.tiny import write_backbone
 
 
 @pytest.fixture
@@ -92,6 +93,29 @@ def test_what_cannot_be_made_is_said(server: RunningServer) -> None:
     wrong = server.http.post("/api/exports", json={"format": "zip", "frozen": True})
     assert wrong.status_code == 400
     assert wrong.json()["error"]["message"] == "The format zip has no option frozen."
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp16"])
+def test_a_smaller_export_is_cancelled_while_the_project_answers(
+    taught: RunningServer, tmp_path: Path, precision: str
+) -> None:
+    slow = write_backbone(tmp_path / "slow.onnx", name="slow", slow=True)
+    taught.http.post("/api/backbones", json={"names": [str(slow)], "use": True})
+    for shift in range(60):
+        picture = encoded(photo("rocket")[shift:])
+        taught.http.post("/api/examples", params={"label": "rocket"}, content=picture)
+    body = {"format": "onnx", "precision": precision}
+    begun = taught.http.post("/api/exports", json=body).json()["id"]
+    seen = set[str]()
+    with taught.socket() as page:
+        while "Retraining on the smaller network" not in seen:
+            info = taught.http.get(f"/api/exports/{begun}").json()
+            assert info["status"] == "running", info
+            seen.add(info["text"])
+            assert page.predict(encoded(photo("cat")))["prediction"]["label"]
+    assert "Making the network smaller" in seen
+    assert taught.http.delete(f"/api/exports/{begun}").status_code == 204
+    assert taught.http.get(f"/api/exports/{begun}").status_code == 404
 
 
 def test_a_cancelled_export_leaves_nothing(taught: RunningServer) -> None:

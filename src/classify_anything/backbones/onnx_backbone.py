@@ -23,7 +23,7 @@ _BATCH = 4
 memory."""
 _BATCH_ELSEWHERE = 32
 
-_MAX_THREADS = 4
+MAX_THREADS = 4
 
 _ELSEWHERE = b"location"
 """Stands in every file whose weights lie in another one; only such a file is read by onnx, too."""
@@ -102,7 +102,7 @@ class OnnxBackbone(Backbone):
 
     def _open(self, graph: Path | bytes) -> ort.InferenceSession:
         options = ort.SessionOptions()
-        options.intra_op_num_threads = self._threads or min(os.cpu_count() or 1, _MAX_THREADS)
+        options.intra_op_num_threads = self._threads or min(os.cpu_count() or 1, MAX_THREADS)
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 4
         if isinstance(graph, bytes):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,12 @@ _OLDEST_OPSET = 13
 """Before it, weights have one scale, and not one for each channel."""
 
 
-def quantized(source: Path, pictures: UInt8Array, target: Path) -> None:
+def quantized(
+    source: Path,
+    pictures: UInt8Array,
+    target: Path,
+    progress: Callable[[int], object] = lambda _: None,
+) -> None:
     """Write a network in int8: 8-bit weights, a scale for each channel, and 8-bit activations.
 
     It sees the same on every processor. Those of x86 without VNNI add each two products in 16 bits,
@@ -48,6 +53,8 @@ def quantized(source: Path, pictures: UInt8Array, target: Path) -> None:
         pictures: uint8 [n, size, size, 3], of the kind that it is to see; they tell the range of
             the numbers inside.
         target: the file to write.
+        progress: called with the number of pictures before each; an interruption that it raises
+            ends the calibration.
 
     Raises:
         BackboneError: it cannot be quantised.
@@ -70,11 +77,13 @@ def quantized(source: Path, pictures: UInt8Array, target: Path) -> None:
         """Gives one picture after the other."""
 
         def __init__(self) -> None:
-            self._left = iter(chosen)
+            self._left = enumerate(chosen)
 
         def get_next(self) -> dict[str, Any] | None:
-            picture = next(self._left, None)
-            return None if picture is None else {"image": picture[None]}
+            for done, picture in self._left:
+                progress(done)
+                return {"image": picture[None]}
+            return None
 
     with _reasons(source), tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "plain.onnx"

@@ -64,8 +64,7 @@ def write_onnx(
         facts = _facts(snapshot, any_size=any_size, smoothing=smoothing)
         reference: Reference = SnapshotReference(snapshot, facts)
         if precision != "fp32":
-            progress(Progress(0, None, "Making the network smaller, and teaching it anew"))
-            small = reduced(snapshot, precision, Path(folder))
+            small = reduced(snapshot, precision, Path(folder), progress)
             graph, head, training_set = (
                 small.graph,
                 small.taught.freeze(),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
 
 from classify_anything.backbones import Backbone, load_backbone
+from classify_anything.backbones.onnx_backbone import MAX_THREADS
 from classify_anything.backbones.quantize import CALIBRATION_PICTURES, convert_fp16, quantized
 from classify_anything.export.formats.onnx_graph import EMBEDDING, only
 from classify_anything.export.formats.onnx_metadata import Precision
@@ -19,6 +21,8 @@ from classify_anything.export.retrain import (
     teach,
 )
 from classify_anything.project.snapshot import ProjectSnapshot
+from classify_anything.types import Progress
+from classify_anything.workers import worker_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,31 +53,44 @@ class QuantizedExport:
         return f"{after:.1%} right, where the project is {before:.1%} right."
 
 
-def reduced(snapshot: ProjectSnapshot, precision: Precision, folder: Path) -> QuantizedExport:
+def reduced(
+    snapshot: ProjectSnapshot,
+    precision: Precision,
+    folder: Path,
+    progress: Callable[[Progress], object],
+) -> QuantizedExport:
     """Make a backbone smaller, and teach a head of the project's kind with it.
 
     Args:
         snapshot: what it was.
         precision: "fp16" or "int8"; the latter is calibrated on the project's own pictures.
         folder: to work in; the graph must stay there while the backbone is used.
+        progress: called after each picture; what it raises ends the work.
 
     Raises:
         BackboneError: it cannot be made smaller.
         SettingError: the head was given to ``Classifier``, and cannot be made again.
     """
+
+    def counting(text: str, total: int) -> Callable[[int], object]:
+        progress(Progress(0, None, text))
+        return lambda done: progress(Progress(done, total, text))
+
     backbone, training_set = snapshot.backbone, snapshot.training_set
+    chosen = spread(training_set.keys, CALIBRATION_PICTURES)
+    calibrated = counting("Making the network smaller", len(chosen))
     source, target = folder / "backbone.onnx", folder / f"{precision}.onnx"
     onnx.save(only(onnx.load_from_string(backbone.graph()), EMBEDDING), source)
     size = backbone.size
     if precision == "fp16":
         convert_fp16(source, target)
     else:
-        quantized(
-            source, squares(snapshot, spread(training_set.keys, CALIBRATION_PICTURES), size), target
-        )
-    small = load_backbone(target)
+        quantized(source, squares(snapshot, chosen, size), target, calibrated)
+    small = load_backbone(target, threads=min(worker_count(), MAX_THREADS))
+    embedded = counting("Retraining on the smaller network", len(training_set.keys))
     before = teach(snapshot.model, training_set)
-    anew = reembed_training_set(snapshot, training_set, small.for_workers().embed, size, precision)
+    embed = small.for_workers().embed
+    anew = reembed_training_set(snapshot, training_set, embed, size, precision, embedded)
     after = teach(snapshot.model, anew)
     was, now = before.accuracy(), after.accuracy()
     known = None if was is None or now is None else (was, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -84,10 +85,12 @@ def reembed_training_set(
     embed: Embed,
     size: int,
     precision: Precision,
+    progress: Callable[[int], object] = lambda _: None,
 ) -> TrainingSet:
     """Return the same lesson with the embeddings of another network, of that precision.
 
     With "int8" a page keeps its embeddings in 8 bits, too: the head must learn exactly these.
+    ``progress`` is called with the number of embedded pictures.
     """
 
     def see(data: bytes) -> Float32Array:
@@ -95,7 +98,12 @@ def reembed_training_set(
         return np.asarray(vector, np.float32)
 
     pictures = (snapshot.image(key) for key in training_set.keys)
-    vectors = np.stack(list(map_ordered(see, pictures, worker_count())))
+    made = list[Float32Array]()
+    with contextlib.closing(map_ordered(see, pictures, worker_count())) as found:
+        for vector in found:
+            made.append(vector)
+            progress(len(made))
+    vectors = np.stack(made)
     if precision == "int8":
         vectors = from_levels(to_levels(vectors))
     return replace(training_set, vectors=vectors)

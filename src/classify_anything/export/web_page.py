@@ -65,8 +65,7 @@ def write_web_export(
         )
         small = None
         if precision != "fp32":
-            progress(Progress(0, None, "Making the network smaller, and teaching it anew"))
-            small = reduced(snapshot, precision, work)
+            small = reduced(snapshot, precision, work, progress)
             known, graph, training_set = (
                 _smaller(known, small),
                 to_bytes(small.graph),
