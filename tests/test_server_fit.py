@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from classify_anything import Classifier
+from classify_anything import Classifier, KNeighborsHead
 from classify_anything.project.project import Project
 from classify_anything.server.background import Background
 from classify_anything.server.project import LiveProject
@@ -214,3 +215,39 @@ def test_after_a_fit_that_fails_the_next_change_is_fitted(
         asyncio.run(asyncio.wait_for(fail_and_go_on(), 60))
     finally:
         live.close()
+
+
+def test_none_of_these_is_calibrated_beside_the_live_answer(
+    many: Path, wide_backbone: Path
+) -> None:
+    threads = set[str]()
+    held_out = KNeighborsHead.held_out
+
+    def noticed(head: KNeighborsHead) -> Any:
+        threads.add(threading.current_thread().name)
+        return held_out(head)
+
+    with Classifier(many, backbone=wide_backbone) as clf:
+        clf.configure(head="classic", strictness=0.05)
+        expected = [clf.predict(question).familiarity for question in QUESTIONS]
+    live = LiveProject(lambda: Classifier(many, backbone=wide_backbone))
+
+    async def run() -> None:
+        before = [(await live.predict(question)).familiarity for question in QUESTIONS]
+        assert before == [1.0] * len(QUESTIONS)
+        background = Background()
+        background.start("fit", live.keep_fitted)
+        while await live.run(lambda clf: clf.needs_fit):
+            await asyncio.sleep(0.01)
+        after = [(await live.predict(question)).familiarity for question in QUESTIONS]
+        assert after == expected
+        background.cancel()
+
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(KNeighborsHead, "held_out", noticed)
+            asyncio.run(asyncio.wait_for(run(), 60))
+    finally:
+        live.close()
+    assert threads
+    assert not any(name.startswith("classifier") for name in threads)

@@ -26,7 +26,7 @@ SMALLEST_DISTANCE = float(_HEAD["smallest_distance"])
 """Smaller distances count as this, so that no weight depends on a product's last digit."""
 TYPICAL_NEIGHBORS = int(_HEAD["typical_neighbors"])
 """With ``metric="cosine"``, typicality is the similarity to this many examples of the class."""
-_REFIT_ALWAYS = int(_HEAD["refit_always"])
+REFIT_ALWAYS = int(_HEAD["refit_always"])
 """Up to this many examples, a refit takes less time than a frame."""
 _REFIT_GROWTH = float(_HEAD["refit_growth"])
 """With more, the head refits once this share of the examples has changed."""
@@ -412,7 +412,7 @@ class KNeighborsHead(ClassifierEstimator):
             self._rows.compare(None)
         if not self.needs_fit:
             return
-        few = len(self) <= _REFIT_ALWAYS
+        few = len(self) <= REFIT_ALWAYS
         if self._fit is None and not self.refits and not few:
             # A prediction must not wait for a fit on another thread.
             self._use(self.sample().centred())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import copy
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from functools import partial
+from typing import Any, TypeGuard, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +16,7 @@ from classify_anything.evaluation.evaluate import HEADS, TrainingSet, make_head
 from classify_anything.heads import Decision, Head, KNeighborsHead
 from classify_anything.heads.estimator import ClassifierEstimator
 from classify_anything.heads.fitting import Fit, Sample
+from classify_anything.heads.neighbors import REFIT_ALWAYS
 from classify_anything.heads.parameters import HasParameters, HeadParameters
 from classify_anything.project.example_index import ExampleIndex
 from classify_anything.store import Snapshot
@@ -30,20 +33,13 @@ class PendingFit:
 
     Attributes:
         head: what the fit is for.
-        sample: a copy of its examples, or of some.
-        vectors: float32 [n, d], all of its examples; not a copy.
         changes: how often the head had changed.
+        fit: fits, and maps all examples by the new metric, on any thread.
     """
 
-    head: KNeighborsHead
-    sample: Sample
-    vectors: Float32Array
+    head: Head
     changes: int
-
-    def fit(self) -> tuple[Fit, Float32Array | None]:
-        """Fit, and map all examples by the new metric, on any thread."""
-        fit = self.sample.fit()
-        return fit, fit.metric.apply(self.vectors) if fit.metric else None
+    fit: Callable[[], tuple[Fit, Float32Array | None]]
 
 
 class ProjectModel:
@@ -126,20 +122,29 @@ class ProjectModel:
 
     @property
     def needs_fit(self) -> bool:
-        """Whether the head's fit is older than its examples."""
-        return isinstance(self._head, KNeighborsHead) and self._head.needs_fit
+        """Whether the head's fit, or what replaces it, is older than its examples."""
+        if _is_adaptive(self._head):
+            return self._head.needs_fit
+        return not self._refits and self._has_stale_references
 
     def pending_fit(self) -> PendingFit | None:
         """A copy of the examples to fit the head with, on any thread; None if nothing changed."""
-        if not self.needs_fit or not isinstance(self._head, KNeighborsHead):
+        if not self.needs_fit:
             return None
         head = self._head
-        return PendingFit(head, head.sample(), head.vectors, head.changes)
+        if _is_adaptive(head):
+            return PendingFit(head, head.changes, partial(_fit, head.sample(), head.vectors))
+        copied = copy.deepcopy(head)
+        return PendingFit(head, self._changes, lambda: (_references(copied), None))
 
     def adopt_fit(self, pending: PendingFit, fit: Fit, compared: Float32Array | None) -> None:
         """Decide by a fit, unless the head is another one by now."""
-        if pending.head is self._head:
-            pending.head.adopt(fit, pending.changes, compared)
+        if pending.head is not self._head:
+            return
+        if _is_adaptive(self._head):
+            self._head.adopt(fit, pending.changes, compared)
+        else:
+            self._use_references(fit, pending.changes)
 
     def predict(self, embeddings: npt.ArrayLike) -> list[Prediction]:
         """Say which classes embeddings, float [n, d], belong to. Raises EmbeddingError."""
@@ -185,13 +190,20 @@ class ProjectModel:
         A prediction is known if the share of these below its own typicality is at least the
         strictness. Empty while no class has two recordings.
         """
-        if isinstance(self._head, KNeighborsHead) and self._head.metric == "adaptive":
+        if _is_adaptive(self._head):
             return self._head.references()
-        if len(self.members) and self._changes > _STALE * self._compared_on:
-            held = self._head.held_out()
-            self._familiar = np.sort(held.familiarities[~held.alone])
-            self._compared_on, self._changes = len(self.members), 0
+        if self._has_stale_references:
+            self._use_references(_references(self._head), self._changes)
         return self._familiar
+
+    @property
+    def _has_stale_references(self) -> bool:
+        return len(self.members) > 0 and self._changes > _STALE * self._compared_on
+
+    def _use_references(self, fit: Fit, changes: int) -> None:
+        self._familiar = fit.references
+        self._compared_on = len(self.members)
+        self._changes -= changes
 
     def threshold(self) -> float | None:
         """A prediction is known if its familiarity is above this; None where all are."""
@@ -245,7 +257,9 @@ class ProjectModel:
         """The share of own examples that are less familiar than this; see ``Prediction``."""
         if self.settings.strictness <= 0:
             return 1.0
-        familiar = self.familiar()
+        familiar = self._familiar
+        if self._refits or len(self.members) <= REFIT_ALWAYS or _is_adaptive(self._head):
+            familiar = self.familiar()
         if len(familiar) == 0:
             return 1.0
         return float(np.searchsorted(familiar, decision.familiarity) / len(familiar))
@@ -257,6 +271,21 @@ class ProjectModel:
             Neighbor(key, class_id, self.classes[class_id].name, similarity)
             for key, class_id, similarity in found
         )
+
+
+def _is_adaptive(head: Head) -> TypeGuard[KNeighborsHead]:
+    return isinstance(head, KNeighborsHead) and head.metric == "adaptive"
+
+
+def _fit(sample: Sample, vectors: Float32Array) -> tuple[Fit, Float32Array | None]:
+    fit = sample.fit()
+    return fit, fit.metric.apply(vectors) if fit.metric else None
+
+
+def _references(head: Head) -> Fit:
+    """The reference scores of a head that has nothing else to fit."""
+    held = head.held_out()
+    return Fit(None, 1.0, np.sort(held.familiarities[~held.alone]))
 
 
 def threshold(familiar: Float32Array, strictness: float) -> float | None:
