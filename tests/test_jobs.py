@@ -8,10 +8,14 @@ import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
+
 from classify_anything import Classifier
 from classify_anything.errors import InputError
+from classify_anything.export.formats.model_file import BrowserModel, write_browser_model
 from classify_anything.server.jobs import Job
 from classify_anything.server.project import LiveProject
+from classify_anything.server.routes import backbone
 from classify_anything.types import Progress
 from classify_anything.workers import worker_count
 from tests import loops
@@ -78,27 +82,29 @@ def test_a_job_and_its_threads_leave_one_core() -> None:
     assert worker_count() == cores
 
 
-def test_the_project_answers_while_a_job_works(tmp_path: Path, tiny_backbone: Path) -> None:
+def test_the_model_for_a_browser_is_written_off_the_classifiers_thread(
+    tmp_path: Path, tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     live = LiveProject(lambda: Classifier(tmp_path / "project.db", backbone=tiny_backbone))
-    go_on = threading.Event()
-    answers = 0
+    began, go_on = threading.Event(), threading.Event()
 
-    def work() -> None:
+    def held_back(model: BrowserModel) -> bytes:
+        began.set()
         assert go_on.wait(30)
+        return write_browser_model(model)
 
-    async def run() -> None:
-        nonlocal answers
-        job = Job()
-        job.begin(lambda: asyncio.to_thread(work))
-        for _ in range(3):
-            await live.predict(plain("red"))
-            answers += job.running
+    async def run() -> bytes:
+        for label, color in (("Mug", "red"), ("Cup", "blue")):
+            await live.run(lambda clf, label=label, color=color: clf.add(label, plain(color)))
+        written = asyncio.create_task(backbone.knowledge(live))
+        await asyncio.to_thread(began.wait, 30)
+        assert (await live.predict(plain("red"))).label == "Mug"
         go_on.set()
-        await job.wait()
-        assert job.status == "done"
+        return bytes((await written).body)
 
+    monkeypatch.setattr(backbone, "write_browser_model", held_back)
     try:
-        loops.run(run())
+        assert loops.run(run()).startswith(b"CAKN")
     finally:
+        go_on.set()
         live.close()
-    assert answers == 3
