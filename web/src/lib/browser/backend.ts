@@ -16,12 +16,11 @@ import type { Engine } from "./engine.worker";
 import { read } from "./files";
 import { parseKnowledge, type Knowledge } from "./knowledge";
 import type { Place } from "./local-import";
-import type { Example, LocalProject, Snapshot } from "./local-project";
+import { changed, type Example, type LocalProject, type Snapshot } from "./local-project";
 import type { Marks } from "./page-metadata";
 import { Notebook } from "./journal";
 import { kept } from "./offline";
 import { examined, type Examined } from "./pictures";
-import type { KeptPicture } from "./storage";
 import { parseThumbnails } from "./thumbnails";
 import { wantedViews } from "./views";
 import { packed, type Packed } from "./zips";
@@ -41,7 +40,8 @@ export class BrowserBackend implements Backend, BrowserProject {
   notebook!: Notebook;
   readonly #marks: Marks;
   #knowledge!: Knowledge;
-  #addresses = new Map<number, string>();
+  #thumbnails!: ReadonlyMap<number, Blob>;
+  readonly #addresses = new Map<number, string>();
   #listener: Listener | null = null;
   #making = false;
 
@@ -66,9 +66,9 @@ export class BrowserBackend implements Backend, BrowserProject {
   thumbnailAddress(exampleId: number): string {
     const known = this.#addresses.get(exampleId);
     if (known) return known;
-    const kept = this.notebook.picture(exampleId);
-    if (!kept) return "";
-    const address = URL.createObjectURL(kept.picture);
+    const picture = this.#thumbnails.get(exampleId) ?? this.notebook.pictures.get(exampleId)?.picture;
+    if (!picture) return "";
+    const address = URL.createObjectURL(picture);
     this.#addresses.set(exampleId, address);
     return address;
   }
@@ -120,8 +120,7 @@ export class BrowserBackend implements Backend, BrowserProject {
   }
 
   async #add({ picture, sha256 }: Examined, vector: Float32Array, target: Target) {
-    const pictures = new Map<number, KeptPicture>();
-    const first = !this.notebook.begun;
+    const first = this.notebook.pictures.size === 0;
     const added = await this.notebook.change(() => {
       const { class_id, label, classes = [], group, recording, source, createdAt } = target;
       const told = { recording, source, sha256, createdAt };
@@ -129,9 +128,9 @@ export class BrowserBackend implements Backend, BrowserProject {
         label === undefined
           ? this.project.add(class_id ?? -1, group, told)
           : this.project.take(label, classes, group, told);
-      pictures.set(added.example.id, { picture, vector, seenBy: this.#knowledge.backbone.fingerprint });
+      this.notebook.pictures.set(added.example.id, { picture, vector, seenBy: this.#knowledge.backbone.fingerprint });
       return added;
-    }, pictures);
+    });
     // Else a browser that is short of space may drop it; it decides for itself whether to ask.
     if (first) void navigator.storage?.persist?.().catch(() => false);
     return added;
@@ -139,7 +138,7 @@ export class BrowserBackend implements Backend, BrowserProject {
 
   #taught(): Packed[] {
     return this.project.now.examples.flatMap((example: Example) => {
-      const kept = this.notebook.picture(example.id);
+      const kept = this.notebook.pictures.get(example.id);
       return kept ? [{ ...example, picture: kept.picture }] : [];
     });
   }
@@ -158,7 +157,7 @@ export class BrowserBackend implements Backend, BrowserProject {
       read(address("thumbnails.bin")),
     ]);
     this.#knowledge = parseKnowledge(file.slice(0));
-    this.#addresses = parseThumbnails(thumbnails, this.#knowledge.examples.ids);
+    this.#thumbnails = parseThumbnails(thumbnails, this.#knowledge.examples.ids);
     const { made, frozen } = this.#marks;
     this.notebook = await Notebook.open(this.#knowledge, made, !frozen, {
       changed: (before, after) => this.#teach(before, after),
@@ -174,18 +173,21 @@ export class BrowserBackend implements Backend, BrowserProject {
 
   /** Tell the engine, and then the page, what is different. */
   async #teach(before: Snapshot, after: Snapshot): Promise<void> {
-    const was = new Map(before.examples.map((one) => [one.id, one.classId]));
-    const is = new Map(after.examples.map((one) => [one.id, one.classId]));
-    await this.engine.arrange([...after.classes]);
-    const gone = [...was.keys()].filter((id) => !is.has(id));
-    if (gone.length > 0) await this.engine.forget(gone);
+    if (before.classes !== after.classes) await this.engine.arrange([...after.classes]);
     const lessons: Lesson[] = [];
-    for (const { id, classId, recordingId } of after.examples) {
-      if (was.get(id) !== classId) lessons.push({ id, classId, recordingId, ...(await this.#vectorOf(id)) });
+    const gone: number[] = [];
+    for (const [id, example] of changed(before, after)) {
+      if (example) lessons.push({ id, classId: example.classId, recordingId: example.recordingId, ...(await this.#vectorOf(id)) });
+      else gone.push(id);
     }
+    if (gone.length > 0) await this.engine.forget(gone);
     if (lessons.length > 0) await this.engine.learn(lessons);
     this.#listener?.state(this.state);
     void this.#makeViews();
+    for (const id of gone) {
+      URL.revokeObjectURL(this.#addresses.get(id) ?? "");
+      this.#addresses.delete(id);
+    }
   }
 
   /** Embed the views of what was taught here, one example at a time, while no picture waits for an answer. */
@@ -210,7 +212,7 @@ export class BrowserBackend implements Backend, BrowserProject {
     const { examples } = this.project.now;
     const wanted = new Set(wantedViews(examples));
     for (const { id, sha256 } of examples) {
-      const kept = this.notebook.picture(id);
+      const kept = this.notebook.pictures.get(id);
       if (wanted.has(id) && kept && !kept.views && kept.seenBy === this.#knowledge.backbone.fingerprint) return { id, sha256, kept };
     }
     return null;
@@ -218,7 +220,7 @@ export class BrowserBackend implements Backend, BrowserProject {
 
   /** The embeddings of what was taught here; where another backbone has made them, they are made anew. */
   async #vectorOf(id: number): Promise<{ vector?: Float32Array; views?: Float32Array | undefined }> {
-    const kept = this.notebook.picture(id);
+    const kept = this.notebook.pictures.get(id);
     if (!kept) return {};
     const { fingerprint } = this.#knowledge.backbone;
     if (kept.seenBy === fingerprint) return { vector: kept.vector, views: kept.views };

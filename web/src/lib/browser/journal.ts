@@ -3,9 +3,9 @@
 import { ApiError } from "../server/errors";
 import { messageOf } from "../page/words";
 import type { Knowledge } from "./knowledge";
-import { FIRST_LOCAL_ID, LocalProject, type Snapshot } from "./local-project";
+import { changed, LocalProject, type Snapshot } from "./local-project";
 import { merged, shipped } from "./merging";
-import { Shelf, type Kept, type KeptPicture, type Pictures } from "./storage";
+import { Shelf, type KeptPicture, type News } from "./storage";
 
 export interface Reader {
   /** It is different now, by a change here or on another page. */
@@ -14,19 +14,22 @@ export interface Reader {
   tell(message: string): void;
 }
 
-const NONE: Pictures = new Map();
-
 export class Notebook {
   readonly project: LocalProject;
+  /** By the ids of examples that were taught here; undo needs those of deleted ones. */
+  readonly pictures = new Map<number, KeptPicture>();
   readonly #knowledge: Knowledge;
   readonly #made: string;
   readonly #reader: Reader;
   readonly #name: string;
+  /** What the export brought. */
+  readonly #shipped: Snapshot;
   #shelf: Shelf | null = null;
-  /** Of what is on the shelf, as far as it is known here. */
-  #stamp: string | undefined;
+  /** The number of the newest change on the shelf that is known here. */
+  #change = -1;
+  /** Whether another export wrote what is on the shelf, or none did. */
+  #foreign = true;
   #channel: BroadcastChannel | null = null;
-  readonly #pictures = new Map<number, KeptPicture>();
   #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(knowledge: Knowledge, made: string, reader: Reader) {
@@ -35,7 +38,8 @@ export class Notebook {
     this.#reader = reader;
     // Whether the address says index.html or not, and whichever project lies there today.
     this.#name = `classify-anything ${new URL("./", document.baseURI).pathname} ${knowledge.uid}`;
-    this.project = new LocalProject(shipped(knowledge));
+    this.#shipped = shipped(knowledge);
+    this.project = new LocalProject(this.#shipped);
   }
 
   /** ``made`` tells which export it is; one that does not learn keeps nothing. */
@@ -45,23 +49,14 @@ export class Notebook {
     return notebook;
   }
 
-  picture(id: number): KeptPicture | undefined {
-    return this.#pictures.get(id);
-  }
-
-  /** Whether anything was taught here. */
-  get begun(): boolean {
-    return this.project.now.examples.some(({ id }) => id >= FIRST_LOCAL_ID);
-  }
-
   /** Tell the reader of all that the export did not bring. */
   begin(): void {
-    const began = this.#after(() => this.#reader.changed(shipped(this.#knowledge), this.project.now));
+    const began = this.#after(() => this.#reader.changed(this.#shipped, this.project.now));
     began.catch((error: unknown) => this.#reader.tell(messageOf(error)));
   }
 
   /** Do one change after the other, on this page and on all others: kept and told, or nothing has changed. */
-  change<T>(act: () => T, pictures: Pictures = NONE): Promise<T> {
+  change<T>(act: () => T): Promise<T> {
     return this.#after(async () => {
       const [result, before] = await this.#alone(async () => {
         await this.#catchUp();
@@ -69,8 +64,7 @@ export class Notebook {
         const restore = this.project.checkpoint();
         try {
           const result = act();
-          this.#stamp = await this.#shelf?.save(this.#kept(), pictures);
-          for (const [id, picture] of pictures) this.#pictures.set(id, picture);
+          await this.#save(before);
           return [result, before] as const;
         } catch (error) {
           restore();
@@ -85,18 +79,15 @@ export class Notebook {
 
   /** Keep the embedding that another backbone has made of a picture. */
   async seenAnew(id: number, picture: KeptPicture): Promise<void> {
-    this.#pictures.set(id, picture);
-    await this.#shelf?.put(new Map([[id, picture]]));
+    this.pictures.set(id, picture);
+    await this.#shelf?.update(id, picture);
   }
 
   async #load(): Promise<void> {
     try {
       const shelf = await Shelf.open(this.#name);
-      const kept = await shelf.state();
-      this.#stamp = await shelf.stamp();
       this.#shelf = shelf;
-      if (kept) await this.#adopt(kept);
-      void this.#tidy(shelf).catch(() => undefined);
+      await this.#adopt(await shelf.since(-1));
       this.#channel = new BroadcastChannel(this.#name);
       this.#channel.onmessage = () => {
         // What cannot be taken over now is told with the next change.
@@ -110,38 +101,48 @@ export class Notebook {
 
   /** Take over what another page has changed meanwhile. */
   async #catchUp(): Promise<void> {
-    const stamp = await this.#shelf?.stamp();
-    if (stamp === this.#stamp) return;
-    const kept = await this.#shelf?.state();
-    if (!kept) return;
-    if (kept.made !== this.#made && kept.exportedAt > this.#knowledge.created_at) {
+    const news = await this.#shelf?.since(this.#change);
+    if (!news?.kept || newest(news) <= this.#change) return;
+    if (news.kept.made !== this.#made && news.kept.exportedAt > this.#knowledge.created_at) {
       throw new ApiError("conflict", "A newer form of this page was opened meanwhile. Load this page again.");
     }
     const before = this.project.now;
-    await this.#adopt(kept);
-    this.#stamp = stamp;
+    await this.#adopt(news);
     await this.#reader.changed(before, this.project.now);
   }
 
-  async #adopt(kept: Kept): Promise<void> {
-    const all = kept.made === this.#made ? kept : merged(this.#knowledge, kept);
-    const taught = all.examples.filter(({ id }) => id >= FIRST_LOCAL_ID).map(({ id }) => id);
-    const found = await this.#shelf?.pictures(taught.filter((id) => !this.#pictures.has(id)));
-    for (const [id, picture] of found ?? NONE) this.#pictures.set(id, picture);
-    const lost = new Set(taught.filter((id) => !this.#pictures.has(id)));
-    if (lost.size > 0) this.#reader.tell(`This browser has lost ${lost.size} of the pictures that were taught here.`);
-    this.project.adopt({ ...all, examples: all.examples.filter(({ id }) => !lost.has(id)) });
+  async #adopt(news: News): Promise<void> {
+    const { kept } = news;
+    if (!kept) return;
+    this.#foreign = kept.made !== this.#made;
+    // The merge needs everything that another export wrote.
+    const rows = (this.#foreign && (await this.#shelf?.since(-1))?.rows) || news.rows;
+    const known = this.#foreign ? [] : this.project.now.examples;
+    const examples = new Map(known.map((one) => [one.id, one]));
+    for (const { id, example, kept: picture } of rows) {
+      if (example) examples.set(id, example);
+      else examples.delete(id);
+      if (picture) this.pictures.set(id, picture);
+    }
+    const all = {
+      classes: kept.classes,
+      examples: [...examples.values()].sort((a, b) => a.id - b.id),
+      nextId: rows.reduce((next, { id }) => Math.max(next, id + 1), kept.nextId),
+    };
+    this.project.adopt(this.#foreign ? merged(this.#shipped, all) : all);
+    this.#change = newest(news);
   }
 
-  /** Pictures of what was undone can go when no page is open that could do it again. */
-  async #tidy(shelf: Shelf): Promise<void> {
-    const open = `${this.#name} open`;
-    await navigator.locks.request(open, { ifAvailable: true }, (lock) => lock && this.#alone(() => shelf.tidy()));
-    await navigator.locks.request(open, { mode: "shared" }, () => new Promise(() => undefined));
-  }
-
-  #kept(): Kept {
-    return { ...this.project.now, made: this.#made, exportedAt: this.#knowledge.created_at };
+  async #save(before: Snapshot): Promise<void> {
+    const { now } = this.project;
+    const change = this.#change + 1;
+    const rows = Array.from(changed(this.#foreign ? this.#shipped : before, now), ([id, example]) => {
+      return { id, change, example, kept: example ? this.pictures.get(id) : undefined };
+    });
+    const { classes, nextId } = now;
+    const kept = { change, classes, nextId, made: this.#made, exportedAt: this.#knowledge.created_at };
+    await this.#shelf?.save(rows, this.#foreign || classes !== before.classes ? kept : null, this.#foreign);
+    [this.#change, this.#foreign] = [change, false];
   }
 
   #after<T>(act: () => Promise<T>): Promise<T> {
@@ -155,4 +156,8 @@ export class Notebook {
     if (!this.#shelf) return act();
     return navigator.locks.request(this.#name, act);
   }
+}
+
+function newest({ kept, rows }: News): number {
+  return Math.max(kept?.change ?? -1, rows.at(-1)?.change ?? -1);
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Knowledge } from "./knowledge";
-import { FIRST_LOCAL_ID, LocalProject } from "./local-project";
+import { changed, FIRST_LOCAL_ID, LocalProject } from "./local-project";
 import { merged, shipped } from "./merging";
 
 function knowledge(examples: { id: number; classId: number; createdAt: number }[]): Knowledge {
@@ -47,11 +47,25 @@ test("what another page has done cannot be undone here", () => {
   expect(project.undoable).toBeNull();
 });
 
+test("changed() finds new, changed and deleted examples", () => {
+  const project = new LocalProject(shipped(knowledge([1, 2, 3].map((id) => ({ id, classId: 1, createdAt: id })))));
+  const before = project.now;
+  project.move([2], 2);
+  project.remove([1]);
+  const { example } = project.add(1, "press", told);
+  expect([...changed(before, project.now)].map(([id, one]) => [id, one?.classId])).toEqual([
+    [1, undefined],
+    [2, 2],
+    [example.id, 1],
+  ]);
+  expect(changed(before, before).size).toBe(0);
+});
+
 test("what came home is there once, in the class that it has there", () => {
   const project = new LocalProject(shipped(knowledge([])));
   const [first, second] = [project.add(1, "press", told), project.add(1, "press", told)].map(({ example }) => example);
   const newer = knowledge([{ id: 7, classId: 2, createdAt: first!.createdAt }]);
-  const both = merged(newer, project.now);
+  const both = merged(shipped(newer), project.now);
   expect(both.examples.map(({ id, classId }) => [id, classId])).toEqual([
     [7, 2],
     [second!.id, 1],
@@ -64,7 +78,7 @@ test("a class that the newer export has under the same name is that class", () =
   const { example } = project.take("Plate", [], "press", told);
   const newer = knowledge([]);
   newer.classes.push({ id: 3, name: "plate", color: 2 });
-  const both = merged(newer, project.now);
+  const both = merged(shipped(newer), project.now);
   expect(both.classes.map(({ name }) => name)).toEqual(["mug", "cup", "plate"]);
   expect(both.examples).toEqual([{ ...example, classId: 3 }]);
 });

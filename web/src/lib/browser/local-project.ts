@@ -44,6 +44,19 @@ export interface Snapshot {
   nextId: number;
 }
 
+/** New and changed examples by their ids; null stands for a deleted one. */
+export function changed(before: Snapshot, after: Snapshot): Map<number, Example | null> {
+  // Most changes add one example at the end.
+  const same = before.examples.findIndex((one, place) => one !== after.examples[place]);
+  const start = same < 0 ? before.examples.length : same;
+  const former = new Set(before.examples.slice(start));
+  const present = after.examples.slice(start).filter((one) => !former.delete(one));
+  return new Map([
+    ...Array.from(former, ({ id }) => [id, null] as const),
+    ...present.map((one) => [one.id, one] as const),
+  ]);
+}
+
 interface Change extends ChangeInfo {
   before: Snapshot;
   after: Snapshot;
@@ -87,10 +100,11 @@ export class LocalProject {
   }
 
   get classes(): ClassInfo[] {
+    const idsOf = new Map<number, number[]>(this.#now.classes.map(({ id }) => [id, []]));
+    for (const { id, classId } of this.#now.examples) idsOf.get(classId)?.push(id);
     return this.#now.classes.map((info) => {
-      const mine = this.#now.examples.filter(({ classId }) => classId === info.id);
-      const latest = mine.slice(-CLASSES.latest_examples).map(({ id }) => id);
-      return { ...info, examples: mine.length, latest: latest.reverse() };
+      const ids = idsOf.get(info.id) ?? [];
+      return { ...info, examples: ids.length, latest: ids.slice(-CLASSES.latest_examples).reverse() };
     });
   }
 

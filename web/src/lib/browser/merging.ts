@@ -20,8 +20,7 @@ export function shipped({ classes, examples }: Knowledge): Snapshot {
 }
 
 /** With it, what was taught here before, but for what has been taken home and has come back with it. */
-export function merged(knowledge: Knowledge, kept: Snapshot): Snapshot {
-  const { classes, examples } = shipped(knowledge);
+export function merged({ classes, examples }: Snapshot, kept: Snapshot): Snapshot {
   const home = new Set(examples.map(identity));
   const taught = kept.examples.filter((one) => one.id >= FIRST_LOCAL_ID && !home.has(identity(one)));
   const named = new Map(classes.map(({ id, name }) => [name.toLowerCase(), id]));

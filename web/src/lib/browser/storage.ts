@@ -1,19 +1,12 @@
 /** What a page without a server keeps in this browser: IndexedDB, a database for each project at an address. */
 
-import type { Snapshot } from "./local-project";
+import { openDB, type DBSchema, type IDBPDatabase } from "idb";
+import type { KnownClass } from "./knowledge";
+import type { Example } from "./local-project";
 
-const VERSION = 1;
-const STATE = "state";
-const PICTURES = "pictures";
-/** Keys in the store of the state. */
+/** Version 1 was never released: what it kept is dropped. */
+const VERSION = 2;
 const NOW = "now";
-const STAMP = "stamp";
-
-/** What is kept beside the pictures. ``made`` and ``exportedAt`` tell of which export. */
-export interface Kept extends Snapshot {
-  made: string;
-  exportedAt: string;
-}
 
 /** The picture of an example that was taught here, and its embedding. */
 export interface KeptPicture {
@@ -25,88 +18,89 @@ export interface KeptPicture {
   views?: Float32Array;
 }
 
-export type Pictures = ReadonlyMap<number, KeptPicture>;
+/** An example that is new, changed or deleted since the export. */
+export interface Row {
+  id: number;
+  /** The number of the change that wrote it. */
+  change: number;
+  /** null if it was deleted. */
+  example: Example | null;
+  /** Missing if the export brought the picture. */
+  kept: KeptPicture | undefined;
+}
+
+/** What is kept beside the examples; ``made`` and ``exportedAt`` identify the export that wrote it. */
+export interface Kept {
+  change: number;
+  classes: readonly KnownClass[];
+  nextId: number;
+  made: string;
+  exportedAt: string;
+}
+
+/** What was written lately; the rows are in the order of their changes. */
+export interface News {
+  kept: Kept | undefined;
+  rows: Row[];
+}
+
+interface Schema extends DBSchema {
+  project: { key: string; value: Kept };
+  examples: { key: number; value: Row; indexes: { change: number } };
+}
 
 export class Shelf {
-  readonly #database: IDBDatabase;
+  readonly #database: IDBPDatabase<Schema>;
 
-  private constructor(database: IDBDatabase) {
+  private constructor(database: IDBPDatabase<Schema>) {
     this.#database = database;
   }
 
   /** Rejects with one line that a person understands. */
   static async open(name: string): Promise<Shelf> {
     if (!globalThis.indexedDB) throw new Error("This browser keeps nothing (no IndexedDB).");
-    const request = indexedDB.open(name, VERSION);
-    request.onupgradeneeded = () => {
-      request.result.createObjectStore(STATE);
-      request.result.createObjectStore(PICTURES);
+    const upgrade = (database: IDBPDatabase<Schema>) => {
+      for (const store of database.objectStoreNames) database.deleteObjectStore(store);
+      database.createObjectStore("project");
+      database.createObjectStore("examples", { keyPath: "id" }).createIndex("change", "change");
     };
-    const database = await settled(request).catch(() => {
+    const database = await openDB<Schema>(name, VERSION, { upgrade }).catch(() => {
       throw new Error("This browser keeps nothing for this page, as in a private window.");
     });
     return new Shelf(database);
   }
 
-  /** Changes with every ``save``, by whichever page. */
-  stamp(): Promise<string | undefined> {
-    return settled<string | undefined>(this.#database.transaction(STATE).objectStore(STATE).get(STAMP));
+  /** What was written after a change, by whichever page. */
+  async since(change: number): Promise<News> {
+    const transaction = this.#database.transaction(["project", "examples"]);
+    const newer = IDBKeyRange.lowerBound(change, true);
+    const [kept, rows] = await Promise.all([
+      transaction.objectStore("project").get(NOW),
+      transaction.objectStore("examples").index("change").getAll(newer),
+    ]);
+    return { kept, rows };
   }
 
-  state(): Promise<Kept | undefined> {
-    return settled<Kept | undefined>(this.#database.transaction(STATE).objectStore(STATE).get(NOW));
+  /** Write rows, all or nothing; ``replace`` deletes all others. Rejects with one line that a person understands. */
+  async save(rows: readonly Row[], kept: Kept | null, replace: boolean): Promise<void> {
+    const transaction = this.#database.transaction(["project", "examples"], "readwrite");
+    const examples = transaction.objectStore("examples");
+    const written = [
+      replace && examples.clear(),
+      kept && transaction.objectStore("project").put(kept, NOW),
+      ...rows.map((row) => examples.put(row)),
+      transaction.done,
+    ];
+    await Promise.all(written).catch(({ name, message }: DOMException) => {
+      const why = name === "QuotaExceededError" ? "there is no space left for this page" : message || "no reason given";
+      throw new Error(`The browser could not keep it: ${why}. Nothing was changed.`);
+    });
   }
 
-  async pictures(ids: readonly number[]): Promise<Pictures> {
-    const store = this.#database.transaction(PICTURES).objectStore(PICTURES);
-    const found = await Promise.all(
-      ids.map(async (id) => [id, await settled<KeptPicture | undefined>(store.get(id))] as const),
-    );
-    return new Map(found.flatMap(([id, picture]) => (picture ? [[id, picture]] : [])));
+  /** Keep other embeddings of a picture that is still there. */
+  async update(id: number, kept: KeptPicture): Promise<void> {
+    const { store, done } = this.#database.transaction("examples", "readwrite");
+    const row = await store.get(id);
+    await Promise.all([row?.example && store.put({ ...row, kept }), done]);
   }
-
-  /** Write the state and new pictures, all or nothing; gives its stamp. Rejects with one line that a person understands. */
-  async save(kept: Kept, pictures: Pictures): Promise<string> {
-    const transaction = this.#database.transaction([STATE, PICTURES], "readwrite");
-    const stamp = crypto.randomUUID();
-    transaction.objectStore(STATE).put(kept, NOW);
-    transaction.objectStore(STATE).put(stamp, STAMP);
-    for (const [id, picture] of pictures) transaction.objectStore(PICTURES).put(picture, id);
-    await done(transaction);
-    return stamp;
-  }
-
-  /** As ``save``, of pictures that were there before. */
-  async put(pictures: Pictures): Promise<void> {
-    const transaction = this.#database.transaction(PICTURES, "readwrite");
-    for (const [id, picture] of pictures) transaction.objectStore(PICTURES).put(picture, id);
-    await done(transaction);
-  }
-
-  /** Drop the pictures that nothing refers to any more. */
-  async tidy(): Promise<void> {
-    const wanted = new Set((await this.state())?.examples.map(({ id }) => id));
-    const transaction = this.#database.transaction(PICTURES, "readwrite");
-    const store = transaction.objectStore(PICTURES);
-    for (const id of await settled(store.getAllKeys())) if (!wanted.has(Number(id))) store.delete(id);
-    await done(transaction);
-  }
-}
-
-function settled<T>(request: IDBRequest<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error ?? new Error("IndexedDB failed."));
-  });
-}
-
-function done(transaction: IDBTransaction): Promise<void> {
-  return new Promise((resolve, reject) => {
-    transaction.oncomplete = () => resolve();
-    transaction.onabort = transaction.onerror = () => {
-      const full = transaction.error?.name === "QuotaExceededError";
-      const why = full ? "there is no space left for this page" : (transaction.error?.message ?? "no reason given");
-      reject(new Error(`The browser could not keep it: ${why}. Nothing was changed.`));
-    };
-  });
 }

@@ -2,9 +2,9 @@
 
 /**
  * The number of pictures (uint32, little-endian), the length of each (the same), then the pictures (WebP).
- * Gives addresses for ``<img>``, by the examples' ids.
+ * Gives them by the examples' ids.
  */
-export function parseThumbnails(file: ArrayBuffer, ids: readonly number[]): Map<number, string> {
+export function parseThumbnails(file: ArrayBuffer, ids: readonly number[]): Map<number, Blob> {
   const view = new DataView(file);
   const count = view.getUint32(0, true);
   if (count !== ids.length) throw new Error("thumbnails.bin belongs to another export.");
@@ -12,9 +12,8 @@ export function parseThumbnails(file: ArrayBuffer, ids: readonly number[]): Map<
   return new Map(
     ids.map((id, place) => {
       const length = view.getUint32(4 + 4 * place, true);
-      const picture = new Blob([new Uint8Array(file, start, length)], { type: "image/webp" });
       start += length;
-      return [id, URL.createObjectURL(picture)];
+      return [id, new Blob([new Uint8Array(file, start - length, length)], { type: "image/webp" })];
     }),
   );
 }
