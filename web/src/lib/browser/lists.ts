@@ -1,5 +1,6 @@
 /** The lists among the files of an import: ``metadata.csv`` and ``classes.csv`` of ``datasets/metadata.py``. */
 
+import Papa from "papaparse";
 import type { LocalFile } from "../files/files";
 import type { NewClass } from "./local-project";
 import { fromIso } from "./timestamps";
@@ -14,6 +15,8 @@ export interface Facts {
   source: string | undefined;
   createdAt: number | undefined;
 }
+
+type Row = Partial<Record<string, string>>;
 
 export interface Lists {
   pictures: LocalFile[];
@@ -31,11 +34,11 @@ export async function readLists(files: readonly LocalFile[]): Promise<Lists> {
     const name = nameOf(local.path);
     if (name === METADATA) {
       const folder = local.path.slice(0, -METADATA.length);
-      for (const row of await rowsOf(local)) facts.set(folder + (row.get("file_name") ?? ""), factsOf(row));
+      for (const row of await rowsOf(local)) facts.set(folder + (row["file_name"] ?? ""), factsOf(row));
     } else if (name === CLASSES) {
       // A list with other columns is another program's, and tells nothing.
       for (const row of await rowsOf(local)) {
-        const [name, color] = [row.get("name"), Number(row.get("color"))];
+        const [name, color] = [row["name"], Number(row["color"])];
         if (name && name.length <= 100 && Number.isInteger(color) && color >= 0) classes.push({ name, color });
       }
     } else pictures.push(local);
@@ -46,35 +49,20 @@ export async function readLists(files: readonly LocalFile[]): Promise<Lists> {
   return { pictures: pictures.toSorted((a, b) => place(a) - place(b)), facts, classes };
 }
 
-function factsOf(row: ReadonlyMap<string, string>): Facts {
+/** An empty cell tells nothing. */
+function factsOf(row: Row): Facts {
   return {
-    label: row.get("label"),
-    recording: row.get("recording"),
-    source: row.get("source"),
-    createdAt: fromIso(row.get("created_at") ?? ""),
+    label: row["label"] || undefined,
+    recording: row["recording"] || undefined,
+    source: row["source"] || undefined,
+    createdAt: fromIso(row["created_at"] ?? ""),
   };
 }
 
-/** Each with the columns that it fills. */
-async function rowsOf({ file }: LocalFile): Promise<Map<string, string>[]> {
-  const [names = [], ...rows] = parseCsv((await file.text()).replace(/^\ufeff/, ""));
-  return rows.map((row) => new Map(names.flatMap((name, place) => (row[place] ? [[name, row[place]]] : []))));
+async function rowsOf({ file }: LocalFile): Promise<Row[]> {
+  return Papa.parse<Row>(await file.text(), { delimiter: ",", header: true, skipEmptyLines: true }).data;
 }
 
 function nameOf(path: string): string {
   return path.split("/").at(-1) ?? path;
-}
-
-/** RFC 4180. */
-export function parseCsv(text: string): string[][] {
-  const rows: string[][] = [];
-  let row: string[] = [];
-  for (const [, quoted, plain, end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|$)/g)) {
-    if (end === "" && row.length === 0 && !quoted && !plain) break;
-    row.push(quoted?.replaceAll('""', '"') ?? plain ?? "");
-    if (end === ",") continue;
-    rows.push(row);
-    row = [];
-  }
-  return rows;
 }

@@ -1,6 +1,7 @@
 /** Examples on their way home: the zip that ``classify-anything import`` reads, and such zips read here. */
 
 import { strToU8, unzip, zip, type Zippable } from "fflate";
+import Papa from "papaparse";
 import { isHidden, type LocalFile } from "../files/files";
 import type { Example } from "./local-project";
 import type { KnownClass } from "./knowledge";
@@ -24,8 +25,8 @@ export async function packed(classes: readonly KnownClass[], examples: readonly 
     files[path] = [new Uint8Array(await picture.arrayBuffer()), { level: 0 }];
     rows.push([path, name, String(recordingId), toIso(createdAt), source, sha256]);
   }
-  files["metadata.csv"] = strToU8(csv(rows));
-  files["classes.csv"] = strToU8(csv([["name", "color"], ...classes.map(({ name, color }) => [name, String(color)])]));
+  files["metadata.csv"] = strToU8(Papa.unparse(rows));
+  files["classes.csv"] = strToU8(Papa.unparse([...classes], { columns: ["name", "color"] }));
   return new Promise((resolve, reject) =>
     zip(files, (error, data) => (error ? reject(error) : resolve(new Blob([data as Uint8Array<ArrayBuffer>], { type: "application/zip" })))),
   );
@@ -51,9 +52,4 @@ export async function unpacked(file: File): Promise<LocalFile[]> {
 function folderOf(name: string, place: number): string {
   const safe = name.replace(NOT_IN_NAMES, "_").replace(/^\.|[. ]+$/g, "_").slice(0, 60);
   return `${place + 1} ${safe}`;
-}
-
-function csv(rows: readonly (readonly string[])[]): string {
-  const cell = (text: string) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-  return rows.map((row) => `${row.map(cell).join(",")}\r\n`).join("");
 }
