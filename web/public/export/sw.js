@@ -1,5 +1,7 @@
 // Keeps the files of an exported page, so that it works offline and a second visit fetches nothing.
 // It answers with the headers that isolate a page too: then the browser lets it use several threads.
+// Not vite-plugin-pwa: it lists the files when Vite builds the page, but an export has files and a
+// version of its own, which Python writes. Workbox does not add headers either.
 const MADE = "{{made}}";
 const PAGE = {{page}};
 const ISOLATION = {

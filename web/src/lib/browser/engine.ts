@@ -8,7 +8,12 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-/** The worker begins when ``begin`` has settled. */
+/**
+ * Not comlink: it passes on what a call throws, but a call to a worker that does not load, or stops,
+ * never settles. To reject those it would need the same list of waiting calls.
+ *
+ * The worker begins when ``begin`` has settled.
+ */
 export function startEngine(begin: Promise<void>): Engine {
   const waiting = new Map<number, Waiting>();
   let count = 0;
