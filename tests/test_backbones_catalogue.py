@@ -294,7 +294,7 @@ def test_speed_is_measured_when_asked(cache: Path) -> None:
     listed = objects(run("backbones", "--measure", "--json").stdout)
     measured = {one["name"]: one["milliseconds"] for one in listed if one["milliseconds"]}
     assert set(measured) == set(HERE)
-    assert 0.5 < measured["efficientnet-lite0"] < 1000
+    assert measured["efficientnet-lite0"] > 0
     assert speed.remembered() == measured
 
 

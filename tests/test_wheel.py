@@ -36,10 +36,8 @@ def run(*command: object, **options: object) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from the sdist, so that holds all it needs."""
-    folder = tmp_path_factory.mktemp("wheel")
+def built_from_sdist(folder: Path) -> Path:
+    """Build the sdist, and the wheel from it, which shows that the sdist is complete."""
     run(sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", folder, cwd=ROOT)
     (sdist,) = folder.glob("*.tar.gz")
     assert sdist.stat().st_size < 2_000_000
@@ -50,8 +48,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-@pytest.mark.timeout(900)
-def test_the_wheel_holds_the_page_and_the_backbone_and_nothing_to_build_them(wheel: Path) -> None:
+def check_contents(wheel: Path) -> None:
+    """The page and the backbone are in it, and nothing to build them."""
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     assert "classify_anything/static/index.html" in names
@@ -65,7 +63,9 @@ def test_the_wheel_holds_the_page_and_the_backbone_and_nothing_to_build_them(whe
 
 
 @pytest.mark.timeout(900)
-def test_installed_in_an_empty_environment_it_predicts(wheel: Path, tmp_path: Path) -> None:
+def test_the_wheel_installed_in_an_empty_environment_predicts(tmp_path: Path) -> None:
+    wheel = built_from_sdist(tmp_path)
+    check_contents(wheel)
     venv.create(tmp_path / "env")
     python = tmp_path / "env" / "bin" / "python"
     run(sys.executable, *PIP, "--python", python, "install", "--no-compile", *PINS, wheel)
