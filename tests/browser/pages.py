@@ -192,7 +192,7 @@ def taken_home(page: ProjectPage, file: Path) -> Path:
     """What was taught, as the page's own zip."""
     page.page.get_by_role("link", name="Export", exact=True).click()
     with page.page.expect_download() as download:
-        page.page.get_by_role("button", name="Make it").click()
+        page.page.get_by_role("button", name="Create").click()
     download.value.save_as(file)
     page.page.get_by_role("link", name="Live", exact=True).click()
     return file

@@ -52,7 +52,7 @@ def test_who_follows_the_advice_is_right_more_often(
     assert before < 95
     advice = page.locator("[data-testid=advice][data-kind=mislabelled]")
     expect(advice).to_contain_text(f"{WRONG} examples look mislabelled")
-    advice.get_by_role("button", name="Look at them").click()
+    advice.get_by_role("button", name="Show them").click()
     expect(page.get_by_test_id("behind")).to_have_count(WRONG)
     for left in range(WRONG - 1, -1, -1):
         page.get_by_role("button", name="Move to Class 2").first.click()
@@ -142,7 +142,7 @@ def test_the_map_shows_the_picture_pointed_at_and_where_the_camera_looks(
     badly_taught: ProjectPage,
 ) -> None:
     page = badly_taught.page
-    dots = page.get_by_role("img", name="examples; near ones look alike").locator("circle")
+    dots = page.get_by_role("img", name="examples; similar ones are near each other").locator("circle")
     here = page.get_by_test_id("here")
     expect(here).to_have_count(1, timeout=15_000)
     expect(page.get_by_test_id("pointed-at")).to_have_count(0)
@@ -159,7 +159,7 @@ def test_a_picture_behind_a_number_goes_to_any_class_also_a_new_one(
     badly_taught: ProjectPage, server: RunningServer
 ) -> None:
     page = badly_taught.page
-    cell = page.get_by_role("button", name=re.compile("of Class 2 taken for Class 2"))
+    cell = page.get_by_role("button", name=re.compile("of Class 2 recognised as Class 2"))
     cell.click(timeout=15_000)
     before = page.get_by_test_id("behind").count()
     page.get_by_role("button", name="Move to", exact=True).first.click()
@@ -172,7 +172,7 @@ def test_a_picture_behind_a_number_goes_to_any_class_also_a_new_one(
 
 def test_what_was_not_moved_is_not_gone(badly_taught: ProjectPage) -> None:
     page = badly_taught.page
-    page.get_by_role("button", name="taken for Class 2").first.click(timeout=15_000)
+    page.get_by_role("button", name="recognised as Class 2").first.click(timeout=15_000)
     behind = page.get_by_test_id("behind")
     count = behind.count()
     page.route("**/api/examples/move", lambda route: route.abort("connectionrefused"))
@@ -201,11 +201,11 @@ def test_the_names_of_the_confusion_matrix_are_whole_where_there_is_room(
 
 def test_a_cell_opens_its_pictures_and_moves_them_all(badly_taught: ProjectPage) -> None:
     page = badly_taught.page
-    cell = page.get_by_role("button", name=f"{WRONG} examples of Class 1 taken for Class 2")
+    cell = page.get_by_role("button", name=f"{WRONG} examples of Class 1 recognised as Class 2")
     cell.click(timeout=15_000)
     expect(page.get_by_test_id("behind")).to_have_count(WRONG)
     page.get_by_role("button", name=f"Move all {WRONG} examples to Class 2").click()
-    expect(page.get_by_text("All of them are moved.")).to_be_visible()
+    expect(page.get_by_text("You moved all of them.")).to_be_visible()
     page.keyboard.press("Escape")
     expect(cell).to_have_count(0, timeout=15_000)
 
@@ -219,7 +219,7 @@ def test_the_head_and_the_strictness_are_chosen_on_the_page(
         page.get_by_label("Classic k-NN votes").check()
     with page.expect_response("**/api/settings"):
         page.get_by_label("“None of these”").fill("0.2")
-    expect(page.get_by_text("is none of these")).to_be_visible()
+    expect(page.get_by_text("The answer is “none of these”")).to_be_visible()
     settings = server.http.get("/api/state").json()["settings"]
     assert (settings["head"], settings["strictness"]) == ("classic", 0.2)
     page.reload()

@@ -58,8 +58,8 @@ def exports(page: ProjectPage) -> Callable[[str], Locator]:
 
 def made(page: ProjectPage, card: Locator) -> Download:
     with page.page.expect_download(timeout=60_000) as download:
-        card.get_by_role("button", name="Make it", exact=True).click()
-    expect(card.get_by_role("button", name="Make it again", exact=True)).to_be_visible()
+        card.get_by_role("button", name="Create", exact=True).click()
+    expect(card.get_by_role("button", name="Create again", exact=True)).to_be_visible()
     return download.value
 
 
@@ -115,7 +115,7 @@ def test_the_lines_of_an_onnx_file_run_as_they_are_copied(
     taught.http.patch("/api/settings", json={"strictness": 0.1})
     page = open_page(taught.url)
     card = exports(page)("One ONNX file")
-    card.get_by_label("Takes pictures of any size").set_checked(any_size)
+    card.get_by_label("Accept pictures of any size").set_checked(any_size)
     folder = tmp_path / "used"
     download = made(page, card)
     download.save_as(folder / download.suggested_filename)
@@ -189,10 +189,10 @@ def test_sizes_and_lines_follow_what_is_chosen(
     expect(card.locator(".about")).to_have_text(f"about {bytes_['onnx-int8'] / 1000:.1f} kB")
     web = cards("A page that needs no server")
     expect(web.get_by_role("button", name="HTML", exact=True)).to_have_count(0)
-    web.get_by_label("With an element for other pages").check()
+    web.get_by_label("Add an element for other pages").check()
     assert "<classify-anything" in copied(page, web, "HTML")
     assert copied(page, web, "Terminal").startswith("unzip 'it'\\''s my desk-page.zip' -d page\n")
-    web.get_by_label("With an element for other pages").uncheck()
+    web.get_by_label("Add an element for other pages").uncheck()
     expect(web.locator("code")).to_contain_text("unzip")
 
 
@@ -202,12 +202,12 @@ def test_progress_is_shown_and_the_work_can_be_cancelled(
     page = open_page(taught.url)
     cards = exports(page)
     card = cards("A page that needs no server")
-    card.get_by_role("button", name="Make it", exact=True).click()
+    card.get_by_role("button", name="Create", exact=True).click()
     expect(card.get_by_role("progressbar")).to_be_visible()
-    expect(cards("One ONNX file").get_by_role("button", name="Make it")).to_be_disabled()
+    expect(cards("One ONNX file").get_by_role("button", name="Create")).to_be_disabled()
     card.get_by_role("button", name="Cancel", exact=True).click()
     expect(page.toast("Cancelled.")).to_be_visible()
-    expect(card.get_by_role("button", name="Make it", exact=True)).to_be_enabled()
+    expect(card.get_by_role("button", name="Create", exact=True)).to_be_enabled()
     made(page, cards("One ONNX file"))
 
 
@@ -219,13 +219,13 @@ def test_without_examples_it_says_what_is_missing(page: ProjectPage) -> None:
         "The pictures",
         "For TensorFlow.js",
     ):
-        expect(cards(name).get_by_role("button", name="Make it", exact=True)).to_be_disabled()
-        expect(cards(name).get_by_text("There is nothing to export yet")).to_be_visible()
+        expect(cards(name).get_by_role("button", name="Create", exact=True)).to_be_disabled()
+        expect(cards(name).get_by_text("Nothing to export yet")).to_be_visible()
         expect(cards(name).get_by_text("about")).to_have_count(0)
     page.page.get_by_role("link", name="Live", exact=True).click()
     page.click("Class 1")
     for name in ("One ONNX file", "A page that needs no server"):
-        exports(page)(name).get_by_role("button", name="Make it", exact=True).click()
+        exports(page)(name).get_by_role("button", name="Create", exact=True).click()
         expect(page.toast("Add examples of at least two classes first.")).to_be_visible()
 
 
@@ -244,8 +244,8 @@ def test_a_file_that_is_not_kept_any_more_is_not_offered(
             assert time.monotonic() < deadline
     page.faults.clear()
     card.get_by_role("button", name="it's my desk.zip").click()
-    expect(page.toast("it's my desk.zip is not kept any more. Make it again.")).to_be_visible()
-    expect(card.get_by_role("button", name="Make it", exact=True)).to_be_visible()
+    expect(page.toast("it's my desk.zip no longer exists. Create it again.")).to_be_visible()
+    expect(card.get_by_role("button", name="Create", exact=True)).to_be_visible()
     # The browser itself notes the answer 404.
     assert all("404" in fault for fault in page.faults)
     page.faults.clear()

@@ -26,7 +26,7 @@ def test_the_sums_are_done_live(page: ProjectPage) -> None:
 
 def test_each_slider_has_a_name_and_its_label_leads_to_it(page: ProjectPage) -> None:
     page.page.get_by_role("link", name="How it works").click()
-    for name in ("Picture", "Channels, M", "Kernels, N", "Their side, k"):
+    for name in ("Picture", "Channels, M", "Kernels, N", "Kernel size, k"):
         slider = page.page.get_by_role("slider", name=name, exact=True)
         page.page.get_by_text(name, exact=True).click()
         expect(slider).to_be_focused()
@@ -45,7 +45,7 @@ def test_the_neighbours_are_shown_and_another_network_can_be_used(page: ProjectP
     expect(sums).to_contain_text("efficientnet-lite0 turns 224×224 pixels into 1,280 numbers")
     expect(sums).to_contain_text("384 M")
     page.page.get_by_role("button", name="Show the table").click()
-    expect(page.page.locator("tfoot")).to_contain_text("Together")
+    expect(page.page.locator("tfoot")).to_contain_text("Total")
 
 
 OVERLAPS = """() => {

@@ -196,7 +196,7 @@ def test_frames_of_a_video_become_one_recording(
     dialog = page.page.get_by_role("dialog", name="clip.webm")
     expect(dialog).to_be_visible(timeout=PATIENCE)
     dialog.get_by_role("slider", name="From").fill("2")
-    dialog.get_by_role("combobox", name="Pictures a second").select_option("5")
+    dialog.get_by_role("combobox", name="Pictures per second").select_option("5")
     dialog.get_by_role("radio", name="Class 4").check()
     dialog.get_by_role("button", name="Add 10 pictures").click()
     toast = report(page, "10 examples added to Class 4.")
@@ -217,7 +217,7 @@ def test_of_videos_in_a_folder_the_rate_is_asked_for(
     write_video(folder / "cups" / "clip.mp4", frames=40, rate=10)
     page.pick_files("A folder…", folder)
     dialog = page.page.get_by_role("dialog", name="There is 1 video in it")
-    dialog.get_by_role("combobox", name="Pictures a second").select_option("2")
+    dialog.get_by_role("combobox", name="Pictures per second").select_option("2")
     dialog.get_by_role("button", name="Add 3 files").click()
     report(page, "10 examples added.")
     assert counts(server) == {"mugs": 2, "cups": 8}
@@ -231,7 +231,7 @@ def test_a_video_that_is_cancelled_leaves_nothing_behind(
     page.drop(page.card("Class 2"), video)
     dialog = page.page.get_by_role("dialog", name="clip.webm")
     expect(dialog.get_by_role("radio", name="Class 2")).to_be_checked(timeout=PATIENCE)
-    dialog.get_by_role("combobox", name="Pictures a second").select_option("10")
+    dialog.get_by_role("combobox", name="Pictures per second").select_option("10")
     dialog.get_by_role("button", name="Add 600 pictures").click()
     expect(page.card("Class 2").get_by_test_id("class-count")).not_to_have_text(
         "0", timeout=PATIENCE
@@ -295,7 +295,7 @@ def test_an_import_into_a_program_that_is_killed_says_what_stays(
         progress = page.page.get_by_test_id("progress")
         expect(progress).to_contain_text("Waiting for the server")
     with run_server(project, tiny_backbone, port=server.port) as server:
-        report(page, "The program was started anew meanwhile. What was added until then is still")
+        report(page, "The program has restarted. The examples added so far are still")
         assert 0 < counts(server)["mugs"] < 3000
         page.page.get_by_role("button", name="Undo", exact=True).first.click()
         expect(page.card("mugs")).to_have_count(0)
@@ -312,9 +312,9 @@ def test_pictures_of_a_video_that_cannot_be_taken_back_are_told(
         page.drop(page.card("Class 2"), video)
         dialog = page.page.get_by_role("dialog", name="clip.webm")
         expect(dialog.get_by_role("radio", name="Class 2")).to_be_checked(timeout=PATIENCE)
-        dialog.get_by_role("combobox", name="Pictures a second").select_option("10")
+        dialog.get_by_role("combobox", name="Pictures per second").select_option("10")
         dialog.get_by_role("button", name="Add 600 pictures").click()
         expect(page.card("Class 2").get_by_test_id("class-count")).not_to_have_text("0")
         server.kill()
-        report(page, "could not be taken back: undo that when the server is back.")
+        report(page, "could not be undone. Undo them when the server is back.")
         page.page.context.close()

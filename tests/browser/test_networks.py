@@ -94,10 +94,10 @@ def test_networks_are_compared_as_a_table_and_a_picture_which_stay(
     lite.get_by_role("button", name="Use").click()
     expect(lite).to_contain_text("in use", timeout=20_000)
     expect(rows.filter(has_text="100 %")).to_have_count(3)
-    expect(rows.filter(has_text="before the last changes")).to_have_count(0)
+    expect(rows.filter(has_text="outdated")).to_have_count(0)
     teach(server, Class_1=encoded(photo("rocket")))
     expect(rows.filter(has_text="100 %")).to_have_count(3)
-    expect(rows.filter(has_text="before the last changes")).to_have_count(3)
+    expect(rows.filter(has_text="outdated")).to_have_count(3)
     tiny.get_by_role("button", name="Use").click()
     expect(tiny).to_contain_text("in use", timeout=20_000)
 
@@ -142,7 +142,7 @@ def test_a_browser_that_cannot_learn_what_changed_leaves_it_to_the_program(
     page.page.route("**/api/knowledge", refuse)
     classes = server.http.get("/api/state").json()["classes"]
     server.http.patch(f"/api/classes/{classes[0]['id']}", json={"name": "Mug"})
-    expect(page.toast("The program looks again")).to_be_visible(timeout=20_000)
+    expect(page.toast("Using the program again")).to_be_visible(timeout=20_000)
     expect(page.label).to_have_text("Mug")
     expect(page.page.get_by_label("in the program")).to_be_checked()
     assert len(asked) == 4
@@ -195,9 +195,9 @@ def test_all_is_loaded_when_a_server_that_was_away_is_back(
         page = ProjectPage(context(watching), server.url)
         page.wait_until_live()
     connection = page.page.get_by_test_id("connection")
-    expect(connection).to_contain_text("The server is gone.")
+    expect(connection).to_contain_text("Lost the connection to the server.")
     page.page.get_by_role("link", name="How it works").click()
-    expect(page.page.get_by_text("This is measured when the server is back.")).to_be_visible()
+    expect(page.page.get_by_text("The measurement starts when the server is back.")).to_be_visible()
     with run_server(project, tiny_backbone, port=port):
         expect(page.page.get_by_test_id("network-sums")).to_contain_text("tiny", timeout=10_000)
         expect(page.page.locator(f"tr[data-name={LITE}]")).to_be_visible()
@@ -253,7 +253,7 @@ def test_a_network_is_named_beside_what_can_be_done_with_it_and_the_work_is_in_v
     expect(cancel).to_have_count(0, timeout=30_000)
     teach(server, Class_1=encoded(photo("rocket")))
     row = page.page.locator(f"tr[data-name={LITE}]")
-    expect(row).to_contain_text("before the last changes")
+    expect(row).to_contain_text("outdated")
     list_ = page.page.locator(".scroll").filter(has=row)
     assert list_.evaluate("list => list.scrollWidth <= list.clientWidth")
     get = page.page.get_by_role("button", name="Get mobilenet-v2")

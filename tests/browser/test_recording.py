@@ -54,6 +54,6 @@ def test_the_settings_are_remembered_and_put_back(page: ProjectPage) -> None:
     expect(menu).to_have_text("in 3 s, for 7 s")
     menu.click()
     expect(page.page.get_by_text("as fast as it goes")).to_be_visible()
-    page.page.get_by_role("button", name="As usual").click()
+    page.page.get_by_role("button", name="Reset").click()
     expect(menu).to_have_text("")
     page.click("Class 1")

@@ -48,7 +48,7 @@ def test_the_server_dies_and_comes_back_and_what_was_held_meanwhile_is_kept(
         page.click("Class 1")
         server.kill()
         connection = page.page.get_by_test_id("connection")
-        expect(connection).to_contain_text("The server is gone. Connecting again")
+        expect(connection).to_contain_text("Lost the connection to the server. Reconnecting")
         for stale in (
             page.label.locator(".."),
             page.page.get_by_role("list", name="Probability of each class").locator(".."),
@@ -102,7 +102,7 @@ def test_what_is_told_of_the_server_covers_nothing(
         teaching = page.hold_button("cat")
         before = teaching.bounding_box()
         server.kill()
-        expect(told).to_contain_text("The server is gone.")
+        expect(told).to_contain_text("Lost the connection to the server.")
         page.page.wait_for_timeout(100)
         assert teaching.bounding_box() == pytest.approx(before, abs=1)
         for view in ("Examples", "Evaluate", "Export", "How it works"):

@@ -75,7 +75,7 @@ def made_on_the_page(page: ProjectPage, folder: Path) -> None:
     card = page.page.get_by_role("region", name="A page that needs no server")
     expect(card).to_contain_text("about")
     with page.page.expect_download() as download:
-        card.get_by_role("button", name="Make it", exact=True).click()
+        card.get_by_role("button", name="Create", exact=True).click()
     assert download.value.suggested_filename == "project-page.zip"
     with zipfile.ZipFile(download.value.path()) as archive:
         archive.extractall(folder)

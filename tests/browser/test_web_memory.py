@@ -274,7 +274,7 @@ def test_the_browser_is_asked_to_keep_it_and_the_page_says_to_bring_it_home(
     expect(card).to_contain_text("bring them home")
     expect(card).to_contain_text("about")
     with page.page.expect_download() as download:
-        card.get_by_role("button", name="Make it").click()
+        card.get_by_role("button", name="Create").click()
     assert download.value.suggested_filename == "project-taught.zip"
     expect(card).to_contain_text("may forget it when space runs low")
     assert page.faults == []

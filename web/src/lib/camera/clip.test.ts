@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { timesOf } from "./clip";
 
-test("frames are taken at even times, from the start, before the end", () => {
+test("frames have even times, from the start, before the end", () => {
   expect(timesOf({ start: 0, end: 2, rate: 2 })).toEqual([0, 0.5, 1, 1.5]);
   expect(timesOf({ start: 3, end: 4.2, rate: 1 })).toEqual([3, 4]);
 });

@@ -21,7 +21,7 @@ test.each([15, 30, 60])("a second of holding gives 10 to 17 at %i frames a secon
   expect(examplesOf(1000, framesPerSecond)).toBeLessThanOrEqual(17);
 });
 
-test.each([1, 2, 5, 10, 12, 20])("at %i pictures a second, ten seconds give so many", (rate) => {
+test.each([1, 2, 5, 10, 12, 20])("%i pictures per second give ten times as many in ten seconds", (rate) => {
   expect(Math.abs(examplesOf(10_000, 30, rate) - 10 * rate)).toBeLessThanOrEqual(rate / 5 + 1);
 });
 

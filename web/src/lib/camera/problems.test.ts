@@ -12,7 +12,7 @@ test.each([
   expect(problemOf(new DOMException("", name)).kind).toBe(kind);
 });
 
-test("an address without a camera is told from a browser without one", () => {
+test("an address without a camera differs from a browser without one", () => {
   const page = (isSecureContext: boolean, mediaDevices?: object, rest?: object) =>
     ({ isSecureContext, navigator: { mediaDevices }, ...rest }) as unknown as Window;
   const media = { getUserMedia: () => undefined };

@@ -25,7 +25,7 @@ const PROBLEMS: Record<ProblemKind, Omit<Problem, "kind">> = {
   },
   none: {
     title: "No camera found.",
-    advice: "Plug one in: it starts by itself.",
+    advice: "Plug one in. It starts automatically.",
     retry: true,
   },
   busy: {
@@ -35,12 +35,12 @@ const PROBLEMS: Record<ProblemKind, Omit<Problem, "kind">> = {
   },
   unplugged: {
     title: "The camera was unplugged.",
-    advice: "Plug it in again: it starts by itself. Nothing is lost.",
+    advice: "Plug it in again. It starts automatically, and nothing is lost.",
     retry: true,
   },
   insecure: {
-    title: "The browser gives no camera to this address.",
-    advice: "Open the page through https, or on the machine it runs on through http://localhost.",
+    title: "Browsers allow camera access only over HTTPS or on localhost.",
+    advice: "Open the page with https://, or with http://localhost on the machine that runs it.",
     retry: false,
   },
   unsupported: {
@@ -50,7 +50,7 @@ const PROBLEMS: Record<ProblemKind, Omit<Problem, "kind">> = {
   },
   unknown: {
     title: "The camera did not start.",
-    advice: "Plug it out and in again, then press Try again.",
+    advice: "Unplug it and plug it in again, then press Try again.",
     retry: true,
   },
 };

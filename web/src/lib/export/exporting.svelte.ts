@@ -50,7 +50,7 @@ export class Exporting {
       return;
     }
     this.made = new Map([...this.made].filter(([id]) => id !== form.id));
-    this.#toasts.show(`${made.name} is not kept any more. Make it again.`);
+    this.#toasts.show(`${made.name} no longer exists. Create it again.`);
   }
 }
 

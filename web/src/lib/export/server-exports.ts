@@ -13,15 +13,15 @@ const POLL_MS = 200;
 const PRECISION = {
   name: "precision",
   kind: "choice",
-  text: "Numbers",
+  text: "Precision",
   values: [
-    { value: "fp32", text: "32 bit: exactly as here" },
-    { value: "fp16", text: "16 bit: half the size" },
-    { value: "int8", text: "8 bit: a quarter of the size" },
+    { value: "fp32", text: "32-bit (same as here)" },
+    { value: "fp16", text: "16-bit (half the size)" },
+    { value: "int8", text: "8-bit (a quarter of the size)" },
   ],
 } as const;
 
-const USED = "classify-anything serve --export NAME   # this page again, without the project";
+const USED = "classify-anything serve --export NAME   # this page without the project";
 
 const PYTHON_BEGINS = `import json
 
@@ -79,10 +79,10 @@ export const FORMS: readonly ExportForm[] = [
   {
     id: "web",
     name: "A page that needs no server",
-    text: "This page with all it knows, as a folder for any web host. It answers and goes on learning in the visitor's own browser, on phones too, and offline after the first visit. No frame leaves the device. It is checked against this page before you get it.",
+    text: "This page with your examples, as a folder for any web host. It answers and keeps learning in the visitor's own browser, on phones too, and offline after the first visit. No picture leaves the device. The program compares it with this page before you get it.",
     options: [
-      { name: "frozen", kind: "switch", text: "Only answers, does not learn" },
-      { name: "embed", kind: "switch", text: "With an element for other pages" },
+      { name: "frozen", kind: "switch", text: "Read-only: it answers, but cannot be taught" },
+      { name: "embed", kind: "switch", text: "Add an element for other pages" },
       PRECISION,
     ],
     snippets: [
@@ -93,8 +93,8 @@ export const FORMS: readonly ExportForm[] = [
   {
     id: "onnx",
     name: "One ONNX file",
-    text: "The network and what it was taught, in one file for programs: pictures in, probabilities out. It is checked against this page before you get it.",
-    options: [{ name: "any_size", kind: "switch", text: "Takes pictures of any size" }, PRECISION],
+    text: "The network and your trained classes, in one file for other programs: pictures in, probabilities out. The program compares it with this page before you get it.",
+    options: [{ name: "any_size", kind: "switch", text: "Accept pictures of any size" }, PRECISION],
     snippets: [
       { language: "Python", code: PYTHON_BEGINS + PYTHON_CUTS + PYTHON_ENDS, unless: "any_size" },
       { language: "Python", code: PYTHON_BEGINS + PYTHON_ENDS, when: "any_size" },
@@ -106,7 +106,7 @@ export const FORMS: readonly ExportForm[] = [
   {
     id: "zip",
     name: "The pictures",
-    text: "All examples, byte for byte, in a folder for each class, with a list of all that is known of them. The same project comes out of it again.",
+    text: "All original pictures, in one folder per class, with a list of their details. Import it to get the same project again.",
     options: [],
     snippets: [
       { language: "Terminal", code: "classify-anything import NAME -p copy.db" },
@@ -116,7 +116,7 @@ export const FORMS: readonly ExportForm[] = [
   {
     id: "tfjs-knn",
     name: "For TensorFlow.js",
-    text: "What the examples look like to the network, as the JSON that people keep of TensorFlow.js's k-NN classifier.",
+    text: "The embeddings of your examples, as the JSON that TensorFlow.js's k-NN classifier uses.",
     options: [],
     snippets: [
       { language: "JavaScript", code: "const rows = await (await fetch(NAME)).json();\nclassifier.setClassifierDataset(Object.fromEntries(\n  rows.map(([label, numbers, shape]) => [label, tf.tensor(numbers, shape)])));" },

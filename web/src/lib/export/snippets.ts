@@ -4,10 +4,10 @@ import type { ExportChoice, Snippet } from "../server/backend";
 
 /** What stands for NAME, LABELS, SIZE and THRESHOLD. */
 export interface Names {
-  /** Of the file. */
+  /** The name of the file. */
   name: string;
   labels: readonly string[];
-  /** Of the square that the network sees, in pixels. */
+  /** The side of the square input, in pixels. */
   size: number;
   /** Null where there is none, or where it is not known yet. */
   threshold: number | null;

@@ -130,7 +130,7 @@ export class Adding {
     try {
       await patiently(() => this.#project.takeBack(added, change), { tries: LAST_TRIES });
     } catch {
-      throw new LeftBehind(`${reason} But ${examples(added.length)} could not be taken back: undo that when the server is back.`);
+      throw new LeftBehind(`${reason} But ${examples(added.length)} could not be undone. Undo them when the server is back.`);
     }
   }
 
@@ -151,7 +151,7 @@ export class Adding {
 
   #refuse([first]: readonly LocalFile[]): void {
     if (first) this.#toasts.show(refusal(first.path));
-    else this.#toasts.show("There is nothing in it to add.");
+    else this.#toasts.show("It contains nothing to add.");
   }
 }
 

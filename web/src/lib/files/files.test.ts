@@ -50,7 +50,7 @@ test("an empty folder and a file alone", async () => {
   expect(await pathsOf("1.jpg", "x")).toEqual(["1.jpg"]);
 });
 
-test("files of one name are told apart", () => {
+test("files with equal names get numbers", () => {
   const local = (path: string): LocalFile => ({ path, file: new File([], path) });
   const names = ["mug.jpg", "MUG.jpg", "mug.jpg", "a.b/mug", "a.b/mug", "mug (2).jpg"];
   expect(distinct(names.map(local)).map(({ path }) => path)).toEqual([

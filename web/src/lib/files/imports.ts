@@ -13,7 +13,7 @@ const POLL_MS = 250;
 /** How often a server that does not answer is asked: for a minute, and when it is to take back for a few seconds. */
 const TRIES = 120;
 export const LAST_TRIES = 10;
-const STILL_THERE = "What was added until then is still there: undo it if it is not to be.";
+const STILL_THERE = "The examples added so far are still there. Undo to remove them.";
 
 export interface Outcome {
   added: number;
@@ -29,7 +29,7 @@ export interface Outcome {
 export interface Wanted {
   /** The class of all of them; without it their folders say it. */
   label: string | null;
-  /** Of videos: pictures a second. */
+  /** Frames per second to extract from videos. */
   rate?: number;
 }
 
@@ -53,7 +53,7 @@ export async function importFiles(
   }
 }
 
-/** Those that could not be sent are told, and do not stop the others. */
+/** Report files that could not be sent, and send the others. */
 async function send(
   id: string,
   files: readonly LocalFile[],
@@ -113,12 +113,12 @@ async function takeBack(id: string, reason: string): Promise<void> {
     if (error instanceof LeftBehind || !(error instanceof ApiError)) throw error;
     switch (error.code) {
       case "not_found":
-        throw new LeftBehind(`The program was started anew meanwhile. ${STILL_THERE}`);
+        throw new LeftBehind(`The program has restarted. ${STILL_THERE}`);
       case "conflict":
       case "nothing_to_undo":
-        throw new LeftBehind(`${reason} But all was added already, and something else was changed since: undo that first.`);
+        throw new LeftBehind(`${reason} But everything was already added, and something else has changed since. Undo that first.`);
       default:
-        throw new LeftBehind(`${reason} But the server does not answer, so look what was added when it is back.`);
+        throw new LeftBehind(`${reason} But the server does not answer. Check what was added when it is back.`);
     }
   }
 }

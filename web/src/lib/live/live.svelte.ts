@@ -44,7 +44,7 @@ export class Live {
   /** The place that is being prepared. */
   moving = $state<Place | null>(null);
 
-  /** What is said of the picture that is asked about, else of the camera's newest frame. */
+  /** The answer for the picture in question, or else for the camera's newest frame. */
   readonly prediction = $derived.by(() => (this.#asking.question ? this.#asking.prediction : this.#seen));
   #seen = $state.raw<PredictionInfo | null>(null);
 
@@ -121,7 +121,7 @@ export class Live {
     };
   }
 
-  /** Record for this class, ``rate`` pictures a second, until the release. */
+  /** Record for this class, ``rate`` pictures per second, until the release. */
   press(classId: number, rate: number): void {
     this.release();
     if (!this.#video || this.#video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) {
@@ -202,7 +202,7 @@ export class Live {
   async #add(sight: Sight, { id, classId }: Recording, tally: Tally): Promise<void> {
     if (this.#predictor.full) {
       this.release();
-      this.#toasts.show("No more examples can wait. Go on when the server is back.");
+      this.#toasts.show("Too many examples are waiting. Continue when the server is back.");
       return;
     }
     tally.taken += 1;

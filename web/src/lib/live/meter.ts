@@ -47,7 +47,7 @@ export class Meter {
         ["Compress the picture", typical(({ encode }) => encode)],
         ["Send and wait", typical(({ wire, timings }) => wire + timings.queue)],
         ["Read the picture", typical(({ timings }) => timings.decode)],
-        ["Look at it", typical(({ timings }) => timings.backbone)],
+        ["Run the network", typical(({ timings }) => timings.backbone)],
         ["Compare with the examples", typical(({ timings }) => timings.head)],
         ["Show the answer", typical(({ show }) => show)],
       ],

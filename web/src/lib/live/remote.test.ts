@@ -8,7 +8,7 @@ import { OUTBOX_LIMIT } from "./outbox";
 import { RemotePredictor, socketAddress } from "./remote";
 import type { Frame } from "../server/types";
 
-/** Node 20 has no WebSocket of its own; this one, like a browser's, tells of errors by closing. */
+/** Node 20 has no WebSocket of its own; this one, like a browser's, reports errors by closing. */
 class BrowserWebSocket extends NodeWebSocket {
   constructor(address: string) {
     super(address);
@@ -21,7 +21,7 @@ vi.stubGlobal("WebSocket", BrowserWebSocket);
 const picture = { jpeg: Uint8Array.of(0xff, 0xd8, 0xff, 0xd9), capturedAt: 0, wait: 0, encode: 0 };
 const mug = { classId: 1, recording: "r" };
 
-/** A real server of the socket that writes down what it gets and answers as it is told. */
+/** A real socket server that records what it receives and answers as the test wants. */
 class Desk {
   readonly frames: Frame[] = [];
   answers = true;
@@ -142,7 +142,7 @@ test("a question is not asked again, but the next one can be", async () => {
   expect(desk.frames).toHaveLength(2);
 });
 
-test("an example that the server refuses is told to its giver and not sent again", async () => {
+test("an example that the server refuses is reported and not sent again", async () => {
   const { desk, predictor, errors } = await start();
   desk.answers = false;
   const refused = expect(predictor.add(picture, mug)).rejects.toThrow("No class 1.");
@@ -164,7 +164,7 @@ test("the outbox has an end, and says so", async () => {
   await expect(predictor.add(picture, mug)).rejects.toThrow("Too many");
 });
 
-test("a server that does not let the page in is told from one that is gone", async () => {
+test("a server that refuses the page differs from one that is gone", async () => {
   const { desk, connections } = await start({ letsIn: false });
   expect(connections).toEqual(["refused"]);
   await desk.close();

@@ -35,7 +35,7 @@ function delay(before: PredictionInfo, after: PredictionInfo, frameMs: number): 
   return Infinity;
 }
 
-test.each([20, 25, 30, 60])("at %i frames a second a change shows within 150 ms, however sure it is", (rate) => {
+test.each([20, 25, 30, 60])("at %i frames per second a change shows within 150 ms, however sure it is", (rate) => {
   for (const sure of [0.51, 0.55, 0.7, 0.9, 1])
     for (const next of [says(2, sure), says(null)])
       expect(delay(says(1, 1), next, 1000 / rate)).toBeLessThanOrEqual(150);

@@ -11,7 +11,7 @@ const FORGET_MS = 1000;
 /** An answer that stands for this share of the time constant is no flicker, however unsure it is. */
 const STANDS = 0.8;
 
-/** Of two frames in thirty a second nothing is seen; a change shows within 150 ms (the tests do the sums). */
+/** Two wrong frames out of thirty do not show; a change shows within 150 ms (tested). */
 export const USUAL_SMOOTHING_MS = SMOOTHING.default_ms;
 export const MOST_SMOOTHING_MS = SMOOTHING.max_ms;
 
@@ -20,7 +20,7 @@ export class Smoother {
   constant: number;
   #shares = new Map<number, number>();
   #since = -Infinity;
-  /** What is said now without a break, and since when. */
+  /** The current answer, and since when it has not changed. */
   #said: number | null | undefined;
   #saidSince = 0;
 

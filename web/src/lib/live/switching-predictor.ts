@@ -12,7 +12,7 @@ import { messageOf } from "../page/words";
 
 /** After a change the browser learns it; while they go on, not more often than this. */
 const CALM_MS = 400;
-/** After so many failures in a row, each waited for twice as long, the program looks again. */
+/** Consecutive failures, each with twice the wait, before the server predicts again. */
 const TRIES = 4;
 
 const NOTHING: PredictionInfo = {
@@ -83,7 +83,7 @@ export class EitherPredictor implements Predictor {
   }
 
   async #look({ jpeg }: Picture): Promise<Reply> {
-    if (!this.#engine) throw new Error("The browser has not begun to look.");
+    if (!this.#engine) throw new Error("The network in the browser is not ready.");
     const sentAt = performance.now();
     this.#looking = true;
     try {
@@ -123,7 +123,7 @@ export class EitherPredictor implements Predictor {
         failures += 1;
         if (failures === TRIES) {
           this.place = "server";
-          this.#listener.moved("server", `The program looks again: ${messageOf(error)}`);
+          this.#listener.moved("server", `Using the program again: ${messageOf(error)}`);
         }
       }
       await new Promise((resolve) => setTimeout(resolve, CALM_MS * 2 ** failures));

@@ -12,7 +12,7 @@ export interface Point {
   readonly text: string;
 }
 
-/** Of a point: the height of its text, and whether that ends left of it. */
+/** A point with the height of its text, and whether the text is left of it. */
 export type Placed<P extends Point> = P & { readonly beside: number; readonly left: boolean };
 
 /** From the top down, not above `top`: a text stands beside its point, or below that where it would cover something. */

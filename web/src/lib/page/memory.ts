@@ -12,6 +12,6 @@ export function remember(name: string, value: string): void {
   try {
     localStorage.setItem(name, value);
   } catch {
-    // Then the next visit begins anew.
+    // Then the next visit uses the defaults.
   }
 }

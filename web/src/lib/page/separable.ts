@@ -15,7 +15,7 @@ export interface Cost {
   standard: number;
   depthwise: number;
   pointwise: number;
-  /** Of the separable form: (depthwise + pointwise) / standard = 1/N + 1/k². */
+  /** Share of the separable form: (depthwise + pointwise) / standard = 1/N + 1/k². */
   share: number;
 }
 

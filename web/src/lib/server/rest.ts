@@ -61,7 +61,7 @@ export const rest = {
   layers: () => call<LayersInfo>("GET", "/api/backbone/layers"),
   knowledge: async () => {
     const response = await fetch("/api/knowledge");
-    if (!response.ok) throw new ApiError(`http_${response.status}`, "The server does not tell what it knows.");
+    if (!response.ok) throw new ApiError(`http_${response.status}`, "The server did not send its model.");
     return response.arrayBuffer();
   },
   predict: (image: Blob) => call<PredictionInfo>("POST", "/api/predict", image),

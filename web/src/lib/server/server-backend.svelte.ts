@@ -13,7 +13,7 @@ export class ServerBackend implements Backend {
   readonly privacy = "The pictures stay on the machine this page comes from.";
   readonly views = ["live", "examples", "evaluate", "export", "how"] as const;
   readonly exports = serverExports;
-  /** Of the server: after it, the same id may mean another picture, so addresses name it. */
+  /** The server's run: in the next one, an id may mean another picture, so addresses contain it. */
   #run = $state("");
 
   createPredictor(listener: Listener): Predictor {
