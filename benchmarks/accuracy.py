@@ -319,7 +319,7 @@ def few_shot_table(name: str, rows: list[dict[str, Any]], unit: str) -> str:
 
 
 def none_table(name: str, rows: list[dict[str, Any]]) -> str:
-    """How well what was not taught is told from what was."""
+    """Table of how well the heads reject unknown pictures."""
     names = ("missed", "auroc", "false_accepts", "auroc_far", "false_accepts_far")
     head = (
         f"{name}: none of these",

@@ -83,7 +83,7 @@ FRAMES = """async (seconds) => {
 
 @dataclass
 class Contender:
-    """A page that leaves the measure ``frame`` for each answered frame, and what was seen of it."""
+    """A page that leaves the measure ``frame`` for each answered frame, and its results."""
 
     name: str
     url: str

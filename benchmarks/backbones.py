@@ -64,14 +64,14 @@ def _title(name: str, threads: int) -> str:
 
 
 def alone(backbones: dict[str, Backbone], rounds: int) -> dict[str, dict[str, float]]:
-    """Of one image a call."""
+    """Measure one image per call."""
     images = {size: pictures(1, size) for size in {one.size for one in backbones.values()}}
     calls = {name: lambda one=one: one.embed(images[one.size]) for name, one in backbones.items()}
     return {name: percentiles(times) for name, times in in_turns(calls, rounds).items()}
 
 
 def together(backbone: Backbone, rounds: int) -> dict[str, dict[str, float]]:
-    """Of several images a call, in milliseconds an image."""
+    """Measure several images per call, in milliseconds per image."""
     many = pictures(max(BATCHES), backbone.size)
     run = backbone._run  # noqa: SLF001 - ``embed`` cuts many images into the batches it likes
     calls = {str(size): lambda size=size: run(many[:size]) for size in BATCHES}

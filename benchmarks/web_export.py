@@ -2,9 +2,9 @@
 
 .venv/bin/python -m benchmarks.web_export
 
-A visit is to a static host on this machine, in Chromium without a GPU. Its bytes are counted as
-hosts send them: texts gzipped, and what lies there gzipped as it is. The second visit is in a
-browser that was started anew, with the first one's cache.
+A visit is to a static host on this machine, in Chromium without a GPU. Bytes are counted as hosts
+send them: texts gzipped, and gzipped files unchanged. The second visit is in a restarted
+browser, with the cache of the first one.
 """
 
 from __future__ import annotations

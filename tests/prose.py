@@ -11,7 +11,7 @@ PHRASES = ROOT / "tests" / "phrases.txt"
 CHECKED = ("*.md", "docs/*.md", "benchmarks/*", "src/**/*.py", "tests/**/*.py", "web/**/*")
 ENDINGS = {".md", ".py", ".ts", ".svelte", ".html"}
 SKIPPED = ("node_modules", "static")
-NOT_YET_CLEAN: tuple[str, ...] = ("benchmarks/", "docs/", "src/", "tests/", "web/")
+NOT_YET_CLEAN: tuple[str, ...] = ("docs/command-line.md", "src/", "tests/", "web/src/lib/")
 
 
 def phrases() -> list[tuple[re.Pattern[str], str]]:

@@ -142,7 +142,9 @@ def test_the_map_shows_the_picture_pointed_at_and_where_the_camera_looks(
     badly_taught: ProjectPage,
 ) -> None:
     page = badly_taught.page
-    dots = page.get_by_role("img", name="examples; similar ones are near each other").locator("circle")
+    dots = page.get_by_role("img", name="examples; similar ones are near each other").locator(
+        "circle"
+    )
     here = page.get_by_test_id("here")
     expect(here).to_have_count(1, timeout=15_000)
     expect(page.get_by_test_id("pointed-at")).to_have_count(0)
