@@ -249,7 +249,7 @@ def told(case: Case) -> dict[str, Any]:
 
 
 def _shipped(case: Case, head: KNeighborsHead) -> dict[str, Any]:
-    """What an export tells of a head."""
+    """The parameters of a head in an export."""
     frozen = head.freeze()
     lengths = []
     if head.metric == "adaptive" and case.steps:

@@ -1,4 +1,4 @@
-"""Coroutines in tests that are none."""
+"""Run coroutines in synchronous tests."""
 
 from __future__ import annotations
 

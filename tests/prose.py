@@ -11,7 +11,17 @@ PHRASES = ROOT / "tests" / "phrases.txt"
 CHECKED = ("*.md", "docs/*.md", "benchmarks/*", "src/**/*.py", "tests/**/*.py", "web/**/*")
 ENDINGS = {".md", ".py", ".ts", ".svelte", ".html"}
 SKIPPED = ("node_modules", "static")
-NOT_YET_CLEAN: tuple[str, ...] = ("docs/command-line.md", "src/", "tests/", "web/src/lib/")
+NOT_YET_CLEAN: tuple[str, ...] = (
+    "docs/command-line.md",  # its tables come from the help texts in src/
+    "src/",
+    "tests/test_backbones_variants.py",  # quotes notices of src/
+    "tests/test_cli_backbones.py",
+    "tests/test_cli_import.py",
+    "tests/test_export_onnx.py",
+    "web/src/lib/browser/",
+    "web/src/lib/project/",
+    "web/src/lib/server/messages.ts",  # generated from src/
+)
 
 
 def phrases() -> list[tuple[re.Pattern[str], str]]:

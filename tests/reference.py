@@ -1,6 +1,6 @@
 """The option tables of docs/command-line.md, from the command line itself.
 
-``python -m tests.reference`` writes them anew; a test in test_docs.py compares them.
+``python -m tests.reference`` rewrites them; a test in test_docs.py compares them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ COMMANDS = _commands(typer.main.get_command(app))
 
 
 def with_tables(text: str) -> str:
-    """The page, with the part between each pair of marks written anew."""
+    """The page, with the part between each pair of marks regenerated."""
     return re.sub(
         r"(<!-- options of ([\w ]+) -->\n).*?(<!-- end of options -->)",
         lambda found: found[1] + table(found[2]) + found[3],

@@ -99,7 +99,7 @@ def test_a_network_without_such_layers_has_none(tmp_path) -> None:
 
 
 def counted(found) -> list[tuple[object, ...]]:
-    """All that is told of layers but their names and times."""
+    """All properties of layers except their names and times."""
     return [
         tuple(value for key, value in asdict(layer).items() if key not in ("name", "milliseconds"))
         for layer in found

@@ -1,4 +1,4 @@
-"""The backbones that have a name: what is said of them is so, and the command line shows it."""
+"""The facts about named backbones are true, and the command line shows them."""
 
 from __future__ import annotations
 

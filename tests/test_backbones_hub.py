@@ -1,4 +1,4 @@
-"""Fetching a backbone works, goes on where it ended, and tells every failure in one line."""
+"""Fetching a backbone works, resumes, and reports every failure in one line."""
 
 from __future__ import annotations
 

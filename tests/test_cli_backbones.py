@@ -19,7 +19,7 @@ NOTE = "Note: Using efficientnet-lite0 for now. "
 
 @pytest.fixture
 def stranded(tmp_path: Path, tiny_backbone: Path) -> Path:
-    """A project that looks with a file that is gone."""
+    """A project whose backbone file is missing."""
     project = taught(tmp_path, tiny_backbone)
     gone = write_backbone(tmp_path / "gone.onnx", name="gone", grid=2)
     with Classifier(project, backbone=tiny_backbone) as clf:

@@ -1,4 +1,4 @@
-"""``import`` adds what it can, says what it left out, and goes on where it was ended."""
+"""``import`` adds what it can, lists what it left out, and resumes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.videos import BLUE, RED, write_video
 
 @pytest.fixture
 def project(tmp_path: Path, tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The project that commands take from the environment; it is not there yet."""
+    """The project that commands take from the environment; it does not exist."""
     monkeypatch.setenv("CLASSIFY_ANYTHING_PROJECT", str(tmp_path / "desk.db"))
     monkeypatch.setenv("CLASSIFY_ANYTHING_BACKBONE", str(tiny_backbone))
     return tmp_path / "desk.db"

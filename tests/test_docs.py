@@ -62,7 +62,7 @@ def blocks(text: str, language: str) -> list[str]:
 
 def test_every_command_is_documented_with_its_options() -> None:
     text = page("docs/command-line.md")
-    assert text == with_tables(text), "write it anew: python -m tests.reference"
+    assert text == with_tables(text), "regenerate it: python -m tests.reference"
     parts = {name: text.partition(f"\n## `{name}`\n")[2].partition("\n## ")[0] for name in COMMANDS}
     for name, part in parts.items():
         assert f"<!-- options of {name} -->" in part

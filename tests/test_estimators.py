@@ -34,7 +34,7 @@ HEADS: dict[str, tuple[Head, dict[str, str]]] = {
     "votes": (KNeighborsHead(metric="cosine"), ALL_HEADS),
     "votes, balanced": (KNeighborsHead(3, "cosine", "distance", balanced=True), ALL_HEADS),
 }
-UNREAD = "fit reads no image: what is wrong with one is said by transform"
+UNREAD = "fit reads no image: transform reports a bad one"
 UNCOUNTED = "an image has no number of features"
 EMBEDDER = {
     "check_complex_data": UNREAD,

@@ -47,7 +47,7 @@ def test_a_frame_sent_again_is_added_once(server: RunningServer) -> None:
     with server.socket() as page:
         again = page.add(first, plain("red"), "key")
         assert again["example_id"] == one["example_id"]
-        assert again["revision"] == one["revision"], "nobody is told of it"
+        assert again["revision"] == one["revision"], "no client is notified"
     assert server.http.get("/api/state").json()["classes"][0]["examples"] == 1
 
 

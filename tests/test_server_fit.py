@@ -35,7 +35,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def wide_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A quick one with so many numbers that a fit takes a while."""
+    """A fast backbone with a long embedding, so that a fit takes a while."""
     return write_backbone(tmp_path_factory.mktemp("wide") / "wide.onnx", name="wide", grid=16)
 
 

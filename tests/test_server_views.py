@@ -55,7 +55,7 @@ def press(server: RunningServer, count: int, name: str = "coffee") -> list[int]:
 
 
 def add(server: RunningServer, count: int) -> None:
-    """Add so many recordings of one example to each of two classes."""
+    """Add this many recordings of one example to each of two classes."""
     for label in ("cat", "coffee"):
         for shift in range(count):
             reply = server.http.post(

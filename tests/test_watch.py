@@ -1,4 +1,4 @@
-"""``watch`` tells of each picture that comes, and ends as soon as it should."""
+"""``watch`` reports each new picture, and ends as soon as it should."""
 
 from __future__ import annotations
 
@@ -312,7 +312,7 @@ def test_a_camera_is_let_go_when_it_is_no_longer_watched() -> None:
 
 
 class Stream(ThreadingHTTPServer):
-    """A camera in the network: one JPEG after the other, red until it is told to be blue."""
+    """A camera in the network: one JPEG after the other, red until the test switches it to blue."""
 
     daemon_threads = True
 

@@ -36,7 +36,7 @@ def write_swelling_zip(path: Path, name: str, megabytes: int) -> Path:
 
 
 def only_problem(clf: Classifier, path: Path) -> str:
-    """Import a zip of one good picture and one bad thing; what is said of that."""
+    """Import a zip of one good picture and one bad thing; return the message about that."""
     report = clf.import_dataset(path)
     assert len(report.examples) == 1
     (problem,) = report.problems

@@ -94,6 +94,6 @@ def picture_of(scene: str | bytes) -> bytes:
 
 
 def mean_color(image: bytes) -> np.ndarray:
-    """Of the bytes of an image, float [3]."""
+    """Mean colour of an encoded image, float [3]."""
     with Image.open(io.BytesIO(image)) as opened:
         return np.asarray(opened.convert("RGB")).reshape(-1, 3).mean(axis=0)

@@ -17,7 +17,7 @@ from tests.server import RunningServer
 
 @pytest.fixture
 def fill(server: RunningServer, tmp_path: Path) -> Callable[[Mapping[str, int]], None]:
-    """Adds so many examples to classes, each of another colour."""
+    """Add this many examples to classes, each with another colour."""
 
     def fill_(examples: Mapping[str, int]) -> None:
         files = {

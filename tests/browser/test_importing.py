@@ -216,7 +216,7 @@ def test_of_videos_in_a_folder_the_rate_is_asked_for(
     (folder / "cups").mkdir()
     write_video(folder / "cups" / "clip.mp4", frames=40, rate=10)
     page.pick_files("A folder…", folder)
-    dialog = page.page.get_by_role("dialog", name="There is 1 video in it")
+    dialog = page.page.get_by_role("dialog", name="1 video found")
     dialog.get_by_role("combobox", name="Pictures per second").select_option("2")
     dialog.get_by_role("button", name="Add 3 files").click()
     report(page, "10 examples added.")

@@ -36,7 +36,7 @@ SHOWN = (5,)
 SCENE_SECONDS = 1.0
 WIDTH, HEIGHT = 640, 480
 SIDE = (WIDTH - HEIGHT) // 2
-"""Of what the camera sees, the page cuts away so much on the left and on the right."""
+"""Width that the page crops on the left and on the right of a camera frame."""
 
 BITS = 5
 DARK, LIGHT = (20, 20, 20), (235, 235, 235)
@@ -67,7 +67,7 @@ SCENES = TAUGHT + [scene for scene in ASKED if scene[1] in SHOWN]
 
 
 def person(worn: int) -> Image.Image:
-    """The astronaut's head with so many things on, without a background."""
+    """The astronaut's head with this many things on, without a background."""
     head = Image.fromarray(photo("astronaut")).crop((126, -40, 326, 210)).convert("RGBA")
     shape = Image.new("L", head.size)
     ImageDraw.Draw(shape).ellipse((22, 46, 180, 240), fill=255)
@@ -178,7 +178,7 @@ def teach(page: ProjectPage) -> None:
 
 
 def settle(page: ProjectPage, server: RunningServer, project: Path) -> None:
-    """Wait until the server decides as a project that was opened anew, with all views."""
+    """Wait until the server answers like a reopened project, with all views."""
     count = "SELECT count(*) FROM views JOIN examples ON id = example_id WHERE NOT removed"
 
     def made() -> bool:

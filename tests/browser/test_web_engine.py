@@ -63,7 +63,7 @@ def test_the_page_learns_and_forgets_as_the_program_does(
                     "sha256": example.sha256,
                 }
             )
-        # Of those that stay, the page has all views that the program has: it could make no others.
+        # The page has the same views of the remaining examples as the program.
         _, *others = taught.examples("coffee")[::-1]
         moved, gone = others[7], [example.id for example in [*others[3:7], *others[8:]]]
         taught.move(moved.id, "rocket")
@@ -107,7 +107,7 @@ def page_temperature(clf: Classifier) -> float:
 def test_the_networks_that_come_with_it_say_the_same_in_the_browser(
     tmp_path: Path, visit: Callable[..., ProjectPage], backbone: str, precision: str
 ) -> None:
-    """EfficientNet-Lite0 itself; in int8 the head is taught anew, so only labels are compared."""
+    """EfficientNet-Lite0 itself; in int8 the head is retrained, so only labels are compared."""
     with Classifier(tmp_path / "project.db", backbone=backbone) as clf:
         teach(clf, shifts=3)
         pictures = queries(clf)[:7]

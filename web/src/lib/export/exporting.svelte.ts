@@ -7,9 +7,9 @@ import { messageOf } from "../page/words";
 import type { Step } from "../project/work.svelte";
 
 export class Exporting {
-  /** What each form would have, in bytes; as far as is known. */
+  /** The size of each format in bytes, if known. */
   sizes = $state.raw<Readonly<Record<string, number>>>({});
-  /** The form that is being made, and how far it is. */
+  /** The running export and its progress. */
   making = $state.raw<{ form: ExportForm; step: Step } | null>(null);
   made = $state.raw<ReadonlyMap<string, Made>>(new Map());
   readonly #toasts: Toasts;
@@ -43,7 +43,7 @@ export class Exporting {
     this.#abort?.abort();
   }
 
-  /** Hand over once more what was made. */
+  /** Download the exported file again. */
   async again(form: ExportForm, made: Made): Promise<void> {
     if (!made.there || (await made.there())) {
       download(made);
@@ -54,7 +54,7 @@ export class Exporting {
   }
 }
 
-/** Let the browser keep it among its downloads. */
+/** Save it with the browser. */
 function download({ address, name }: Made): void {
   const link = document.createElement("a");
   link.href = address;

@@ -1,4 +1,4 @@
-/** The forms that a server makes. */
+/** The export formats of a server. */
 
 import type { ExportChoice, ExportForm, Exports, Made } from "../server/backend";
 import { keptSmoothing } from "../live/smoothing-setting";

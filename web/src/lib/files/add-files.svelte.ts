@@ -1,4 +1,4 @@
-/** Files become examples: what must be asked about them is asked, then they are added. */
+/** Add files as examples, after asking for missing options. */
 
 import { api } from "../api";
 import { closeClip, openClip, picturesOf, timesOf, type Cut } from "../camera/clip";
@@ -15,7 +15,7 @@ import { LeftBehind, type Report, type Work } from "../project/work.svelte";
 export interface Clip {
   name: string;
   video: HTMLVideoElement;
-  /** The name of the class it was dropped on. */
+  /** The name of the class under the drop. */
   label: string | null;
 }
 
@@ -33,7 +33,7 @@ export class Adding {
   clips = $state.raw<readonly Clip[]>([]);
   /** Folders with videos in them, of which the rate is to be chosen. */
   mixed = $state.raw<Mixed | null>(null);
-  /** What an import left out, while it is looked at, and of the last one that did. */
+  /** The files left out by the last import, while shown. */
   leftOut = $state.raw<Outcome | null>(null);
   lastLeftOut = $state.raw<Outcome | null>(null);
 
@@ -67,7 +67,7 @@ export class Adding {
     else this.import(files);
   }
 
-  /** ``useless`` are files that came with them and are of no use; ``rate`` is that of videos. */
+  /** ``useless`` are unsupported files; ``rate`` applies to videos. */
   import({ files, label, useless }: Mixed, rate?: number): void {
     this.#work.start(async (report, signal) => {
       const outcome = await importFiles(distinct(files), { label, ...(rate && { rate }) }, report, signal);

@@ -1,4 +1,4 @@
-/** Files that a person dropped or picked, with the folders they lie in. */
+/** Dropped or picked files, with their folders. */
 
 export interface LocalFile {
   /** Relative, as ``mugs/1.jpg``; a file alone has only its name. */
@@ -6,15 +6,15 @@ export interface LocalFile {
   file: File;
 }
 
-/** What is to become of them, by kind. */
+/** The files by kind. */
 export interface Sorted {
-  /** Alone: somebody must say what they show. */
+  /** Single pictures: the user must choose a class. */
   pictures: LocalFile[];
-  /** Alone: somebody must say which part of them. */
+  /** Single videos: the user must choose a part. */
   videos: LocalFile[];
-  /** In folders and zips, which tell their classes. */
+  /** In folders and zips, whose names are the classes. */
   collections: LocalFile[];
-  /** Alone, and nothing of use. */
+  /** Unsupported files. */
   others: LocalFile[];
 }
 
@@ -33,7 +33,7 @@ export function isPicture({ name, type }: File): boolean {
   return type.startsWith("image/") || PICTURE.test(name);
 }
 
-/** What systems put among the files, and nobody means. */
+/** Files of the operating system. */
 export function isHidden(path: string): boolean {
   return path.split("/").some((name) => HIDDEN.test(name));
 }
@@ -77,7 +77,7 @@ export function pickedFiles(files: Iterable<File>): LocalFile[] {
   );
 }
 
-/** The files of an entry and of its folders, in order of names; hidden ones are passed over. */
+/** The files of an entry and of its folders, in order of names; hidden ones are skipped. */
 export async function* walk(entry: FileSystemEntry, folder = ""): AsyncGenerator<LocalFile> {
   if (HIDDEN.test(entry.name)) return;
   const path = folder + entry.name;
@@ -91,7 +91,7 @@ export async function* walk(entry: FileSystemEntry, folder = ""): AsyncGenerator
   }
 }
 
-/** A browser gives the entries of a folder a hundred at a time, and in the end none. */
+/** A browser returns the entries of a folder in batches of a hundred, and an empty one at the end. */
 async function entriesOf(folder: FileSystemDirectoryEntry): Promise<FileSystemEntry[]> {
   const reader = folder.createReader();
   const found: FileSystemEntry[] = [];
@@ -102,7 +102,7 @@ async function entriesOf(folder: FileSystemDirectoryEntry): Promise<FileSystemEn
   }
 }
 
-/** Let a person pick files, or a folder; none if they think better of it. */
+/** Let the user pick files or a folder; none if cancelled. */
 export function pickFiles({ folder = false, accept = "" } = {}): Promise<LocalFile[]> {
   const field = document.createElement("input");
   field.type = "file";

@@ -1,4 +1,4 @@
-/** "What is this?": a picture that is looked at instead of the camera, and can be taught. */
+/** "What is this?": a picture to predict instead of the camera, and to teach. */
 
 import { api, ApiError } from "../api";
 import type { Project } from "../project/project.svelte";
@@ -38,7 +38,7 @@ export class Asking {
     this.#taught = new Map();
   }
 
-  /** Look at the picture, again whenever the project has changed. */
+  /** Predict the picture, and again after every change of the project. */
   async look(): Promise<void> {
     const { question } = this;
     if (!question) return;
@@ -74,7 +74,7 @@ export class Asking {
     }
   }
 
-  /** Whether it was added before, and that was not taken back. */
+  /** Whether it is already an example. */
   async #knows(classId: number): Promise<boolean> {
     const id = this.#taught.get(classId);
     if (id === undefined) return false;

@@ -1,4 +1,4 @@
-/** Sends files to the server and has them added, all or nothing. */
+/** Import files on the server, all or nothing. */
 
 import { api, ApiError } from "../api";
 import type { LocalFile } from "./files";
@@ -27,7 +27,7 @@ export interface Outcome {
 }
 
 export interface Wanted {
-  /** The class of all of them; without it their folders say it. */
+  /** The class of all of them (default: their folders). */
   label: string | null;
   /** Frames per second to extract from videos. */
   rate?: number;
@@ -75,7 +75,7 @@ async function send(
 }
 
 async function sendOne(id: string, path: string, file: File, signal: AbortSignal): Promise<ProblemInfo | null> {
-  // A file that cannot be read any more looks to fetch like a server that does not answer.
+  // fetch reports an unreadable file like a server that does not answer.
   const readable = await file.slice(0, 1).arrayBuffer().then(() => true, () => false);
   if (!readable) return { name: path, message: `${path}: it cannot be read.`, code: "unreadable" };
   try {

@@ -1,4 +1,4 @@
-/** Which answers a screen reader hears: only those that stood still, and each only once. */
+/** Announce stable answers to screen readers, each only once. */
 
 export const STABLE_MS = 1000;
 
@@ -7,7 +7,7 @@ export class Announcer {
   #since = 0;
   #said = "";
 
-  /** Hear the present label; returns the text to announce now, if any. */
+  /** Update the label; returns the text to announce now, if any. */
   hear(label: string, now: number): string | null {
     if (label !== this.#candidate) {
       this.#candidate = label;

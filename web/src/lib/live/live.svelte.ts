@@ -16,7 +16,7 @@ import { examples, messageOf } from "../page/words";
 
 const SUMMARY_MS = 500;
 
-/** What became of one press. */
+/** The result of one press. */
 interface Tally {
   taken: number;
   added: number;
@@ -25,20 +25,20 @@ interface Tally {
   change: number | null;
 }
 
-/** The live loop: every frame of the camera is looked at, or added while a button is held. */
+/** The live loop: predict every camera frame, or add it while a button is held. */
 export class Live {
   connection = $state<Connection>("connecting");
-  /** Why it will never work. */
+  /** Why it cannot work. */
   failure = $state("");
   /** Examples not yet answered. */
   waiting = $state(0);
   /** The class whose button is held. */
   held = $state<number | null>(null);
-  /** Counts the pictures taken of the present press. */
+  /** Number of pictures in the current press. */
   taken = $state(0);
   summary = $state.raw<Summary | null>(null);
 
-  /** Where the camera's frames are looked at, and how quick that was when it was last done there. */
+  /** Where the network runs, and its latest speed there. */
   place = $state<Place>("server");
   speeds = $state.raw<Partial<Record<Place, Summary>>>({});
   /** The place that is being prepared. */
@@ -59,9 +59,9 @@ export class Live {
   #video: HTMLVideoElement | null = null;
   #recording: Recording | null = null;
   #tally: Tally | null = null;
-  /** The newest frame, not yet taken. */
+  /** The newest unused frame. */
   #fresh: Sight | null = null;
-  /** The newest picture, not yet looked at: it is made while the one before is looked at. */
+  /** The next encoded picture; it is encoded while the previous one is predicted. */
   #ready: Picture | null = null;
   readonly #rhythm = new Rhythm();
   #smoothing = $state(this.#smoother.constant);
@@ -76,7 +76,7 @@ export class Live {
     setInterval(() => this.#summarize(), SUMMARY_MS);
   }
 
-  /** The time constant, in milliseconds, with which answers follow each other. */
+  /** The time constant of the smoothing, in milliseconds. */
   get smoothing(): number {
     return this.#smoothing;
   }
@@ -90,7 +90,7 @@ export class Live {
     return this.#predictor.places;
   }
 
-  /** Look elsewhere from now on. */
+  /** Run the network elsewhere from now on. */
   async move(place: Place): Promise<void> {
     this.moving = place;
     try {
@@ -104,7 +104,7 @@ export class Live {
     this.#look();
   }
 
-  /** Look through this video from now on; returns a stop. */
+  /** Use this video from now on; return a function that stops. */
   watch(video: HTMLVideoElement, stream: MediaStream): () => void {
     this.#video = video;
     const stop = eachFrame(video, stream, (sight) => {
@@ -151,7 +151,7 @@ export class Live {
     if (this.summary && this.moving === null) this.speeds = { ...this.speeds, [this.place]: this.summary };
   }
 
-  /** Do with what is newest what is to be done now, if there is anything and the way is free. */
+  /** Predict or add the newest frame, if there is one and nothing is pending. */
   #look(): void {
     if (this.#asking.question || this.#recording) this.#ready = null;
     if (this.#asking.question) return;
@@ -254,7 +254,7 @@ export class Live {
     return {
       state: (state) => {
         this.#project.receive(state);
-        // An export knows what the page was set to that it was made on.
+        // An export contains the setting of the page that exported it.
         if (state.smoothing != null) this.#smoothing = this.#smoother.constant = keptSmoothing() ?? state.smoothing;
       },
       connection: (connection, why = "") => {

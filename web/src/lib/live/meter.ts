@@ -22,7 +22,7 @@ export interface Summary {
 
 const WINDOW_MS = 1000;
 
-/** Keeps the last second of answers and says how many they were and where their time went. */
+/** Measure the rate and the stages of the answers in the last second. */
 export class Meter {
   #samples: Sample[] = [];
 
@@ -30,7 +30,7 @@ export class Meter {
     this.#samples.push(sample);
   }
 
-  /** Forget what was, as of another place. */
+  /** Forget the samples of another place. */
   clear(): void {
     this.#samples = [];
   }

@@ -33,14 +33,14 @@ export class Outbox<P extends Parcel> {
     return parcel;
   }
 
-  /** Take the parcel that was answered out. */
+  /** Remove the answered parcel. */
   answered(seq: number): P | undefined {
     const parcel = this.#sent.get(seq);
     this.#sent.delete(seq);
     return parcel;
   }
 
-  /** The connection is gone: what was sent and not answered is to be sent again, first. */
+  /** After a lost connection: send unanswered parcels again, first. */
   rewind(): void {
     this.#waiting.unshift(...this.#sent.values());
     this.#sent.clear();

@@ -4,7 +4,7 @@ import type { Answer, State } from "../server/types";
 /** ``refused``: the server is there and does not let this page in. ``failed``: it will never work. */
 export type Connection = "connecting" | "online" | "offline" | "refused" | "failed";
 
-/** Where pictures are looked at. */
+/** Where the network runs. */
 export type Place = "server" | "browser";
 
 export interface NewExample {
@@ -19,7 +19,7 @@ export interface Reply {
   receivedAt: number;
 }
 
-/** What a predictor tells without being asked. */
+/** Events of a predictor. */
 export interface Listener {
   state(state: State): void;
   /** ``why`` is for people. */
@@ -27,21 +27,21 @@ export interface Listener {
   /** Examples handed over and not yet answered. */
   waiting(count: number): void;
   error(message: string): void;
-  /** Pictures are looked at elsewhere from now on; ``why`` is for people. */
+  /** The network runs elsewhere from now on; ``why`` is for people. */
   moved(place: Place, why: string): void;
 }
 
-/** Looks at pictures. Components know only this, not where the looking is done. */
+/** Predict pictures. Components do not depend on where the network runs. */
 export interface Predictor {
-  /** A picture handed over now is looked at at once. */
+  /** Whether the predictor can accept a picture now. */
   readonly free: boolean;
   readonly online: boolean;
   /** No more examples can be kept until some are answered. */
   readonly full: boolean;
-  /** Where it can look. */
+  /** The possible places. */
   readonly places: readonly Place[];
   readonly place: Place;
-  /** Rejects with one line that a person understands; then it stays where it was. */
+  /** Rejects with one line for people, and then changes nothing. */
   move(place: Place): Promise<void>;
   /** Rejects when the connection is lost meanwhile. */
   predict(picture: Picture): Promise<Reply>;

@@ -23,7 +23,7 @@ export function socketAddress(page: Pick<Location, "protocol" | "host">): string
   return `${page.protocol === "https:" ? "wss" : "ws"}://${page.host}/ws`;
 }
 
-/** Sends pictures over the socket; reconnects for ever; examples wait in the outbox meanwhile. */
+/** Send pictures over the socket; reconnect for ever; examples wait in the outbox meanwhile. */
 export class RemotePredictor {
   readonly #address: string;
   readonly #listener: Omit<Listener, "moved">;
@@ -132,7 +132,7 @@ export class RemotePredictor {
     pending.resolve({ answer: message, wire, receivedAt });
   }
 
-  /** Send the examples that wait, as many as may be on their way. */
+  /** Send waiting examples, up to the window. */
   #post(): void {
     while (this.online) {
       const example = this.#outbox.next(WINDOW);
@@ -147,7 +147,7 @@ export class RemotePredictor {
     this.#watch();
   }
 
-  /** Give the connection up when nothing comes for long though something is under way. */
+  /** Close the connection after a long silence with pending frames. */
   #watch(): void {
     clearTimeout(this.#timer);
     if (!this.#question && this.#outbox.size === 0) return;

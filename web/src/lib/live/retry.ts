@@ -1,18 +1,18 @@
-/** Asks again when the server does not answer. */
+/** Retry when the server does not answer. */
 
 import { ApiError } from "../server/errors";
 
 const PAUSE_MS = 500;
 
 export interface Patience {
-  /** How often it is asked in all. */
+  /** Total number of attempts. */
   tries: number;
   signal?: AbortSignal;
-  /** Is told before it is asked again. */
+  /** Called before every retry. */
   waiting?: () => void;
 }
 
-/** What it answers is final, also that it cannot; only silence is not. */
+/** Every answer is final, also an error; only silence is retried. */
 export async function patiently<T>(ask: () => Promise<T>, { tries, signal, waiting }: Patience): Promise<T> {
   for (let tried = 1; ; tried++) {
     try {

@@ -1,11 +1,11 @@
-/** How calm answers are to be, as the person has set it in this browser: a time in milliseconds. */
+/** The user's smoothing in this browser, in milliseconds. */
 
 import { recall, remember } from "../page/memory";
 import { MOST_SMOOTHING_MS } from "./smoothing";
 
 const NAME = "smoothing";
 
-/** Null where nobody has set it. */
+/** Null if not set. */
 export function keptSmoothing(): number | null {
   const kept = recall(NAME);
   const value = Number(kept ?? NaN);

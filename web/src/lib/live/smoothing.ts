@@ -1,14 +1,14 @@
-/** Answers that stand still: each new one only pulls at the one before. */
+/** Steady answers: a running mean of the probabilities. */
 
 import { smoothing as SMOOTHING } from "../../../../src/classify_anything/constants.json";
 import type { PredictionInfo } from "../server/types";
 
 /** "None of these", where classes have their ids. */
 const NONE = -1;
-/** After a pause longer than this the past says nothing. */
+/** After a longer pause, forget the past. */
 const FORGET_MS = 1000;
 
-/** An answer that stands for this share of the time constant is no flicker, however unsure it is. */
+/** An answer that lasts this share of the time constant is not flicker, however unsure it is. */
 const STANDS = 0.8;
 
 /** Two wrong frames out of thirty do not show; a change shows within 150 ms (tested). */

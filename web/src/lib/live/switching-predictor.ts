@@ -1,4 +1,4 @@
-/** Looks at pictures on the server or in this browser, as the person chooses; examples go to the server. */
+/** Predict on the server or in this browser, as the user chooses; examples go to the server. */
 
 import { startEngine } from "../browser/engine";
 import type { Engine } from "../browser/engine.worker";
@@ -10,7 +10,7 @@ import { rest } from "../server/rest";
 import type { PredictionInfo, State } from "../server/types";
 import { messageOf } from "../page/words";
 
-/** After a change the browser learns it; while they go on, not more often than this. */
+/** Minimum interval between two updates of the model in the browser. */
 const CALM_MS = 400;
 /** Consecutive failures, each with twice the wait, before the server predicts again. */
 const TRIES = 4;
@@ -30,13 +30,13 @@ export class EitherPredictor implements Predictor {
   readonly #remote: RemotePredictor;
   readonly #listener: Listener;
   #engine: Engine | null = null;
-  /** The fingerprint of the network that the engine has. */
+  /** The fingerprint of the engine's network. */
   #opened = "";
   #looking = false;
-  /** Settles when the picture that is looked at has its answer. */
+  /** Settles when the current picture has its answer. */
   #answer: Promise<unknown> = Promise.resolve();
   #state: State | null = null;
-  /** The revision that the browser knows. */
+  /** The revision of the browser's model. */
   #known = -1;
   #learning = false;
   #seq = 0;
@@ -63,7 +63,7 @@ export class EitherPredictor implements Predictor {
     return this.#remote.full;
   }
 
-  /** Rejects with one line that a person understands; then it stays where it was. */
+  /** Rejects with one line for people, and then changes nothing. */
   async move(place: Place): Promise<void> {
     if (place === "browser") await this.#fetch();
     this.place = place;
@@ -110,7 +110,7 @@ export class EitherPredictor implements Predictor {
     }
   }
 
-  /** Know what the server knows, soon; where that cannot be, the server looks again. */
+  /** Fetch the server's model soon; if that fails, predict on the server again. */
   async #learn(): Promise<void> {
     if (this.#learning) return;
     this.#learning = true;
@@ -133,7 +133,7 @@ export class EitherPredictor implements Predictor {
 
   async #fetch(): Promise<void> {
     const { revision, image_size, classes } = this.#state ?? (await rest.state());
-    // Without two classes there is nothing to know.
+    // Without two classes there is no model.
     const taught = classes.filter(({ examples }) => examples > 0).length;
     const file = taught < 2 ? null : await rest.knowledge();
     const knowledge = file && parseKnowledge(file);
@@ -143,7 +143,7 @@ export class EitherPredictor implements Predictor {
     this.#known = revision;
   }
 
-  /** Take a new engine for the old one, once it is ready: what is known fits one network only. */
+  /** Replace the engine once the new one is ready: a model fits only one network. */
   async #open(file: ArrayBuffer | null, knowledge: Knowledge | null, imageSize: number): Promise<void> {
     const { fingerprint, size } = knowledge?.backbone ?? { fingerprint: "", size: imageSize };
     const query = fingerprint && `?${new URLSearchParams({ fingerprint })}`;

@@ -1,6 +1,6 @@
-/** Which classes are shown where there is no room for all. */
+/** Choose the classes to show when there is no room for all. */
 
-/** Who comes must be this much more probable than who goes: nothing changes places for a flicker. */
+/** A class replaces another only if it is this much more probable, to avoid flicker. */
 const LEAD = 0.05;
 
 /**

@@ -1,6 +1,6 @@
 import { addressOf, parseAddress, type Query, type View } from "./address";
 
-/** Where the page is, as its address says. */
+/** The route of the page, from its address. */
 export class Route {
   #hash = $state(location.hash);
   readonly #place = $derived(parseAddress(this.#hash));
@@ -16,7 +16,7 @@ export class Route {
     scrollTo(0, 0);
   }
 
-  /** Change what is asked of the present view; "back" still leads to the view before. */
+  /** Change the query of the current view; "back" still leads to the view before. */
   refine(query: Query): void {
     this.#hash = addressOf(this.view, query);
     history.replaceState(null, "", this.#hash);

@@ -5,7 +5,7 @@ export interface Convolution {
   size: number;
   /** Channels of the picture. */
   channels: number;
-  /** Kernels: channels of what comes out. */
+  /** Kernels: channels of the output. */
   kernels: number;
   /** The side of a kernel, k. */
   kernel: number;

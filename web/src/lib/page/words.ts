@@ -12,7 +12,7 @@ const SOURCES: Record<string, string> = {
   video: "Video",
 };
 
-/** Between a number and its unit no line breaks. */
+/** No line break between a number and its unit. */
 const SPACE = "\u00a0";
 
 export function percent(probability: number): string {
@@ -50,12 +50,12 @@ export function duration(seconds: number): string {
   return `${Math.floor(tenths / 600)}:${String(whole).padStart(2, "0")}${rest}`;
 }
 
-/** When something was, in seconds since 1970. */
+/** A point in time, in seconds since 1970. */
 export function moment(seconds: number): string {
   return WHEN.format(seconds * 1000);
 }
 
-/** The short last word of a name, or its last digits: what tells it from its like. */
+/** The short last word of a name, or its last digits, which distinguish it from similar names. */
 export function endOf(name: string): string {
   return /((?<=\S)\s\S{1,8}|(?<=\S\S)\d{1,6})$/u.exec(name)?.[0] ?? "";
 }

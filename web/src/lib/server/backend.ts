@@ -5,15 +5,15 @@ import type { Listener, Predictor } from "../live/predictor";
 import type { Api } from "./rest";
 import type { Report } from "../project/work.svelte";
 
-/** A form in which the project can be taken away. */
+/** An export format. */
 export interface ExportForm {
   id: string;
   name: string;
   /** What it is for. */
   text: string;
-  /** What can be chosen, by its name in a choice. */
+  /** Its options, by name. */
   options: readonly ExportOption[];
-  /** How it is used: ready to be copied. */
+  /** Lines to copy. */
   snippets: readonly Snippet[];
 }
 
@@ -32,12 +32,12 @@ export type ExportOption =
 
 export type ExportChoice = Readonly<Record<string, string | boolean>>;
 
-/** A file that was made. */
+/** An exported file. */
 export interface Made {
   name: string;
   address: string;
   bytes: number;
-  /** What was found out on the way, in words. */
+  /** Remarks for people. */
   notes: readonly string[];
   /** It is "none of these" where the similarity is not above it; null: never. */
   threshold?: number | null;
@@ -48,7 +48,7 @@ export interface Made {
 
 export interface Exports {
   readonly forms: readonly ExportForm[];
-  /** About how many bytes each form would have now. */
+  /** The approximate size of each format. */
   sizes(): Promise<Record<string, number>>;
   make(form: string, choice: ExportChoice, report: Report, signal: AbortSignal): Promise<Made>;
 }
@@ -57,7 +57,7 @@ export interface Backend {
   readonly api: Api;
   /** Where the camera's pictures go, in one sentence for a person. */
   readonly privacy: string;
-  /** The views that it can fill. */
+  /** The supported views. */
   readonly views: readonly View[];
   readonly exports: Exports;
   createPredictor(listener: Listener): Predictor;

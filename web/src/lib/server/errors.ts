@@ -1,4 +1,4 @@
-/** An answer of a backend that says no; the message is for people, the code for programs. */
+/** An error of a backend; the message is for people, the code for programs. */
 export class ApiError extends Error {
   readonly code: string;
 
