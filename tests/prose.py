@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PHRASES = ROOT / "tests" / "phrases.txt"
 CHECKED = ("*.md", "docs/*.md", "benchmarks/*", "src/**/*.py", "tests/**/*.py", "web/**/*")
-ENDINGS = {".md", ".py", ".ts", ".svelte", ".html"}
+ENDINGS = {".md", ".py", ".ts", ".svelte", ".js", ".html"}
 SKIPPED = ("node_modules", "static")
 NOT_YET_CLEAN: tuple[str, ...] = (
     "docs/command-line.md",  # its tables come from the help texts in src/

@@ -9,7 +9,7 @@ const ISOLATION = {
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Resource-Policy": "same-origin",
 };
-// A host may let a browser keep files for long; what belongs to this export is asked for anew.
+// A host may let browsers cache files for long, so request what belongs to this export again.
 const FRESH = { cache: "no-cache" };
 const HOME = new URL(self.registration.scope).pathname;
 const NAME = `classify-anything ${self.registration.scope}`;
