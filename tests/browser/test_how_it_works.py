@@ -155,10 +155,10 @@ def test_what_was_measured_stays_until_the_other_network_is(
     sheet = page.page.get_by_role("region", name="This network, layer by layer")
     expect(sheet).to_contain_text("tiny turns")
     server.http.post("/api/backbones", json={"names": ["efficientnet-lite0"], "use": True})
-    expect(sheet).to_contain_text("being measured")
+    expect(sheet).to_contain_text("measuring the current network")
     expect(sheet).to_contain_text("tiny turns")
     expect(sheet).to_contain_text("efficientnet-lite0 turns", timeout=20_000)
-    expect(sheet).not_to_contain_text("being measured")
+    expect(sheet).not_to_contain_text("measuring the current network")
 
 
 def test_the_cards_fill_their_row(page: ProjectPage) -> None:

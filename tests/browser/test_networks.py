@@ -292,7 +292,7 @@ def test_the_keyboard_goes_on_at_cancel_and_then_where_it_was(
 def test_a_file_of_ones_own_is_used_by_its_path(page: ProjectPage, tmp_path: Path) -> None:
     own = write_backbone(tmp_path / "my own.onnx", name="my own", grid=2)
     page.page.get_by_role("link", name="How it works").click()
-    path = page.page.get_by_label("A file of your own (.onnx or .tflite)")
+    path = page.page.get_by_label("Your own file (.onnx or .tflite)")
     form = page.page.locator("form").filter(has=path)
     path.fill(str(tmp_path / "none.onnx"))
     path.press("Enter")

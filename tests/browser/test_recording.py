@@ -18,7 +18,7 @@ def set_pace(page: ProjectPage, **values: int) -> None:
 def test_a_recording_starts_after_a_countdown_and_lasts_as_long_as_it_is_set(
     page: ProjectPage,
 ) -> None:
-    set_pace(page, Start=2, Record=1, Pictures_a_second=5)
+    set_pace(page, Start=2, Record=1, Pictures_per_second=5)
     page.page.get_by_role("button", name="Press to add to Class 1", exact=True).click()
     countdown = page.page.get_by_test_id("countdown")
     expect(countdown).to_have_text("2")
@@ -47,7 +47,7 @@ def test_a_button_let_go_before_the_start_adds_nothing(page: ProjectPage) -> Non
 
 
 def test_the_settings_are_remembered_and_put_back(page: ProjectPage) -> None:
-    set_pace(page, Start=3, Record=7, Pictures_a_second=30)
+    set_pace(page, Start=3, Record=7, Pictures_per_second=30)
     page.page.reload()
     page.wait_until_live()
     menu = page.page.get_by_role("button", name="How to record")
