@@ -14,14 +14,14 @@ from classify_anything.export.write import write_export
 from classify_anything.project.importing import Import
 from classify_anything.project.snapshot import take_snapshot
 from tests.files import write_tree
-from tests.photos import encoded, plain
+from tests.photos import plain
 
 
 def test_an_export_on_another_thread_shows_the_project_as_it_was(
     clf: Classifier, tmp_path: Path, tiny_backbone: Path
 ) -> None:
     for color in ("red", "blue"):
-        clf.add(color, encoded(plain(color)))
+        clf.add(color, plain(color))
     before = clf.examples()
     with take_snapshot(clf.project) as snapshot, ThreadPoolExecutor(1) as thread:
         clf.remove(clf.examples("red"))
