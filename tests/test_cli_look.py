@@ -109,7 +109,7 @@ def test_nothing_is_replaced_unless_it_is_asked_for(
     before = (tmp_path / name).stat().st_mtime_ns
     refused = run("export", name, cwd=tmp_path)
     assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
-    assert refused.stderr.startswith(f"Error: {name}: is there already")
+    assert refused.stderr.startswith(f"Error: {name}: already exists")
     assert (tmp_path / name).stat().st_mtime_ns == before
     assert run("export", name, "--force", cwd=tmp_path).returncode == 0
     assert (tmp_path / name).stat().st_mtime_ns > before

@@ -1,4 +1,4 @@
-"""Every form of dataset that people have gives each picture the class they mean."""
+"""Every dataset layout gives each image the intended class."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def taught(clf: Classifier) -> dict[str, int]:
     return dict(Counter(example.label for example in clf.examples()))
 
 
-def test_the_folder_that_a_picture_lies_in_is_its_class(clf: Classifier, tmp_path: Path) -> None:
+def test_the_folder_of_an_image_is_its_class(clf: Classifier, tmp_path: Path) -> None:
     files = {"train/mug/1.png": RED, "train/cup/a/b/tea/1.png": BLUE, "test/mug/2.png": LIME}
     report = clf.import_dataset(write_tree(tmp_path / "set", files))
     assert taught(clf) == {"mug": 2, "tea": 1}
     assert (len(report.examples), report.known, report.problems) == (3, 0, ())
 
 
-def test_pictures_in_no_folder_belong_to_the_folder_that_is_named(
+def test_images_in_no_sub_folder_belong_to_the_given_folder(
     clf: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = write_tree(tmp_path / "mugs", {"1.png": RED, "cups/2.png": BLUE})
@@ -58,7 +58,7 @@ def test_pictures_in_no_folder_belong_to_the_folder_that_is_named(
         ("windows.zip", {"A\\1.png": RED}, {"A": 1}),
     ],
 )
-def test_zips_are_read_as_people_have_them(
+def test_common_zip_layouts_are_read(
     clf: Classifier, tmp_path: Path, name: str, files: dict[str, bytes], expected: dict[str, int]
 ) -> None:
     report = clf.import_dataset(write_zip(tmp_path / name, files))
@@ -66,7 +66,7 @@ def test_zips_are_read_as_people_have_them(
     assert report.problems == ()
 
 
-def test_a_folder_of_zips_is_a_class_each(clf: Classifier, tmp_path: Path) -> None:
+def test_each_zip_in_a_folder_is_a_class(clf: Classifier, tmp_path: Path) -> None:
     root = tmp_path / "downloads"
     root.mkdir()
     write_zip(root / "Mug-samples.zip", {"0.png": RED, "1.png": LIME})
@@ -75,12 +75,12 @@ def test_a_folder_of_zips_is_a_class_each(clf: Classifier, tmp_path: Path) -> No
     assert taught(clf) == {"Mug": 2, "Cup": 1}
 
 
-def test_hugging_face_lists_name_the_classes(clf: Classifier, tmp_path: Path) -> None:
+def test_hugging_face_metadata_names_the_classes(clf: Classifier, tmp_path: Path) -> None:
     listed = "\ufefffile_name,label,text\na/1.png,Mug,red\nb/2.png,Cup,\ngone.png,Cup,\n"
     files = {"a/1.png": RED, "b/2.png": BLUE, "b/3.png": LIME, "metadata.csv": listed.encode()}
     report = clf.import_dataset(write_tree(tmp_path / "set", files))
     assert taught(clf) == {"Mug": 1, "Cup": 1, "b": 1}
-    assert [problem.message for problem in report.problems] == ["gone.png: listed, but not there."]
+    assert [problem.message for problem in report.problems] == ["gone.png: listed, but missing."]
     labels = [clf.example(id_).label for id_ in report.examples]
     assert labels == ["Mug", "Cup", "b"]
     rows = [{"file_name": "1.png", "label": 7}, {"file_name": "2.png", "category": "Tea"}]
@@ -102,7 +102,7 @@ def test_hugging_face_lists_name_the_classes(clf: Classifier, tmp_path: Path) ->
         ("classes.csv", b"name,color\n,1\n"),
     ],
 )
-def test_a_list_that_cannot_be_read_is_named(
+def test_an_unreadable_metadata_file_is_named(
     clf: Classifier, tmp_path: Path, name: str, data: bytes
 ) -> None:
     root = write_tree(tmp_path / "set", {"1.png": RED, name: data})
@@ -111,14 +111,14 @@ def test_a_list_that_cannot_be_read_is_named(
     assert clf.classes() == []
 
 
-def test_a_number_comes_before_a_larger_one(clf: Classifier, tmp_path: Path) -> None:
+def test_names_are_sorted_by_number(clf: Classifier, tmp_path: Path) -> None:
     files = {f"A/{n}.png": colored(n, n, n) for n in (10, 9, 100, 1)}
     report = clf.import_dataset(write_tree(tmp_path / "set", files))
     images = [clf.image(example_id)[0] for example_id in report.examples]
     assert images == [colored(n, n, n) for n in (1, 9, 10, 100)]
 
 
-def test_what_is_not_there_or_empty_is_refused(clf: Classifier, tmp_path: Path) -> None:
+def test_a_missing_or_empty_path_is_refused(clf: Classifier, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for path, message in (("nowhere", "no such file or folder"), ("empty", "no images in it")):
         with pytest.raises(DatasetError, match=message):
@@ -139,7 +139,7 @@ def test_the_frames_of_a_video_are_one_recording(
     assert (len(again.examples), again.known) == (0, len(report.examples))
 
 
-def test_what_a_zip_was_unpacked_for_is_deleted_when_no_more_is_read(
+def test_temporary_files_are_deleted_when_reading_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     video = write_video(tmp_path / "cup.avi").read_bytes()
@@ -153,7 +153,7 @@ def test_what_a_zip_was_unpacked_for_is_deleted_when_no_more_is_read(
     assert list(tmp_path.glob("unpacked/*")) == []
 
 
-def test_videos_in_a_zip_and_videos_that_are_none(clf: Classifier, tmp_path: Path) -> None:
+def test_videos_in_a_zip_and_invalid_videos(clf: Classifier, tmp_path: Path) -> None:
     video = write_video(tmp_path / "a.avi").read_bytes()
     files = {"wave/a.avi": video, "wave/b.mp4": b"no video", "wave/c.avi": video[:900]}
     report = clf.import_dataset(write_zip(tmp_path / "set.zip", files), frames=Frames(2))
@@ -171,13 +171,13 @@ def test_videos_in_a_zip_and_videos_that_are_none(clf: Classifier, tmp_path: Pat
 @pytest.mark.parametrize(
     "options", [{"rate": 0}, {"rate": float("nan")}, {"start": -1}, {"start": 2, "end": 1}]
 )
-def test_frames_that_cannot_be_are_refused(options: dict[str, float]) -> None:
+def test_invalid_frame_options_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(SettingError):
         Frames(**options)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
-def test_what_is_no_file_does_not_hold_an_import_up(clf: Classifier, tmp_path: Path) -> None:
+def test_special_files_do_not_block_an_import(clf: Classifier, tmp_path: Path) -> None:
     root = write_tree(tmp_path / "set", {"A/1.png": RED})
     for name in ("2.png", "3.mp4", "4.zip"):
         os.mkfifo(root / "A" / name)
@@ -205,8 +205,8 @@ def test_links_are_followed_once(clf: Classifier, tmp_path: Path) -> None:
     report = clf.import_dataset(root)
     assert taught(clf) == {"A": 2, "Mug": 2}
     assert sorted(problem.message for problem in report.problems) == [
-        f"{root}/A/round: a link to a folder read already.",
-        f"{root}/Mug/back: a link to a folder read already.",
+        f"{root}/A/round: a link to a folder listed already.",
+        f"{root}/Mug/back: a link to a folder listed already.",
     ]
 
 
@@ -219,14 +219,14 @@ def test_a_broken_zip_among_others_is_listed(clf: Classifier, tmp_path: Path) ->
     assert problem.message.startswith(f"{root}/broken.zip: not a zip, or damaged")
 
 
-def test_accents_are_matched_however_they_are_written(clf: Classifier, tmp_path: Path) -> None:
+def test_accents_match_in_any_unicode_form(clf: Classifier, tmp_path: Path) -> None:
     listed = "file_name,label\nCafe\u0301.png,Mug\nTh\u00e9.png,Tea\n".encode()
     files = {"Caf\u00e9.png": RED, "The\u0301.png": BLUE, "metadata.csv": listed}
     report = clf.import_dataset(write_tree(tmp_path / "set", files))
     assert (taught(clf), report.problems) == ({"Mug": 1, "Tea": 1}, ())
 
 
-def test_names_that_no_terminal_can_show_stay_on_one_line(clf: Classifier, tmp_path: Path) -> None:
+def test_unprintable_names_stay_on_one_line(clf: Classifier, tmp_path: Path) -> None:
     root = write_tree(tmp_path / "set", {"A/two\nlines.png": b"x", "A/1.png": RED})
     write_tree(root, {os.fsdecode(b"A/caf\xe9.png"): b"", os.fsdecode(b"caf\xe9/1.png"): BLUE})
     report = clf.import_dataset(root)
@@ -238,7 +238,7 @@ def test_names_that_no_terminal_can_show_stay_on_one_line(clf: Classifier, tmp_p
     assert names == ["A/caf\ufffd.png", "A/two\ufffdlines.png", "caf\ufffd/1.png"]
 
 
-def test_another_program_s_list_of_classes_is_passed_over(clf: Classifier, tmp_path: Path) -> None:
+def test_another_programs_class_list_is_ignored(clf: Classifier, tmp_path: Path) -> None:
     files = {"A/1.png": RED, "classes.csv": b"id,name\n1,Mug\n"}
     clf.import_dataset(write_tree(tmp_path / "set", files))
     assert [item.name for item in clf.classes()] == ["A"]
@@ -252,16 +252,16 @@ def test_another_program_s_list_of_classes_is_passed_over(clf: Classifier, tmp_p
         ("metadata.jsonl", b'{"image": "1.png"}\n'),
     ],
 )
-def test_another_program_s_list_of_pictures_is_passed_over_and_told(
+def test_another_programs_metadata_is_ignored_and_reported(
     clf: Classifier, tmp_path: Path, name: str, data: bytes
 ) -> None:
     report = clf.import_dataset(write_tree(tmp_path / "set", {"A/1.png": RED, f"A/{name}": data}))
     assert taught(clf) == {"A": 1}
     (problem,) = report.problems
-    assert problem.message == f"{tmp_path}/set/A/{name}: has no file_name, so nothing in it counts."
+    assert problem.message == f"{tmp_path}/set/A/{name}: has no column file_name; ignored."
 
 
-def test_odd_words_in_a_list_do_no_harm(clf: Classifier, tmp_path: Path) -> None:
+def test_odd_values_in_metadata_do_no_harm(clf: Classifier, tmp_path: Path) -> None:
     rows = [
         {"file_name": "1.png", "label": "Mug", "source": "\ud800", "recording": "a\ud800"},
         {"file_name": "2.png", "label": None, "created_at": "2020-02-02T20:20:20+02:00"},
@@ -274,8 +274,8 @@ def test_odd_words_in_a_list_do_no_harm(clf: Classifier, tmp_path: Path) -> None
     assert taught(clf) == {"Mug": 1, "set": 1}
     assert clf.examples()[0].created_at.isoformat() == "2020-02-02T18:20:20+00:00"
     assert [problem.message for problem in report.problems] == [
-        "../../1.png: listed, but not there.",
-        "/etc/passwd: listed, but not there.",
+        "../../1.png: listed, but missing.",
+        "/etc/passwd: listed, but missing.",
     ]
 
 
@@ -298,7 +298,7 @@ for path in sys.argv[3:]:
 """
 
 
-def test_what_may_not_be_read_is_named(tiny_backbone: Path) -> None:
+def test_a_file_without_read_permission_is_named(tiny_backbone: Path) -> None:
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         root = write_tree(home / "set", {"A/1.png": RED, "A/2.png": BLUE, "B/3.png": LIME})

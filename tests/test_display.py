@@ -1,4 +1,4 @@
-"""In a notebook an answer shows the pictures that decided it."""
+"""Notebooks show predictions with their neighbours, and evaluations."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def shown(prediction: Prediction | Evaluation) -> tuple[str, list[bytes]]:
     return parser.text, [base64.b64decode(picture) for picture in pictures]
 
 
-def test_an_answer_shows_its_bars_and_its_pictures(clf: Classifier) -> None:
+def test_a_prediction_shows_bars_and_neighbours(clf: Classifier) -> None:
     clf.add("Mug", plain("red"))
     clf.add("شاي", plain("blue"))
     text, pictures = shown(clf.predict(plain("darkred")))
@@ -73,13 +73,13 @@ def test_an_answer_shows_its_bars_and_its_pictures(clf: Classifier) -> None:
     assert shown(many)[1] == pictures
 
 
-def test_a_hostile_label_is_only_text(clf: Classifier) -> None:
+def test_a_hostile_label_is_escaped(clf: Classifier) -> None:
     clf.add(HOSTILE, plain("red"))
     assert HOSTILE in shown(clf.predict(plain("red")))[0]
 
 
-def test_an_answer_without_its_project_shows_what_it_can(clf: Classifier) -> None:
-    assert shown(clf.predict(plain("red"))) == ("Nothing learnt", [])
+def test_a_prediction_without_its_project_has_no_pictures(clf: Classifier) -> None:
+    assert shown(clf.predict(plain("red"))) == ("No examples yet", [])
     for number in range(12):
         clf.add(f"Class {number}", plain(f"rgb({20 * number}, 0, 0)"))
     prediction = clf.predict(plain("red"))
@@ -98,6 +98,6 @@ def test_an_evaluation_shows_its_mistakes(clf: Classifier) -> None:
     slipped = clf.add("Red", plain("rgb(0, 0, 250)"))
     text, pictures = shown(clf.evaluate())
     assert text.startswith("89% accuracy (95% confidence interval: ")
-    assert "taken for another" in text
+    assert "predicted as another class" in text
     assert pictures == [clf.thumbnail(slipped.id)]
     assert shown(pickle.loads(pickle.dumps(replace(clf.evaluate(), thumbnail=None))))[1] == []

@@ -1,4 +1,4 @@
-"""Heads and the embedder are scikit-learn estimators, but for what is named here."""
+"""Heads and the embedder pass scikit-learn's checks, except those listed here."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def test_a_score_needs_a_label_for_each_row() -> None:
         head.score(X, ["a"])
 
 
-def test_what_is_not_a_sequence_of_images_is_refused(tiny_backbone: Path) -> None:
+def test_anything_but_a_sequence_of_images_is_refused(tiny_backbone: Path) -> None:
     embedder = ImageEmbedder(tiny_backbone)
     for bad in ("mug.jpg", b"bytes", 5):
         with pytest.raises(InputError, match="sequence of images"):
@@ -183,5 +183,5 @@ def test_without_scikit_learn_one_line_says_what_to_install() -> None:
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout == (
-        'ImageEmbedder needs scikit-learn: pip install "classify-anything[sklearn]"\n'
+        'ImageEmbedder requires scikit-learn: pip install "classify-anything[sklearn]"\n'
     )

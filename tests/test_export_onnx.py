@@ -418,7 +418,7 @@ def test_nothing_is_replaced_unasked(clf: Classifier, tmp_path: Path) -> None:
     (tmp_path / "kept.onnx").write_bytes(b"kept")
     (tmp_path / "folder").mkdir()
     for name in ("kept.onnx", "folder"):
-        with pytest.raises(OutputError, match=f"{name}: is there already"):
+        with pytest.raises(OutputError, match=f"{name}: already exists"):
             clf.export(tmp_path / name, "onnx")
     with pytest.raises(OutputError, match="folder: is a folder"):
         clf.export(tmp_path / "folder", "onnx", overwrite=True)

@@ -263,7 +263,7 @@ def test_nothing_is_replaced_unasked(clf: Classifier, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     for form, name in (("zip", "kept.zip"), ("folder", "mine")):
-        with pytest.raises(OutputError, match=f"{name}: is there already"):
+        with pytest.raises(OutputError, match=f"{name}: already exists"):
             clf.export(tmp_path / name, form)  # type: ignore[arg-type]
     (tmp_path / "mine" / "classes.csv").write_text("physics, art")
     with pytest.raises(OutputError, match="not an export"):

@@ -1,4 +1,4 @@
-"""Whatever is an image becomes the same upright square; whatever is not is refused clearly."""
+"""Every image becomes the same upright square; anything else is refused with a clear message."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_path_bytes_an_image_and_an_array_give_the_same_square(tmp_path: Path)
         np.testing.assert_array_equal(square, squares[0])
 
 
-def test_the_centre_is_cut_and_nothing_is_stretched() -> None:
+def test_the_centre_is_cropped_without_stretching() -> None:
     wide = np.zeros((100, 300, 3), np.uint8)
     wide[:, 100:200] = 255
     assert to_square(wide, 50).min() == 255
@@ -54,12 +54,12 @@ def test_the_centre_is_cut_and_nothing_is_stretched() -> None:
     assert to_square(tall, 50).min() == 255
 
 
-def test_an_image_of_the_right_size_is_not_touched() -> None:
+def test_an_image_of_the_right_size_is_unchanged() -> None:
     pixels = photo("coffee")[:224, :224]
     np.testing.assert_array_equal(to_square(pixels, 224), pixels)
 
 
-def test_bytes_are_kept_as_they_are_and_pixels_become_a_png() -> None:
+def test_bytes_are_kept_and_pixels_become_a_png() -> None:
     jpeg = encoded(photo("coffee"))
     picture = read_picture(jpeg, 224)
     assert (picture.data, picture.media_type) == (jpeg, "image/jpeg")
@@ -95,7 +95,7 @@ def test_warnings_are_left_to_the_program_that_decodes() -> None:
     assert len([one for one in heard if "EXIF" in str(one.message)]) >= 40
 
 
-def test_a_damaged_exif_does_not_cost_the_picture() -> None:
+def test_a_picture_with_damaged_exif_is_read() -> None:
     for exif in (b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0no tags at all", b"Exif\0\0"):
         picture = read_picture(encoded(photo("cat"), exif=exif), 64)
         assert (picture.width, picture.height) == (451, 300)
@@ -116,7 +116,7 @@ def test_a_large_jpeg_is_decoded_smaller_and_looks_the_same(
 
 
 @pytest.mark.parametrize("short", [447, 448, 449, 900, 1801])
-def test_a_jpeg_is_never_decoded_below_what_is_needed(short: int) -> None:
+def test_a_jpeg_is_never_decoded_below_the_size(short: int) -> None:
     lines = np.zeros((short, short + 100, 3), np.uint8)
     lines[:, :: max(2, short // 112)] = 255
     decoded, _, _ = images._decode(encoded(lines), "lines.jpg", 224)
@@ -125,7 +125,7 @@ def test_a_jpeg_is_never_decoded_below_what_is_needed(short: int) -> None:
 
 
 @pytest.mark.parametrize("color", [(200, 30, 40), (20, 120, 220), (250, 250, 250), (5, 5, 5)])
-def test_a_jpeg_in_the_colours_of_printers_looks_as_it_should(color: tuple[int, int, int]) -> None:
+def test_a_cmyk_jpeg_has_the_right_colours(color: tuple[int, int, int]) -> None:
     picture = Image.new("RGB", (64, 64), color)
     square = to_square(encoded(picture.convert("CMYK"), quality=95), 32)
     np.testing.assert_allclose(square.reshape(-1, 3).mean(axis=0), color, atol=6)
@@ -147,14 +147,14 @@ def test_every_mode_becomes_rgb(mode: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [".png", ".tiff"])
-def test_16_bits_a_colour_become_8(kind: str) -> None:
+def test_16_bits_per_channel_become_8(kind: str) -> None:
     color = photo("coffee")
     written, data = cv2.imencode(kind, color[..., ::-1].astype(np.uint16) * 257)
     assert written
     np.testing.assert_array_equal(to_square(data.tobytes(), 64), to_square(color, 64))
 
 
-def test_what_is_transparent_is_white() -> None:
+def test_transparency_becomes_white() -> None:
     glass = Image.new("RGBA", (10, 10), (0, 0, 0, 0))
     assert to_square(encoded(glass, "PNG"), 10).min() == 255
     palette = Image.new("P", (10, 10), 0)
@@ -164,7 +164,7 @@ def test_what_is_transparent_is_white() -> None:
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF", "MPO"])
-def test_of_several_pictures_in_a_file_the_first_counts(kind: str) -> None:
+def test_the_first_picture_of_a_file_is_used(kind: str) -> None:
     frames = [Image.new("RGB", (20, 20), color) for color in ("red", "blue")]
     data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
     assert Image.open(io.BytesIO(data)).n_frames == 2
@@ -179,19 +179,19 @@ def test_of_several_pictures_in_a_file_the_first_counts(kind: str) -> None:
     ("data", "says"),
     [
         (b"", "empty"),
-        (b"hello, I am no image", "not an image"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not an image"),
-        (b"%PDF-1.7\n", "not an image"),
-        (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00", "a HEIC picture; save it as JPEG"),
-        (b"\x00\x00\x00\x1cftypavif\x00\x00\x00\x00", "an AVIF picture; save it as JPEG"),
-        (encoded(np.zeros((64, 64, 3), np.uint8))[:400], "damaged or cut short"),
-        (encoded(photo("cat"), "PNG")[:5000], "damaged or cut short"),
+        (b"hello, I am no image", "not a supported image"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a supported image"),
+        (b"%PDF-1.7\n", "not a supported image"),
+        (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00", "HEIC is not supported; convert"),
+        (b"\x00\x00\x00\x1cftypavif\x00\x00\x00\x00", "AVIF is not supported; convert"),
+        (encoded(np.zeros((64, 64, 3), np.uint8))[:400], "damaged or truncated"),
+        (encoded(photo("cat"), "PNG")[:5000], "damaged or truncated"),
         (encoded(Image.new("1", (20_000, 6_000)), "PNG"), "megapixels"),
         (encoded(Image.new("1", (20_000, 20_000)), "PNG"), "megapixels"),
     ],
     ids=["empty", "text", "SVG", "PDF", "HEIC", "AVIF", "cut JPEG", "cut PNG", "large", "bomb"],
 )
-def test_what_is_no_image_is_refused_in_one_line(data: bytes, says: str) -> None:
+def test_anything_else_is_refused_in_one_line(data: bytes, says: str) -> None:
     with pytest.raises(ImageError, match=says) as caught:
         read_picture(data, 224)
     assert "\n" not in str(caught.value)
@@ -207,7 +207,7 @@ def test_a_message_names_the_file(tmp_path: Path) -> None:
         read_picture(broken, 224)
 
 
-def test_a_pillow_image_that_cannot_be_used_is_refused_like_a_file(tmp_path: Path) -> None:
+def test_an_unusable_pillow_image_is_refused_like_a_file(tmp_path: Path) -> None:
     (tmp_path / "cut.jpg").write_bytes(encoded(photo("cat"))[:9000])
     with Image.open(tmp_path / "cut.jpg") as cut:
         for image in (cut, Image.new("RGB", (0, 5)), Image.new("La", (5, 5))):
@@ -219,7 +219,7 @@ def test_a_pillow_image_that_cannot_be_used_is_refused_like_a_file(tmp_path: Pat
     "wrong",
     [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32), np.zeros((0, 4, 3), np.uint8), 7],
 )
-def test_an_array_of_another_form_is_refused(wrong: object) -> None:
+def test_an_array_of_another_shape_is_refused(wrong: object) -> None:
     with pytest.raises(ImageError):
         read_picture(wrong, 224)  # type: ignore[arg-type]
 
@@ -240,7 +240,7 @@ WHOLE = {
 
 
 @pytest.mark.parametrize("kind", WHOLE)
-def test_a_damaged_file_does_no_worse_than_an_image_error(kind: str) -> None:
+def test_a_damaged_file_raises_only_image_errors(kind: str) -> None:
     read_picture(WHOLE[kind], 16)
     chance = random.Random(kind)
     for _ in range(200):
@@ -259,6 +259,6 @@ def test_a_damaged_file_does_no_worse_than_an_image_error(kind: str) -> None:
         [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\0\0\0\0WEBP"]
     ),
 )
-def test_no_bytes_do_worse_than_an_image_error(data: bytes, start: bytes) -> None:
+def test_any_bytes_raise_only_image_errors(data: bytes, start: bytes) -> None:
     with contextlib.suppress(ImageError):
         read_picture(start + data, 16)

@@ -89,8 +89,8 @@ def test_one_bad_file_among_many_is_listed_and_ends_nothing(
     assert set(said) == set(bad)
     assert all(message.startswith(str(root / "A")) for message in said.values())
     assert not any("\n" in message for message in said.values())
-    assert "save it as JPEG" in said["phone.heic"]
-    assert "cut short" in said["cut.jpg"]
+    assert "convert the image to JPEG" in said["phone.heic"]
+    assert "truncated" in said["cut.jpg"]
 
 
 def test_a_picture_with_a_time_is_told_apart_by_it_and_without_one_by_its_bytes(

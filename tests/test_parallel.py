@@ -1,4 +1,4 @@
-"""Work on several threads ends when it is interrupted, whenever that is."""
+"""Work on several threads can be interrupted at any time."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_ctrl_c_leaves_no_thread_behind() -> None:
     assert int(done.stdout) > 2 * ITEMS
 
 
-def test_outside_of_the_main_thread_and_without_a_handler_nothing_is_held_back() -> None:
+def test_outside_the_main_thread_or_without_a_handler_nothing_is_deferred() -> None:
     found: list[int] = []
     thread = threading.Thread(target=lambda: found.extend(map_ordered(abs, range(ITEMS), 2)))
     thread.start()

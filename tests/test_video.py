@@ -1,4 +1,4 @@
-"""Videos give their frames at the rate that is asked for, upright, or one clear error."""
+"""Videos yield upright frames at the chosen rate, or one clear error."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def times(path: Path, frames: Frames) -> list[float]:
 
 
 @pytest.mark.parametrize("ending", CODECS)
-def test_frames_come_at_the_chosen_rate(tmp_path: Path, ending: str) -> None:
+def test_frames_are_extracted_at_the_chosen_rate(tmp_path: Path, ending: str) -> None:
     path = write_video(tmp_path / f"clip{ending}", [RED] * 20, codec=CODECS[ending])
     assert times(path, Frames(rate=5)) == [round(0.2 * n, 2) for n in range(10)]
     assert times(path, Frames(rate=2)) == [0, 0.5, 1, 1.5]
 
 
-def test_webm_as_browsers_record_it_is_read(tmp_path: Path) -> None:
+def test_webm_recorded_by_a_browser_is_read(tmp_path: Path) -> None:
     path = write_video(tmp_path / "clip.webm", [RED] * 20, codec="VP80")
     assert times(path, Frames(rate=5)) == [round(0.2 * n, 2) for n in range(10)]
 
 
-def test_a_video_with_fewer_frames_gives_each_once(tmp_path: Path) -> None:
+def test_a_slower_video_yields_each_frame_once(tmp_path: Path) -> None:
     path = write_video(tmp_path / "clip.avi", [RED] * 6, rate=3)
     assert len(times(path, Frames(rate=100))) == 6
 
@@ -48,7 +48,7 @@ def test_a_rate_that_does_not_divide_the_videos_own_is_kept_on_average(tmp_path:
     assert all(later - earlier < 1 / 6 + 1 / 25 for earlier, later in pairwise(taken))
 
 
-def test_a_range_is_cut_out(tmp_path: Path) -> None:
+def test_a_range_is_extracted(tmp_path: Path) -> None:
     path = write_video(tmp_path / "clip.mp4", [RED] * 10 + [BLUE] * 10, codec="mp4v")
     pictures = list(read_pictures(path, Frames(rate=10, start=0.8, end=1.2)))
     assert [round(time, 1) for time, _ in pictures] == [0.8, 0.9, 1.0, 1.1]
@@ -56,7 +56,7 @@ def test_a_range_is_cut_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", [".avi", ".mp4"])
-def test_a_late_start_gives_the_frames_that_are_there(tmp_path: Path, ending: str) -> None:
+def test_a_late_start_yields_the_remaining_frames(tmp_path: Path, ending: str) -> None:
     """The brightness of a frame tells its number; the reader has to jump to find it."""
     shades = [(n, n, n) for n in range(0, 240, 2)]
     path = write_video(tmp_path / f"clip{ending}", shades, rate=8, codec=CODECS[ending])
@@ -65,7 +65,7 @@ def test_a_late_start_gives_the_frames_that_are_there(tmp_path: Path, ending: st
     assert times(path, Frames(rate=4, start=12, end=13)) == [12, 12.25, 12.5, 12.75]
 
 
-def test_the_colours_are_right_and_the_bytes_always_the_same(tmp_path: Path) -> None:
+def test_colours_are_right_and_bytes_are_reproducible(tmp_path: Path) -> None:
     path = write_video(tmp_path / "clip.avi", [RED, BLUE])
     first, again = list(read_frames(path, Frames(10))), list(read_frames(path, Frames(10)))
     assert first == again
@@ -104,14 +104,16 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
     ("data", "reason"),
     [
         (b"", "empty."),
-        (b"hello" * 100, "not a video this program reads"),
-        (b"#EXTM3U\n#EXTINF:1,\n/etc/hostname\n", "not a video this program reads"),
-        (b"ffconcat version 1.0\nfile other.mp4\n", "not a video this program reads"),
-        (b"\0\0\0\x18ftypmp42" + bytes(range(256)) * 20, "damaged or cut short"),
-        (b"RIFF\0\0\0\0AVI " + bytes(500), "damaged or cut short"),
+        (b"hello" * 100, "not a supported video"),
+        (b"#EXTM3U\n#EXTINF:1,\n/etc/hostname\n", "not a supported video"),
+        (b"ffconcat version 1.0\nfile other.mp4\n", "not a supported video"),
+        (b"\0\0\0\x18ftypmp42" + bytes(range(256)) * 20, "damaged, truncated or empty"),
+        (b"RIFF\0\0\0\0AVI " + bytes(500), "damaged, truncated or empty"),
     ],
 )
-def test_what_is_no_video_is_refused_by_name(tmp_path: Path, data: bytes, reason: str) -> None:
+def test_a_file_that_is_no_video_is_refused_by_name(
+    tmp_path: Path, data: bytes, reason: str
+) -> None:
     path = tmp_path / "clip.mp4"
     path.write_bytes(data)
     with pytest.raises(ImageError, match=reason) as caught:
@@ -120,39 +122,37 @@ def test_what_is_no_video_is_refused_by_name(tmp_path: Path, data: bytes, reason
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"none\.mp4: No such file"):
         list(read_frames(tmp_path / "none.mp4", Frames()))
 
 
 def test_a_video_without_frames_is_refused(tmp_path: Path) -> None:
     path = write_video(tmp_path / "clip.avi", [])
-    with pytest.raises(ImageError, match=r"clip\.avi: a video"):
+    with pytest.raises(ImageError, match=r"clip\.avi: the video"):
         list(read_frames(path, Frames()))
 
 
 @pytest.mark.parametrize("ending", [".avi", ".mkv"])
-def test_a_video_that_is_cut_short_gives_its_frames_and_then_says_so(
-    tmp_path: Path, ending: str
-) -> None:
+def test_a_truncated_video_yields_its_frames_and_then_an_error(tmp_path: Path, ending: str) -> None:
     path = write_video(tmp_path / f"clip{ending}", [RED] * 100)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     taken = []
-    with pytest.raises(ImageError, match=r"cut short; it ends at \d\.\d of 10\.0 seconds"):
+    with pytest.raises(ImageError, match=r"truncated at \d\.\d of 10\.0 seconds"):
         taken.extend(read_frames(path, Frames()))
     assert 15 < len(taken) < 35
 
 
-def test_an_mp4_that_is_cut_short_is_refused(tmp_path: Path) -> None:
+def test_a_truncated_mp4_is_refused(tmp_path: Path) -> None:
     path = write_video(tmp_path / "clip.mp4", [RED] * 20, codec="mp4v")
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(ImageError, match=r"clip\.mp4: .*damaged or cut short"):
+    with pytest.raises(ImageError, match=r"clip\.mp4: .*damaged, truncated or empty"):
         list(read_frames(path, Frames()))
 
 
-def test_a_start_after_the_end_of_the_video_is_told(tmp_path: Path) -> None:
+def test_a_start_after_the_end_of_the_video_is_an_error(tmp_path: Path) -> None:
     path = write_video(tmp_path / "clip.avi", [RED] * 10)
-    with pytest.raises(ImageError, match=r"ends at 0\.9 seconds, before the start, 7\.0"):
+    with pytest.raises(ImageError, match=r"ends at 0\.9 seconds, before the start \(7\.0\)"):
         list(read_frames(path, Frames(start=7)))
 
 
@@ -171,12 +171,12 @@ def test_a_start_after_the_end_of_the_video_is_told(tmp_path: Path) -> None:
         {"end": float("nan")},
     ],
 )
-def test_a_choice_that_cannot_be_is_refused(values: dict[str, float]) -> None:
+def test_invalid_options_are_refused(values: dict[str, float]) -> None:
     with pytest.raises(SettingError):
         Frames(**values)
 
 
-def test_videos_are_known_by_their_endings() -> None:
+def test_videos_are_recognised_by_extension() -> None:
     assert all(is_video(f"Clip{ending.upper()}") for ending in ENDINGS)
     assert not any(map(is_video, ("clip.jpg", "mp4", "clip.mp4.txt")))
 
@@ -191,7 +191,7 @@ def test_a_video_becomes_examples_once(clf: Classifier, tmp_path: Path) -> None:
     assert clf.import_dataset(path).known == 10
 
 
-def test_a_broken_video_does_not_end_an_import(clf: Classifier, tmp_path: Path) -> None:
+def test_a_damaged_video_does_not_end_an_import(clf: Classifier, tmp_path: Path) -> None:
     folder = tmp_path / "mug"
     folder.mkdir()
     write_video(folder / "good.avi", [RED])

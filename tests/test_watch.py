@@ -1,4 +1,4 @@
-"""``watch`` reports each new picture, and ends as soon as it should."""
+"""``watch`` predicts each new image, and ends when it should."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def end(process: subprocess.Popen[str], number: int = signal.SIGINT) -> tuple[in
 # --- videos
 
 
-def test_every_frame_of_a_video_has_its_line(desk: Path) -> None:
+def test_every_frame_of_a_video_has_a_line(desk: Path) -> None:
     write_video(desk / "clip.avi", [RED] * 10 + [BLUE] * 10)
     before = datetime.now(UTC)
     done = run("watch", "clip.avi", "--fps", "5", cwd=desk)
@@ -80,7 +80,7 @@ def test_every_frame_of_a_video_has_its_line(desk: Path) -> None:
         assert 0.9 < line["probability"] <= 1
 
 
-def test_a_command_is_run_at_each_change_and_only_then(desk: Path) -> None:
+def test_a_command_runs_only_at_each_change(desk: Path) -> None:
     write_video(desk / "clip.avi", [RED] * 3 + [BLUE] * 3 + [RED] * 3)
     script = (
         "import os, sys\n"
@@ -98,7 +98,7 @@ def test_a_command_is_run_at_each_change_and_only_then(desk: Path) -> None:
     ]
 
 
-def test_a_command_that_fails_does_not_end_it(desk: Path) -> None:
+def test_a_failing_command_does_not_end_it(desk: Path) -> None:
     write_video(desk / "clip.avi", [RED] * 3 + [BLUE] * 3)
     command = f"{sys.executable} -c 'raise SystemExit(3)'"
     done = run("watch", "clip.avi", "--on-change", command, "--fps", "10", cwd=desk)
@@ -107,10 +107,10 @@ def test_a_command_that_fails_does_not_end_it(desk: Path) -> None:
     assert done.stderr.count("ended with code 3.\n") == 2
 
 
-def test_what_is_no_source_is_refused(desk: Path) -> None:
+def test_an_invalid_source_is_refused(desk: Path) -> None:
     (desk / "notes.txt").write_text("hello")
     for source, reason in [
-        ("notes.txt", "notes.txt: not a video this program reads"),
+        ("notes.txt", "notes.txt: not a supported video"),
         ("nowhere.mp4", "nowhere.mp4: No such file"),
         ("99", "camera 99: cannot be opened."),
         ("http://127.0.0.1:9/", "http://127.0.0.1:9/: cannot be opened."),
@@ -120,7 +120,7 @@ def test_what_is_no_source_is_refused(desk: Path) -> None:
         assert done.stderr.startswith(f"Error: {reason}")
 
 
-def test_without_opencv_one_line_says_what_to_install(desk: Path) -> None:
+def test_without_opencv_one_line_names_what_to_install(desk: Path) -> None:
     write_video(desk / "clip.avi", [RED])
     script = (
         "import sys\n"
@@ -161,7 +161,7 @@ def test_each_new_image_of_a_folder_is_predicted_once(desk: Path) -> None:
     assert err == f"Error: {bad['error']['message']}\n"
 
 
-def test_what_the_project_learns_meanwhile_counts(desk: Path, tiny_backbone: Path) -> None:
+def test_examples_added_meanwhile_are_used(desk: Path, tiny_backbone: Path) -> None:
     folder = desk / "inbox"
     folder.mkdir()
     (folder / "1.png").write_bytes(plain("#00ff00"))
@@ -174,7 +174,7 @@ def test_what_the_project_learns_meanwhile_counts(desk: Path, tiny_backbone: Pat
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_ends_cleanly_when_it_is_told_to(desk: Path, number: signal.Signals) -> None:
+def test_it_ends_cleanly_on_a_signal(desk: Path, number: signal.Signals) -> None:
     folder = desk / "inbox"
     folder.mkdir()
     (folder / "1.png").write_bytes(plain("red"))
@@ -183,7 +183,7 @@ def test_it_ends_cleanly_when_it_is_told_to(desk: Path, number: signal.Signals) 
         assert end(process, number) == (0, "", "")
 
 
-def test_it_ends_quietly_when_nobody_reads_on(desk: Path) -> None:
+def test_it_ends_quietly_when_its_output_is_closed(desk: Path) -> None:
     folder = desk / "inbox"
     folder.mkdir()
     (folder / "1.png").write_bytes(plain("red"))
@@ -197,7 +197,7 @@ def test_it_ends_quietly_when_nobody_reads_on(desk: Path) -> None:
         assert process.stderr.read() == ""
 
 
-def test_a_folder_that_goes_away_is_told(desk: Path) -> None:
+def test_a_deleted_folder_is_an_error(desk: Path) -> None:
     folder = desk / "inbox"
     folder.mkdir()
     (folder / "1.png").write_bytes(plain("red"))
@@ -207,7 +207,7 @@ def test_a_folder_that_goes_away_is_told(desk: Path) -> None:
         _, err = process.communicate(timeout=20)
         assert (process.returncode, err) == (
             1,
-            f"Error: {folder}: the folder is no longer there.\n",
+            f"Error: {folder}: the folder no longer exists.\n",
         )
 
 
@@ -225,7 +225,7 @@ def test_an_image_is_new_once_it_is_completely_written(tmp_path: Path) -> None:
     assert (folder.poll(), folder.poll()) == ([], [])
 
 
-def test_an_image_that_is_written_anew_is_new(tmp_path: Path) -> None:
+def test_an_overwritten_image_is_new(tmp_path: Path) -> None:
     image = tmp_path / "latest.jpg"
     image.write_bytes(b"one")
     folder = FolderWatcher(tmp_path, existing=True)
@@ -238,7 +238,7 @@ def test_an_image_that_is_written_anew_is_new(tmp_path: Path) -> None:
     assert (folder.poll(), folder.poll(), folder.poll()) == ([], [image], [])
 
 
-def test_the_oldest_image_comes_first_and_other_files_do_not(tmp_path: Path) -> None:
+def test_the_oldest_image_comes_first_and_other_files_are_ignored(tmp_path: Path) -> None:
     names = ("b.png", "a.jpg", "notes.txt", ".hidden.png", "c.part")
     for age, name in enumerate(names):
         (tmp_path / name).write_bytes(b"image")
@@ -248,7 +248,7 @@ def test_the_oldest_image_comes_first_and_other_files_do_not(tmp_path: Path) -> 
     assert folder.poll() == [tmp_path / "b.png", tmp_path / "a.jpg"]
 
 
-def test_every_picture_in_a_folder_is_seen_also_through_links(tmp_path: Path) -> None:
+def test_every_image_in_a_folder_is_found_through_links_too(tmp_path: Path) -> None:
     Image.init()
     readable = {ending for ending, name in Image.EXTENSION.items() if name in MEDIA_TYPES}
     names = sorted(f"picture{ending}" for ending in {*readable, ".heic", ".heif", ".avif"})
@@ -284,7 +284,7 @@ class Camera:
         self.released.set()
 
 
-def test_only_the_newest_frame_of_a_camera_is_given() -> None:
+def test_only_the_newest_frame_of_a_camera_is_returned() -> None:
     camera = Camera()
     for shade in range(100):
         camera.frames.put(shade)
@@ -294,13 +294,13 @@ def test_only_the_newest_frame_of_a_camera_is_given() -> None:
     camera.frames.put(7)
     assert newest.next()[0, 0].tolist() == [7, 7, 7]
     camera.frames.put(None)
-    with pytest.raises(ImageError, match="camera 0: no more pictures come"):
+    with pytest.raises(ImageError, match="camera 0: the stream has ended"):
         newest.next()
     newest.close()
     assert camera.released.wait(20)
 
 
-def test_a_camera_is_let_go_when_it_is_no_longer_watched() -> None:
+def test_a_camera_is_released_when_no_longer_watched() -> None:
     camera = Camera()
     newest = LatestFrame(lambda: camera, "camera 0")
     camera.frames.put(1)
@@ -359,10 +359,10 @@ def test_a_stream_is_watched_until_it_ends(desk: Path, stream: Stream) -> None:
         stream.ended.set()
         _, err = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert err == f"Error: {stream.address}: no more pictures come.\n"
+    assert err == f"Error: {stream.address}: the stream has ended.\n"
 
 
-def test_a_stream_is_left_when_it_is_told_to(desk: Path, stream: Stream) -> None:
+def test_a_stream_is_closed_on_a_signal(desk: Path, stream: Stream) -> None:
     with watching(stream.address, "--changes-only", "--fps", "50") as process:
         next_line(process)
         assert end(process) == (0, "", "")

@@ -130,7 +130,7 @@ def test_a_zip_has_the_same_files(taught: Classifier, tmp_path: Path) -> None:
 def test_an_older_export_is_replaced_and_nothing_else(taught: Classifier, tmp_path: Path) -> None:
     folder = taught.export(tmp_path / "page", "web")
     first = (folder / "sw.js").read_text()
-    with pytest.raises(OutputError, match="is there already"):
+    with pytest.raises(OutputError, match="already exists"):
         taught.export(folder, "web")
     taught.add("cat", photo("cat")[50:])
     taught.export(folder, "web", overwrite=True)
@@ -142,8 +142,8 @@ def test_an_older_export_is_replaced_and_nothing_else(taught: Classifier, tmp_pa
     assert (tmp_path / "mine" / "diary.txt").read_text() == "mine"
     (tmp_path / "letter").write_text("dear")
     steps: list[object] = []
-    for overwrite, message in ((False, "is there already"), (True, "not an export")):
-        with pytest.raises(OutputError, match=f"letter: {message}|letter: is there already, and"):
+    for overwrite, message in ((False, "already exists"), (True, "not an export")):
+        with pytest.raises(OutputError, match=f"letter: {message}|letter: exists, and"):
             taught.export(tmp_path / "letter", "web", overwrite=overwrite, progress=steps.append)
     (tmp_path / "page.zip").mkdir()
     with pytest.raises(OutputError, match=r"page\.zip: is a folder"):

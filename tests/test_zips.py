@@ -1,4 +1,4 @@
-"""Zips that are broken, or made to do harm."""
+"""Damaged and malicious zips."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ def test_numbers_in_names_count_by_their_value_however_long(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "name", ["../evil/1.png", "A/../../1.png", "/etc/1.png", "C:/1.png", "C:\\1.png", "..\\1.png"]
 )
-def test_names_that_lead_out_are_refused(clf: Classifier, tmp_path: Path, name: str) -> None:
+def test_path_traversal_is_refused(clf: Classifier, tmp_path: Path, name: str) -> None:
     path = write_zip(tmp_path / "set.zip", {"A/1.png": GOOD, name: colored(0, 0, 255)})
     assert "leads out of the zip" in only_problem(clf, path)
     assert sorted(item.name for item in tmp_path.iterdir() if "db" not in item.name) == ["set.zip"]
 
 
-def test_links_locked_files_and_zips_inside_are_refused(clf: Classifier, tmp_path: Path) -> None:
+def test_links_encrypted_files_and_nested_zips_are_refused(clf: Classifier, tmp_path: Path) -> None:
     path = tmp_path / "link.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("A/1.png", GOOD)
@@ -75,30 +75,34 @@ def test_links_locked_files_and_zips_inside_are_refused(clf: Classifier, tmp_pat
     second = locked.rindex(b"PK\x01\x02")
     locked[second + 8] |= 1
     path.write_bytes(locked)
-    assert "locked with a password" in only_problem(clf, path)
+    assert "encrypted zips are not supported" in only_problem(clf, path)
     clf.undo()
     inner = write_zip(tmp_path / "inner.zip", {"A/1.png": GOOD}).read_bytes()
     path = write_zip(tmp_path / "outer.zip", {"A/1.png": GOOD, "A/more.zip": inner})
-    assert "a zip in a zip" in only_problem(clf, path)
+    assert "nested zip files are not supported" in only_problem(clf, path)
 
 
-def test_a_file_that_swells_is_not_swallowed(clf: Classifier, tmp_path: Path) -> None:
+def test_a_zip_bomb_is_refused(clf: Classifier, tmp_path: Path) -> None:
     path = write_swelling_zip(tmp_path / "bomb.zip", "A/bomb.png", 10_000)
     assert path.stat().st_size < 12 * 2**20
-    assert "bomb.png: larger than 64 MB" in only_problem(clf, path)
+    assert "bomb.png: exceeds the limit of 64 MB" in only_problem(clf, path)
     clf.undo()
     lying = bytearray(path.read_bytes())
     size = lying.rindex(b"PK\x01\x02") + 24
-    for claim, says in ((100, "damaged"), (0, "damaged"), (2**32 - 2, "larger than 64 MB")):
+    for claim, says in (
+        (100, "damaged"),
+        (0, "damaged"),
+        (2**32 - 2, "exceeds the limit of 64 MB"),
+    ):
         lying[size : size + 4] = struct.pack("<I", claim)
         path.write_bytes(lying)
         assert says in only_problem(clf, path)
         clf.undo()
 
 
-def test_a_video_that_swells_does_not_fill_the_disk(clf: Classifier, tmp_path: Path) -> None:
+def test_a_video_bomb_does_not_fill_the_disk(clf: Classifier, tmp_path: Path) -> None:
     path = write_swelling_zip(tmp_path / "bomb.zip", "A/bomb.mp4", 2_000)
-    assert "bomb.mp4: over 10 times as large as its zip" in only_problem(clf, path)
+    assert "bomb.mp4: exceeds 10 times the size of its zip" in only_problem(clf, path)
     tree = zip_tree(path)
     target = tmp_path / "bomb.mp4"
     with pytest.raises(DatasetError):
@@ -124,7 +128,7 @@ def test_a_damaged_file_in_a_zip_is_named(clf: Classifier, tmp_path: Path) -> No
         clf.undo()
 
 
-def test_a_broken_directory_is_refused_whole(clf: Classifier, tmp_path: Path) -> None:
+def test_a_damaged_directory_is_refused(clf: Classifier, tmp_path: Path) -> None:
     whole = write_zip(tmp_path / "set.zip", {"A/1.png": GOOD}).read_bytes()
     for number, data in enumerate((whole[:-30], whole[: len(whole) // 2], b"", b"PK\x03\x04")):
         path = tmp_path / f"broken{number}.zip"
@@ -135,7 +139,7 @@ def test_a_broken_directory_is_refused_whole(clf: Classifier, tmp_path: Path) ->
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")
-def test_two_files_of_one_name_are_both_taken(clf: Classifier, tmp_path: Path) -> None:
+def test_two_files_of_the_same_name_are_both_read(clf: Classifier, tmp_path: Path) -> None:
     path = tmp_path / "set.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("A/1.png", GOOD)
@@ -148,9 +152,7 @@ def test_two_files_of_one_name_are_both_taken(clf: Classifier, tmp_path: Path) -
     ("name", "label"),
     [("./A/1.png", "A"), ("A/./1.png", "A"), ("A//1.png", "A"), ("A: tea/1.png", "A: tea")],
 )
-def test_names_that_are_only_odd_are_read(
-    clf: Classifier, tmp_path: Path, name: str, label: str
-) -> None:
+def test_odd_names_are_read(clf: Classifier, tmp_path: Path, name: str, label: str) -> None:
     report = clf.import_dataset(write_zip(tmp_path / "set.zip", {name: GOOD}))
     assert report.problems == ()
     assert [item.name for item in clf.classes()] == [label]
@@ -158,11 +160,11 @@ def test_names_that_are_only_odd_are_read(
 
 def test_a_file_without_a_name_is_refused(clf: Classifier, tmp_path: Path) -> None:
     path = write_zip(tmp_path / "set.zip", {"A/1.png": GOOD, "\0": colored(0, 0, 255)})
-    assert "a file without a name" in only_problem(clf, path)
+    assert "has no name" in only_problem(clf, path)
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the system does not tell")
-def test_a_zip_is_closed_when_it_is_read(clf: Classifier, tmp_path: Path) -> None:
+def test_a_zip_is_closed_after_reading(clf: Classifier, tmp_path: Path) -> None:
     path = write_zip(tmp_path / "set.zip", {"A/1.png": GOOD})
     dataset = read_dataset([path])
     Import(clf.project.store, clf.backbone, dataset).run()
@@ -170,9 +172,7 @@ def test_a_zip_is_closed_when_it_is_read(clf: Classifier, tmp_path: Path) -> Non
     assert path.resolve() not in open_files
 
 
-def test_names_that_do_not_say_how_they_are_written_are_read(
-    clf: Classifier, tmp_path: Path
-) -> None:
+def test_names_without_a_declared_encoding_are_read(clf: Classifier, tmp_path: Path) -> None:
     names = {b"KIND1": "néws".encode(), b"KIND2": b"Caf\x82s", b"KIND3": "日本".encode("cp932")}
     files = {f"{kind.decode()}/1.png": colored(n, n, 1) for n, kind in enumerate(names)}
     path = write_zip(tmp_path / "set.zip", files)

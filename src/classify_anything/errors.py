@@ -1,35 +1,35 @@
-"""The errors this package raises on purpose::
+"""The exceptions of this package::
 
     ClassifyAnythingError
-    ├── InputError                 what was given cannot be used
+    ├── InputError                 an invalid argument
     │   ├── ImageError             not an image, damaged, or too large
-    │   ├── DatasetError           a dataset that cannot be read, or has nothing in it
+    │   ├── DatasetError           a dataset that is unreadable or empty
     │   ├── LabelError             a class name that is empty, too long or taken
     │   ├── EmbeddingError         zero, not finite, or of another dimension
     │   ├── InvalidMessageError    a frame or request that does not follow the protocol
     │   ├── TooLargeError          a request over the size limit
-    │   └── SettingError           an option with a value that cannot be
+    │   └── SettingError           an option with an invalid value
     ├── NotFoundError              no such class, example, recording or page
     ├── ConflictError              something else has changed since
     ├── NothingToUndoError         the journal has nothing to undo or redo
-    ├── BackboneError              a backbone that is missing, or not a backbone
-    │   ├── DamagedBackboneError   a file that is not a graph that can be run
-    │   └── DownloadError          a backbone that could not be fetched, or not be kept
+    ├── BackboneError              a backbone that is missing or invalid
+    │   ├── DamagedBackboneError   a file without a runnable graph
+    │   └── DownloadError          a backbone that cannot be downloaded or stored
     ├── StoreError                 the project file cannot be read or written
-    │   ├── NotAProjectError       a file, but not a project
+    │   ├── NotAProjectError       a file that is not a project
     │   ├── StoreTooNewError       made by a newer version of this package
-    │   ├── StoreReadOnlyError     the file or its folder may not be written
+    │   ├── StoreReadOnlyError     the file or its folder is not writable
     │   └── StoreFullError         no space left on the disk
-    ├── OutputError                an export that cannot be written, or would replace a file
+    ├── OutputError                an export that cannot be written, or would overwrite a file
     ├── ExportError                an export that is missing, damaged, or made by a newer version
-    ├── ExportDiffersError         an export that does not decide as the project does
-    ├── FrozenError                something to be changed in an export, which only predicts
-    ├── MissingExtraError          a part of the package that is not installed
+    ├── ExportDiffersError         an export whose predictions differ from the project's
+    ├── FrozenError                a change to an export, which only predicts
+    ├── MissingExtraError          an optional dependency that is not installed
     ├── AccessError                a foreign page or host, or a wrong token
     ├── AddressError               the server cannot listen on that address
     └── BuildError                 the page or the default backbone is not built
 
-Each class has a ``code``: the same word over the socket, over HTTP and in ``docs/errors.md``.
+Each class has a ``code``, used over the socket, over HTTP and in ``docs/errors.md``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from collections.abc import Iterable
 
 
 class ClassifyAnythingError(Exception):
-    """Base of all errors of this package; its text is one clear line for a person."""
+    """Base of all errors of this package; its text is one line for users."""
 
     code = "error"
 
@@ -153,7 +153,7 @@ class BuildError(ClassifyAnythingError):
 
 
 def no_such_class(name: str, names: Iterable[str]) -> NotFoundError:
-    """An error that says which classes there are and which was probably meant."""
+    """Return an error that lists the classes and suggests a similar name."""
     names = list(names)
     listed = ", ".join(repr(known) for known in names[:10]) + (", …" if len(names) > 10 else "")
     message = f"No class named {name!r}. Classes: {listed or 'none yet'}."

@@ -1,7 +1,7 @@
-"""Anything that is an image → an upright uint8 RGB square.
+"""Convert any image to an upright uint8 RGB square.
 
-The crop is one rule, here and in the page (``web/src/lib/camera/camera.ts``): the centre square,
-then bilinear to the backbone's size. Nothing is ever stretched, nothing is mirrored.
+The page (``web/src/lib/camera/camera.ts``) crops in the same way: the centre square, scaled
+bilinearly to the backbone's size, never stretched or mirrored.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ MAX_PIXELS = 100_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 _READABLE = ".apng .bmp .gif .jfif .jpe .jpeg .jpg .mpo .png .tif .tiff .webp"
 ENDINGS = (*_READABLE.split(), ".avif", ".heic", ".heif")
-"""What files of pictures end in; why the last three cannot be read is told when they are."""
+"""Extensions of image files; reading one of the last three raises an error that explains why."""
 
 THUMBNAIL_SIZE = 160
 MEDIA_TYPES = {
     "JPEG": "image/jpeg",
-    "MPO": "image/jpeg",  # several JPEGs in one file, as phones write; the first counts
+    "MPO": "image/jpeg",  # several JPEGs in one file, written by phones; the first is used
     "PNG": "image/png",
     "WEBP": "image/webp",
     "BMP": "image/bmp",
     "GIF": "image/gif",
     "TIFF": "image/tiff",
 }
-_PHONE_FORMATS = {
-    b"avif": "an AVIF",
-    b"avis": "an AVIF",
-    b"heic": "a HEIC",
-    b"heix": "a HEIC",
-    b"hevc": "a HEIC",
-    b"mif1": "a HEIC",
-    b"msf1": "a HEIC",
+_UNSUPPORTED_FORMATS = {
+    b"avif": "AVIF",
+    b"avis": "AVIF",
+    b"heic": "HEIC",
+    b"heix": "HEIC",
+    b"hevc": "HEIC",
+    b"mif1": "HEIC",
+    b"msf1": "HEIC",
 }
 _ORIENTATION = 0x0112
 _TURNS = {
@@ -57,7 +57,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What makes a picture upright, by its EXIF orientation."""
+"""The transposition that makes a picture upright, by its EXIF orientation."""
 _QUARTER_TURNS = [_TURNS[orientation] for orientation in (5, 6, 7, 8)]
 
 _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I")
@@ -65,10 +65,10 @@ _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I")
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A decoded image together with the bytes to keep of it.
+    """A decoded image, and its encoded bytes.
 
     Attributes:
-        data: the bytes as they were given; of a PIL image or an array, a PNG.
+        data: the original bytes; a PNG for a PIL image or an array.
         media_type: of ``data``.
         width, height: upright, in pixels.
         square: uint8 [size, size, 3] RGB.
@@ -82,7 +82,7 @@ class Picture:
 
 
 def read_picture(image: ImageInput | Picture, size: int, name: str | None = None) -> Picture:
-    """Decode an image, keeping its bytes; ``name`` is for messages. Raises ImageError."""
+    """Decode an image, and keep its bytes; ``name`` is for messages. Raises ImageError."""
     if isinstance(image, Picture):
         return replace(image, square=to_square(image, size))
     if isinstance(image, str | os.PathLike | bytes):
@@ -97,7 +97,7 @@ def read_picture(image: ImageInput | Picture, size: int, name: str | None = None
 
 
 def to_square(image: ImageInput | Picture, size: int) -> UInt8Array:
-    """Any image → uint8 [size, size, 3] RGB. Raises ImageError."""
+    """Convert any image to uint8 [size, size, 3] RGB. Raises ImageError."""
     if isinstance(image, Picture):
         return image.square if len(image.square) == size else to_square(image.data, size)
     if isinstance(image, str | os.PathLike | bytes):
@@ -107,16 +107,16 @@ def to_square(image: ImageInput | Picture, size: int) -> UInt8Array:
 
 
 def thumbnail(data: bytes, size: int = THUMBNAIL_SIZE) -> bytes:
-    """Image bytes → the bytes of a square JPEG of ``size`` pixels. Raises ImageError."""
+    """Convert image bytes to a square JPEG of ``size`` pixels. Raises ImageError."""
     buffer = io.BytesIO()
     Image.fromarray(to_square(data, size)).save(buffer, "JPEG", quality=85)
     return buffer.getvalue()
 
 
 def tiny(data: bytes, size: int, quality: int, effort: int) -> bytes:
-    """As ``thumbnail``, but a WebP: half the bytes, for where they count. Raises ImageError.
+    """Convert image bytes to a square WebP, half as large as a JPEG. Raises ImageError.
 
-    An ``effort`` of 3 is twice that of 2, and saves another twentieth.
+    An ``effort`` of 3 takes twice as long as 2, and saves another 5 %.
     """
     buffer = io.BytesIO()
     Image.fromarray(to_square(data, size)).save(buffer, "WEBP", quality=quality, method=effort)
@@ -124,18 +124,18 @@ def tiny(data: bytes, size: int, quality: int, effort: int) -> bytes:
 
 
 def _decode(data: bytes, name: str, size: int) -> tuple[Image.Image, tuple[int, int], str]:
-    """Image bytes → the upright RGB picture, its full width and height, and its media type.
+    """Decode an upright RGB picture, and return it with its original size and media type.
 
-    A JPEG whose short side is twice ``size`` or more may come out smaller, but not below ``size``:
-    its decoder then takes every 8×8 block as a smaller one, which costs half the time and less.
+    A JPEG at least twice as large as ``size`` may be decoded at a smaller scale, but not below
+    ``size``, which takes half the time or less.
 
     Raises:
-        ImageError: empty, unknown, truncated, damaged, or over 100 million pixels.
+        ImageError: empty, unsupported, truncated, damaged, or over 100 megapixels.
     """
     if not data:
         raise ImageError(f"{name}: empty.")
     if len(data) > MAX_BYTES:
-        raise ImageError(f"{name}: larger than {MAX_BYTES // 2**20} MB.")
+        raise ImageError(f"{name}: exceeds the limit of {MAX_BYTES // 2**20} MB.")
     try:
         picture = Image.open(io.BytesIO(data), formats=FORMATS)
         width, height = picture.size
@@ -160,32 +160,33 @@ def _decode(data: bytes, name: str, size: int) -> tuple[Image.Image, tuple[int, 
             f"{name}: exceeds the limit of {MAX_PIXELS // 10**6} megapixels."
         ) from error
     except Exception as error:  # Pillow's decoders raise anything on damaged files
-        raise ImageError(f"{name}: damaged or cut short ({_one_line(error)}).") from error
+        raise ImageError(f"{name}: damaged or truncated ({_one_line(error)}).") from error
     return upright, (width, height), MEDIA_TYPES[picture.format or ""]
 
 
 def read_bytes(image: str | os.PathLike[str] | bytes) -> tuple[bytes, str]:
-    """The bytes of an image file, and a name for messages. Raises ImageError."""
+    """Return the bytes of an image file, and a name for messages. Raises ImageError."""
     if isinstance(image, bytes):
         return image, "the image"
     path = Path(image)
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise ImageError(f"{path}: larger than {MAX_BYTES // 2**20} MB.")
+            raise ImageError(f"{path}: exceeds the limit of {MAX_BYTES // 2**20} MB.")
         return path.read_bytes(), str(path)
     except OSError as error:
         raise ImageError(f"{path}: {error.strerror or error}.") from error
 
 
 def _unknown(data: bytes) -> str:
-    """Why an image is not read, and what to do."""
-    if data[4:8] == b"ftyp" and data[8:12] in _PHONE_FORMATS:
-        return f"{_PHONE_FORMATS[data[8:12]]} picture; save it as JPEG and take that."
-    return f"not an image this program reads ({', '.join(FORMATS)})."
+    """Return why an image cannot be read, and the remedy."""
+    if data[4:8] == b"ftyp" and data[8:12] in _UNSUPPORTED_FORMATS:
+        kind = _UNSUPPORTED_FORMATS[data[8:12]]
+        return f"{kind} is not supported; convert the image to JPEG."
+    return f"not a supported image ({', '.join(FORMATS)})."
 
 
 def _square(upright: Image.Image, size: int) -> UInt8Array:
-    """Cut the centre square and scale it to uint8 [size, size, 3] RGB."""
+    """Crop the centre square, and scale it to uint8 [size, size, 3] RGB."""
     width, height = upright.size
     if (width, height) != (size, size):
         side = min(width, height)
@@ -204,11 +205,11 @@ def _from_memory(
             raise ImageError(f"{name}: has no pixels.")
         try:
             return _upright_rgb(image)
-        except Exception as error:  # it may be a damaged file that is read only now
-            raise ImageError(f"{name}: damaged or cut short ({_one_line(error)}).") from error
+        except Exception as error:  # a lazily read file may be damaged
+            raise ImageError(f"{name}: damaged or truncated ({_one_line(error)}).") from error
     if not isinstance(image, np.ndarray):
         raise ImageError(
-            f"An image is a path, bytes, a PIL image or an array, not {type(image).__name__}."
+            f"An image must be a path, bytes, a PIL image or an array, not {type(image).__name__}."
         )
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise ImageError(
@@ -218,7 +219,7 @@ def _from_memory(
 
 
 def _upright_rgb(picture: Image.Image) -> Image.Image:
-    """Decode, apply the EXIF rotation and give RGB; transparency is laid on white."""
+    """Decode to RGB, apply the EXIF rotation, and replace transparency by white."""
     picture.load()
     turn = _turn(picture)
     if turn is not None:
@@ -238,7 +239,7 @@ def _upright_rgb(picture: Image.Image) -> Image.Image:
 def _turn(picture: Image.Image) -> Image.Transpose | None:
     try:
         return _TURNS.get(picture.getexif().get(_ORIENTATION, 1))
-    except Exception:  # noqa: BLE001 - the EXIF is damaged; the picture may be whole
+    except Exception:  # noqa: BLE001 - the picture may be intact even if its EXIF is damaged
         return None
 
 

@@ -1,4 +1,4 @@
-"""Answers as HTML, for notebooks: no script, no style sheet, readable on light and dark pages."""
+"""HTML for notebooks, without scripts or style sheets, readable on light and dark pages."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def prediction_html(
     probabilities: dict[str, float],
     neighbors: Iterable[tuple[str, float, bytes | None]],
 ) -> str:
-    """An answer with a bar for each class, and the pictures of the examples that decided.
+    """Render a prediction with a bar for each class, and the nearest examples.
 
-    ``neighbors`` are label, similarity, and a small JPEG or None where it is not at hand.
+    ``neighbors`` are label, similarity, and a small JPEG if available.
     """
     title = escape(
-        "None of these" if probabilities and label is None else label or "Nothing learnt"
+        "None of these" if probabilities and label is None else label or "No examples yet"
     )
     share = f" {probability:.0%}" if label is not None else ""
     shown = list(probabilities.items())[:_MOST_BARS]
@@ -45,9 +45,9 @@ def evaluation_html(
     confusion: Sequence[Sequence[int]],
     mistakes: Iterable[tuple[str, float, bytes | None]],
 ) -> str:
-    """An evaluation: its number, the accuracy of each class, what was taken for what, and mistakes.
+    """Render an evaluation: accuracy per class, confusion matrix, and mistakes.
 
-    ``per_class`` are label, accuracy and examples; ``mistakes`` are as the neighbours of an answer.
+    ``per_class`` are label, accuracy and examples; ``mistakes`` are label, probability and JPEG.
     """
     rows = "".join(
         f"<tr><th>{escape(label)}</th><td>{escape(share)}</td><td>{count}</td>"
@@ -57,11 +57,11 @@ def evaluation_html(
     )
     heads = "".join(f"<th>{escape(label)}</th>" for label in labels)
     pictures = "".join(_picture(*mistake) for mistake in mistakes)
-    wrong = f'<div style="margin:8px 0 4px;opacity:.7">taken for another</div>{pictures}'
+    wrong = f'<div style="margin:8px 0 4px;opacity:.7">predicted as another class</div>{pictures}'
     return (
         '<div style="font-family:system-ui,sans-serif;line-height:1.4">'
         f'<div style="font-size:1.6em;font-weight:700">{escape(title)}</div>'
-        f"<table><tr><th></th><th>right</th><th>examples</th>{heads}</tr>{rows}</table>"
+        f"<table><tr><th></th><th>accuracy</th><th>examples</th>{heads}</tr>{rows}</table>"
         f"{wrong if pictures else ''}</div>"
     )
 
@@ -88,5 +88,5 @@ def _picture(label: str, similarity: float, jpeg: bytes | None) -> str:
 
 
 def _words(label: str, style: str) -> str:
-    """A label on one line, safe, and cut at its end whichever way it is read."""
+    """Escape a label, and truncate it at its end in either writing direction."""
     return f'<span dir="auto" style="{style};{_ONE_LINE}">{escape(label)}</span>'

@@ -1,4 +1,4 @@
-"""Every option, declared once: the command line, the environment and the docs come from it."""
+"""Options, declared once for the command line, the environment and the docs."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ STARTING_CLASSES = ("Class 1", "Class 2", "Class 3", "Class 4", "Class 5")
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 USUAL_SMOOTHING_MS: int = CONSTANTS["smoothing"]["default_ms"]
-"""How long an answer takes to settle on the page by default."""
+"""The default smoothing time of predictions on the page."""
 MOST_SMOOTHING_MS: int = CONSTANTS["smoothing"]["max_ms"]
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """An option of the command line; ``env`` sets it as well."""
+    """An option of the command line, and the environment variable that sets it."""
 
     flag: str
     help: str
@@ -32,99 +32,105 @@ class Option:
 # --- the page
 HOST = Option(
     "--host",
-    "Address to listen on. Any but this machine's own needs the token in the printed address.",
+    "Address to listen on. Access from other machines requires the token in the printed address.",
     "CLASSIFY_ANYTHING_HOST",
 )
-PORT = Option("--port", "Port to listen on; 0 takes any free one.", "CLASSIFY_ANYTHING_PORT")
+PORT = Option("--port", "Port to listen on (0: any free port).", "CLASSIFY_ANYTHING_PORT")
 OPEN = Option("--open/--no-open", "Open the page in the browser.", "CLASSIFY_ANYTHING_OPEN")
 TOKEN = Option(
     "--token",
-    "The token that other machines must give; by default a new one at each start.",
+    "Token for access from other machines (default: a new one at each start).",
     "CLASSIFY_ANYTHING_TOKEN",
 )
 
 # --- every command
 PROJECT = Option(
     "--project",
-    "The project file. Without one: your own, in your data folder.",
+    "Project file (default: your own, in your data folder).",
     "CLASSIFY_ANYTHING_PROJECT",
     "-p",
 )
 BACKBONE = Option(
     "--backbone",
-    "The network that sees: a name, or an .onnx or .tflite file; with @int8 at its end, quicker.",
+    "Backbone name, or path to an .onnx or .tflite file. Append @int8 for a faster, quantized "
+    "version.",
     "CLASSIFY_ANYTHING_BACKBONE",
 )
 PROVIDER = Option(
     "--provider",
-    "What runs the network: cpu, cuda, tensorrt, coreml, directml, openvino, or auto for the "
-    "fastest that gives the same.",
+    "Hardware to run the backbone on: cpu, cuda, tensorrt, coreml, directml, openvino, or auto "
+    "for the fastest with the same results.",
     "CLASSIFY_ANYTHING_PROVIDER",
 )
 
-# --- what goes in
-LABEL = Option("--label", "The class of all of them, instead of the folder each lies in.")
-FPS = Option("--fps", "Frames a second that are taken of a video.")
-FROM = Option("--from", "Where to begin in a video: seconds, or 1:30.")
-TO = Option("--to", "Where to end in a video: seconds, or 2:00.")
-WATCH_FPS = Option("--fps", "Frames a second, at most.")
-EXISTING = Option("--existing", "Predict the images that a folder has already, too.")
+# --- input
+LABEL = Option("--label", "Use this class for every image instead of its folder name.")
+FPS = Option("--fps", "Frames per second to extract from videos.")
+FROM = Option("--from", "Start time in videos, in seconds or as 1:30.")
+TO = Option("--to", "End time in videos, in seconds or as 2:00.")
+WATCH_FPS = Option("--fps", "Maximum frames per second.")
+EXISTING = Option("--existing", "Also predict images already in the folder.")
 
-# --- what comes out
-JSON = Option("--json", "JSON, one object a line.")
-CSV = Option("--csv", "CSV, with a line of names.")
-CLASS = Option("--class", "Only those of this class.")
-SOURCE = Option("--source", 'Only those that came from there, such as "camera" or "import".')
+# --- output
+JSON = Option("--json", "Print JSON, one object per line.")
+CSV = Option("--csv", "Print CSV with a header row.")
+CLASS = Option("--class", "Only list examples of this class.")
+SOURCE = Option("--source", 'Only list examples from this source, such as "camera" or "import".')
 FORMAT = Option(
     "--format",
-    "zip, folder, onnx, web or tfjs-knn. Without it: by the ending, .zip, .onnx, .json or none.",
+    "zip, folder, onnx, web or tfjs-knn (default: chosen from the file extension).",
 )
 PRECISION = Option(
     "--precision",
-    "Of the network in an ONNX file or a web page: fp32, fp16 (half the size) or int8 (a quarter; "
-    "quicker on a processor, slower in a browser). What accuracy it costs is told.",
+    "Precision of the backbone in an ONNX file or a web page: fp32, fp16 (half the size) or int8 "
+    "(a quarter; faster on a CPU, slower in a browser). The accuracy loss is reported.",
 )
 ANY_SIZE = Option(
-    "--any-size", "The ONNX file takes pictures of any size, and cuts and scales them itself."
+    "--any-size", "Make the ONNX file accept images of any size, and crop and scale them itself."
 )
 SMOOTHING = Option(
     "--smoothing",
-    f"Milliseconds over which the served ONNX file's answer settles "
-    f"(default: {USUAL_SMOOTHING_MS}).",
+    f"Smoothing time in milliseconds when the ONNX file is served (default: {USUAL_SMOOTHING_MS}).",
 )
-MOST = Option("--most", "Compare so many pictures at most. By default 300.")
-FROZEN = Option("--frozen", "The web page only answers, and does not learn.")
-EMBED = Option("--embed", "With the web page comes an element that shows it in other pages.")
-EXPORT = Option("--export", "An exported ONNX file to serve instead of a project; it only answers.")
-TEST = Option("--test", "Pictures to judge, a folder per class, instead of the own examples.")
+MOST = Option("--most", "Maximum number of images to compare (default: 300).")
+FROZEN = Option("--frozen", "Make the web page read-only: it predicts, but does not learn.")
+EMBED = Option("--embed", "Add an element that shows the web page inside other pages.")
+EXPORT = Option("--export", "Serve this exported ONNX file instead of a project. It cannot be changed.")
+TEST = Option(
+    "--test",
+    "Evaluate on this folder (one sub-folder per class) instead of the project's own examples.",
+)
 HEAD = Option("--head", "Head to evaluate: adaptive or classic (default: the head in use).")
-FORCE = Option("--force", "Replace what is there under that name.")
-ON_CHANGE = Option("--on-change", "A command to run when the label changes, with it at the end.")
+FORCE = Option("--force", "Overwrite an existing file or export.")
+ON_CHANGE = Option(
+    "--on-change",
+    "Command to run when the label changes; the label is appended as the last argument.",
+)
 CHANGES_ONLY = Option("--changes-only", "Print a line only when the label changes.")
 
 # --- backbones
-MEASURE = Option("--measure", "Measure the speed of those on this machine, a second each.")
+MEASURE = Option("--measure", "Measure the speed of the backbones on this machine, a second each.")
 
 CACHE_VARIABLE = "CLASSIFY_ANYTHING_CACHE"
-"""Where fetched and compiled backbones are kept, instead of the user's cache folder."""
+"""The folder for downloaded and compiled backbones, instead of the user's cache folder."""
 
 QUIET_VARIABLE = "CLASSIFY_ANYTHING_QUIET"
-"""Hides what native libraries print, by redirecting the standard error while they start."""
+"""Hides the output of native libraries, by redirecting the standard error while they start."""
 
 LABEL_VARIABLE = "CLASSIFY_ANYTHING_LABEL"
 PROBABILITY_VARIABLE = "CLASSIFY_ANYTHING_PROBABILITY"
-"""What the command of ``--on-change`` is told, besides the label at its end."""
+"""Passed to the command of ``--on-change``."""
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 7654
 
 
 def cache_folder() -> Path:
-    """Where fetched and compiled backbones are kept; it may not be there yet."""
+    """Return the folder for downloaded and compiled backbones, which may not exist yet."""
     named = os.environ.get(CACHE_VARIABLE)
     return Path(named or platformdirs.user_cache_dir(APP, appauthor=False)) / "backbones"
 
 
 def default_project() -> Path:
-    """The project that opens when none is named: in the user's data folder."""
+    """Return the default project, in the user's data folder."""
     return Path(platformdirs.user_data_dir(APP, appauthor=False)) / "project.db"

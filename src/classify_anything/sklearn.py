@@ -1,4 +1,4 @@
-"""Images into scikit-learn's pipelines; needs the extra [sklearn], and is imported only for it."""
+"""Images in scikit-learn's pipelines; requires the extra [sklearn]."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ try:
     from sklearn.base import BaseEstimator, TransformerMixin
 except ImportError as error:
     raise MissingExtraError(
-        'ImageEmbedder needs scikit-learn: pip install "classify-anything[sklearn]"'
+        'ImageEmbedder requires scikit-learn: pip install "classify-anything[sklearn]"'
     ) from error
 
 
 class ImageEmbedder(TransformerMixin, BaseEstimator):  # type: ignore[misc] # it ships no types
     """A scikit-learn transformer from images to embeddings.
 
-    It has nothing to learn, so ``fit`` only opens the backbone.
+    ``fit`` only opens the backbone.
 
     Args:
         backbone: a name or an .onnx file; by default the one that ships with the package.
@@ -49,8 +49,8 @@ class ImageEmbedder(TransformerMixin, BaseEstimator):  # type: ignore[misc] # it
         """Embed a sequence of images, or uint8 [n, h, w, 3] → float32 [n, dimension].
 
         Raises:
-            ImageError: one cannot be read.
-            InputError: there is none.
+            ImageError: an image cannot be read.
+            InputError: X has no images.
         """
         _check(X)
         backbone = self._open()
@@ -62,7 +62,7 @@ class ImageEmbedder(TransformerMixin, BaseEstimator):  # type: ignore[misc] # it
         return np.stack(list(map_ordered(embed, X, os.cpu_count() or 1)))
 
     def get_feature_names_out(self, input_features: object = None) -> Any:  # noqa: ARG002
-        """The names of the columns, [dimension]: "embedding0", "embedding1", …"""
+        """Return the names of the columns, [dimension]: "embedding0", "embedding1", …"""
         return np.array([f"embedding{n}" for n in range(self._open().dimension)], dtype=object)
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -72,7 +72,7 @@ class ImageEmbedder(TransformerMixin, BaseEstimator):  # type: ignore[misc] # it
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
         tags.requires_fit = False
-        tags.transformer_tags.preserves_dtype = []  # float32, whatever came in
+        tags.transformer_tags.preserves_dtype = []  # always float32
         return tags
 
     def __getstate__(self) -> dict[str, Any]:
@@ -80,7 +80,7 @@ class ImageEmbedder(TransformerMixin, BaseEstimator):  # type: ignore[misc] # it
         return {name: value for name, value in state.items() if name != "_opened"}
 
     def _open(self) -> Backbone:
-        """The backbone, opened once for each value of the parameter."""
+        """Return the backbone, opened once for each value of the parameter."""
         opened = self.__dict__.get("_opened")
         if opened is None or opened[0] != self.backbone:
             opened = self.backbone, load_backbone(self.backbone, threads=1)
@@ -91,6 +91,6 @@ class ImageEmbedder(TransformerMixin, BaseEstimator):  # type: ignore[misc] # it
 
 def _check(X: Sequence[ImageInput]) -> None:
     if isinstance(X, str | bytes | os.PathLike) or not hasattr(X, "__len__"):
-        raise InputError("Give a sequence of images, also for one: [image].")
+        raise InputError("X must be a sequence of images, even for one: [image].")
     if len(X) == 0:
-        raise InputError("There are no images: give at least 1 sample.")
+        raise InputError("X has no images; at least 1 sample is required.")

@@ -1,4 +1,4 @@
-"""The values that the classifier gives out. All are frozen."""
+"""Public values. All are immutable."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Float32Array = npt.NDArray[np.float32]
 
 
 def shown(thumbnail: Callable[[int], bytes] | None, example_id: int) -> bytes | None:
-    """The picture of an example, if it is at hand."""
+    """Return the thumbnail of an example, if available."""
     try:
         return thumbnail and thumbnail(example_id)
     except ClassifyAnythingError:  # the project is closed, or the example is gone
@@ -28,7 +28,7 @@ def shown(thumbnail: Callable[[int], bytes] | None, example_id: int) -> bytes | 
 
 @dataclass(frozen=True, slots=True)
 class Class:
-    """A thing the project knows: its id never changes, its name may.
+    """A class. Its id never changes.
 
     ``color`` is an index from 0 to 7 into the palette of class colours.
     """
@@ -65,15 +65,18 @@ class Neighbor:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the classifier says of one image.
+    """The classification of one image.
 
-    ``label`` is None while nothing is learnt, and for "none of these"; ``probability`` is then 0.
-    ``probabilities`` has an entry for each class that has examples, most probable first, and sums
-    to 1. ``familiarity`` is the share of the project's own examples that, seen without their
-    recording, are less clearly of a class than this image; 1 where there is nothing to compare
-    with. It is "none of these" when that is below the project's strictness. ``neighbors`` are
-    the examples that decided, nearest first. ``thumbnail`` gives the picture of one of them, by its
-    id, as a small JPEG; notebooks show it.
+    Attributes:
+        label: the class; None without examples, and for "none of these".
+        probability: of ``label``; 0 if it is None.
+        probabilities: of each class with examples, most probable first; they sum to 1.
+        neighbors: the examples that support it, nearest first.
+        class_id: of ``label``.
+        familiarity: the share of the project's examples that, without their recording, belong less
+            clearly to a class than this image; 1 if there are none to compare with. Below the
+            project's strictness, the image is "none of these".
+        thumbnail: returns an example as a small JPEG, by id, for notebooks.
     """
 
     label: str | None
@@ -96,16 +99,16 @@ class Prediction:
         )
 
     def __reduce__(self) -> tuple[type[Prediction], tuple[Any, ...]]:
-        # Without the thumbnails: they belong to an open project.
-        given = (self.label, self.probability, self.probabilities, self.neighbors)
-        return Prediction, (*given, self.class_id, self.familiarity)
+        # Without the thumbnails, which need the open project.
+        values = (self.label, self.probability, self.probabilities, self.neighbors)
+        return Prediction, (*values, self.class_id, self.familiarity)
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far long work has come, in items; ``total`` is None while it is not known.
+    """Progress of a long task, in items; ``total`` is None if unknown.
 
-    ``text`` says what is being done, where that changes on the way.
+    ``text`` describes the current step, if there are several.
     """
 
     done: int
@@ -115,7 +118,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that was left out of an import: ``message`` names it and says why."""
+    """A file that an import skipped; ``message`` gives its name and the reason."""
 
     name: str
     message: str
@@ -124,12 +127,12 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What became of an import.
+    """The result of an import.
 
     Attributes:
-        examples: the ids of those that were added, in the order of the source.
-        known: how many were there already: the same bytes (by sha256) in the same class.
-        problems: what was left out.
+        examples: the ids of the added examples, in the order of the source.
+        known: the number of duplicates: the same bytes (by sha256) in the same class.
+        problems: the skipped files.
     """
 
     examples: tuple[int, ...]
@@ -139,14 +142,14 @@ class ImportReport:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a project decides; kept in it, for all who use it.
+    """The settings of a project, stored in it.
 
     Attributes:
         head: "adaptive", or "classic" for the votes of the nearest examples.
-        strictness: the share of the project's own examples that would be called "none of these",
-            were they new: 0 always answers, and the higher, the surer an answer must be.
+        strictness: the share of the project's examples that would be "none of these" if they were
+            new. At 0, every image is assigned to a class.
         backbone: the name or the file of the backbone; empty for the default.
-        former: those that were used before, so that one can go back to them.
+        former: backbones used before, to go back to.
     """
 
     head: str = "adaptive"
@@ -157,7 +160,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An entry of the journal: something that was done, and can be undone or redone."""
+    """An entry of the journal, which can be undone or redone."""
 
     id: int
     text: str

@@ -1,4 +1,4 @@
-"""Many small jobs on a few threads, in order and in bounded memory."""
+"""Map jobs over a few threads, in order and in bounded memory."""
 
 from __future__ import annotations
 
@@ -22,14 +22,13 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 TOGETHER = 8
-"""Items of a quick source that one thread takes at a time: what a job needs is then still in the
-core's cache for the next, and there is less to hand over."""
+"""Items of a fast source per thread at a time, to use the core's cache and reduce overhead."""
 
 _AHEAD = 1
-"""So many times that are taken ahead for each thread."""
+"""Batches to prefetch per thread."""
 
 _PATIENCE = 0.2
-"""Seconds that a result, or its reader, waits at most for the source to give more."""
+"""Maximum seconds to wait for more items before yielding results."""
 
 _END = StopIteration()
 
@@ -52,20 +51,20 @@ def _controller() -> ThreadpoolController:
 
 
 def one_blas_thread() -> AbstractContextManager[object]:
-    """Keeps BLAS to one thread: more would wait for the cores that the workers have."""
+    """Limit BLAS to one thread: more would compete with the workers for cores."""
     limited: AbstractContextManager[object] = _controller().limit(limits=1, user_api="blas")
     return limited
 
 
 def map_ordered(job: Callable[[T], R], items: Iterable[T], workers: int) -> Generator[R]:
-    """The results of a job on each item, in the order of the items; see ``map_batches``."""
+    """Yield the results of a job on each item, in order; see ``map_batches``."""
     with contextlib.closing(map_batches(each(job), items, workers, TOGETHER)) as blocks:
         for block in blocks:
             yield from block
 
 
 def each(job: Callable[[T], R]) -> Callable[[list[T]], list[R]]:
-    """A job on one item as a job on several."""
+    """Convert a job on one item to a job on a list."""
     return lambda items: [job(item) for item in items]
 
 
@@ -76,12 +75,11 @@ def map_batches(
     size: int,
     together: int = TOGETHER,
 ) -> Generator[list[R]]:
-    """The results of a job on some items at a time, in their order, at most ``size`` at once.
+    """Yield the results of a job on batches of items, in order, at most ``size`` at once.
 
-    Items are taken from their source only a few ahead of the result that is asked for. Of a quick
-    source the results come ``size`` together, of a slow one each before the next item is taken. If
-    the source fails, the results of what it gave come first. A thread takes ``together`` items at a
-    time; 1 where one item is much work.
+    Prefetches only a few items. With a fast source, yields ``size`` results together; with a slow
+    one, yields each before taking the next item. If the source fails, yields all results before
+    raising. A thread takes ``together`` items at a time; use 1 if each item is much work.
     """
     source, end, started = iter(items), None, False
     waiting: deque[Future[list[R]]] = deque()
@@ -90,9 +88,9 @@ def map_batches(
     with ThreadPoolExecutor(workers, thread_name_prefix="worker") as pool:
         try:
             while end is None:
-                asked = perf_counter()
+                start = perf_counter()
                 some, end = _take(source, together if started else 1)
-                hurry = not started or end is not None or perf_counter() - asked > _PATIENCE
+                hurry = not started or end is not None or perf_counter() - start > _PATIENCE
                 started = True
                 with _defer_sigint():
                     waiting.append(pool.submit(job, some))
@@ -119,20 +117,19 @@ def map_batches(
 
 @contextlib.contextmanager
 def _defer_sigint() -> Iterator[None]:
-    """Hold a first Ctrl+C back to the end of this.
+    """Defer the first Ctrl+C to the end of this block.
 
-    Where it comes as a future's lock is let go, that stays locked for ever, and so does whoever
-    waits for it.
+    If it arrives while a future's lock is being released, the lock stays locked forever.
     """
     handler = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(handler):
         yield
         return
-    came = []
+    signals = []
 
     def hold(number: int, frame: FrameType | None) -> None:
-        came.append((number, frame))
-        if len(came) > 1:
+        signals.append((number, frame))
+        if len(signals) > 1:
             handler(number, frame)
 
     signal.signal(signal.SIGINT, hold)
@@ -140,18 +137,18 @@ def _defer_sigint() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, handler)
-        if len(came) == 1:
-            handler(*came[0])
+        if len(signals) == 1:
+            handler(*signals[0])
 
 
 def _take(source: Iterator[T], most: int) -> tuple[list[T], Exception | None]:
-    """At most so many items, as many as come in time, and what ended the source, if it did."""
-    asked, items = perf_counter(), list[T]()
+    """Return at most ``most`` items that arrive in time, and what ended the source, if it did."""
+    start, items = perf_counter(), list[T]()
     try:
-        while len(items) < most and (not items or perf_counter() - asked < _PATIENCE):
+        while len(items) < most and (not items or perf_counter() - start < _PATIENCE):
             items.append(next(source))
     except StopIteration:
         return items, _END
-    except Exception as error:  # noqa: BLE001 - raised once the results before it were given
+    except Exception as error:  # noqa: BLE001 - raised after the results before it
         return items, error
     return items, None

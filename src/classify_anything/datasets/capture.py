@@ -1,4 +1,4 @@
-"""Pictures as they come: from a camera, a stream, a video, or a folder that grows."""
+"""Capture images from a camera, a stream, a video, or a growing folder."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _PAUSE_FACTOR = 4
 _ADDRESS = re.compile(r"(rtsps?|rtmp|https?|udp)://", re.IGNORECASE)
 
 Stamp = tuple[int, int]
-"""When a file was changed, in nanoseconds, and its size in bytes."""
+"""Modification time in nanoseconds, and size in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A picture to be predicted.
+    """An image to predict.
 
     Attributes:
         image: a path, or uint8 [h, w, 3] RGB.
-        file: the path of the image, of a folder.
-        at: seconds from the beginning, of a video.
+        file: the path, for an image of a folder.
+        at: seconds from the start, for a frame of a video.
     """
 
     image: ImageInput
@@ -44,18 +44,18 @@ class Frame:
 
 
 def watch(source: str, *, rate: float, existing: bool = False) -> Generator[Frame]:
-    """Pictures of a source, as they come.
+    """Yield the images of a source as they arrive.
 
     Args:
-        source: the number of a camera; the address of a stream; a video file, of which each frame
-            is given; or a folder, of which each new image is given once it is written.
-        rate: frames a second, at most. Of a camera or a stream it is always the newest frame.
-        existing: whether the images that a folder has already are given too.
+        source: the number of a camera, the address of a stream, a video file, or a folder, whose
+            new images are yielded once they are completely written.
+        rate: maximum frames per second. Cameras and streams always yield the newest frame.
+        existing: whether to yield the images already in a folder, too.
 
     Raises:
         ImageError: the source cannot be opened, or a stream has ended.
-        MissingExtraError: OpenCV, which folders do not need, is not installed.
-        SettingError: the rate cannot be.
+        MissingExtraError: OpenCV is not installed; folders do not require it.
+        SettingError: the rate is invalid.
     """
     frames = Frames(rate)
     if source.isdecimal():
@@ -70,7 +70,7 @@ def watch(source: str, *, rate: float, existing: bool = False) -> Generator[Fram
 
 
 def images_below(folder: Path) -> Iterator[Path]:
-    """The image files of a folder and its sub-folders, by their endings, in order."""
+    """Return the image files of a folder and its sub-folders by extension, in order."""
     return (path for path in files_below(folder) if path.name.lower().endswith(ENDINGS))
 
 
@@ -78,47 +78,48 @@ def images_below(folder: Path) -> Iterator[Path]:
 
 
 class FolderWatcher:
-    """Finds the images that are new in a folder, each once, when it is completely written.
+    """Find new images in a folder and its sub-folders, each once, when completely written.
 
-    It is when time and size were the same at two polls. One that is written anew counts as new.
+    An image is complete when its time and size are the same at two polls. An overwritten image
+    counts as new.
 
     Not with watchfiles: systems report no changes on network drives, limit how many folders are
     watched, and report a file before it is complete, so that it would be polled all the same.
 
     Args:
-        folder: it, or a sub-folder, is where images come.
-        existing: whether those that are there already are new.
+        folder: the folder.
+        existing: whether images already there count as new.
     """
 
     def __init__(self, folder: Path, *, existing: bool = False) -> None:
         self._folder = folder
-        self._given: dict[Path, Stamp] = {} if existing else dict(self._stamps())
-        self._seen: dict[Path, Stamp] = {}
+        self._reported: dict[Path, Stamp] = {} if existing else dict(self._stamps())
+        self._last: dict[Path, Stamp] = {}
 
     def poll(self) -> list[Path]:
-        """Look once; gives what is complete and new, the oldest first.
+        """List the folder, and return complete new images, oldest first.
 
         Raises:
-            ImageError: the folder is no longer there.
+            ImageError: the folder no longer exists.
         """
         if not self._folder.is_dir():
-            raise ImageError(f"{self._folder}: the folder is no longer there.")
+            raise ImageError(f"{self._folder}: the folder no longer exists.")
         now = dict(self._stamps())
         complete = [
             path
             for path, stamp in now.items()
-            if stamp == self._seen.get(path) and stamp != self._given.get(path)
+            if stamp == self._last.get(path) and stamp != self._reported.get(path)
         ]
-        self._seen = now
-        self._given = {path: stamp for path, stamp in self._given.items() if path in now}
-        self._given |= {path: now[path] for path in complete}
+        self._last = now
+        self._reported = {path: stamp for path, stamp in self._reported.items() if path in now}
+        self._reported |= {path: now[path] for path in complete}
         return sorted(complete, key=lambda path: (now[path], path))
 
     def _stamps(self) -> Iterator[tuple[Path, Stamp]]:
         for path in images_below(self._folder):
             try:
                 status = path.stat()
-            except OSError:  # it has gone again
+            except OSError:  # deleted meanwhile
                 continue
             yield path, (status.st_mtime_ns, status.st_size)
 
@@ -137,12 +138,12 @@ def _folder(folder: Path, *, existing: bool) -> Iterator[Frame]:
 
 
 class LatestFrame:
-    """Keeps only the newest frame of a source that does not wait.
+    """Keep only the newest frame of a live source.
 
-    A thread reads all the time, so that no frame waits in a queue of the camera or of the network.
+    A thread reads continuously, so that no frame waits in a queue of the camera or the network.
 
     Args:
-        open_capture: gives what has ``read``, as OpenCV's captures do; called on the thread.
+        open_capture: returns an object with OpenCV's ``read``; called on the thread.
         name: of the source, for messages.
     """
 
@@ -153,12 +154,12 @@ class LatestFrame:
         self._frame: Any = None
         self._error: Exception | None = None
         self._closed = False
-        # A daemon: opening an address that does not answer cannot be stopped.
+        # A daemon, because opening an unresponsive address cannot be stopped.
         self._thread = threading.Thread(target=self._read, name="camera", daemon=True)
         self._thread.start()
 
     def next(self) -> UInt8Array:
-        """Wait for a frame that was not given yet, uint8 [h, w, 3] RGB.
+        """Wait for the next frame, uint8 [h, w, 3] RGB.
 
         Raises:
             ImageError: the source could not be opened, or has ended.
@@ -173,7 +174,7 @@ class LatestFrame:
         return to_rgb(frame)
 
     def close(self) -> None:
-        """End the reading."""
+        """Stop reading."""
         self._closed = True
         self._thread.join(timeout=1)
 
@@ -184,7 +185,7 @@ class LatestFrame:
                 while not self._closed:
                     read, frame = capture.read()
                     if not read:
-                        raise ImageError(f"{self._name}: no more pictures come.")
+                        raise ImageError(f"{self._name}: the stream has ended.")
                     self._put(frame)
             finally:
                 capture.release()

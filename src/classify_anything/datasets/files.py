@@ -1,4 +1,4 @@
-"""The files of a folder or of a zip, as one kind of tree. Only videos are unpacked to the disk."""
+"""List the files of a folder or a zip as a tree. Only videos are extracted to disk."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _IGNORED = re.compile(r"(^|/)(\.|__MACOSX/|Thumbs\.db$|desktop\.ini$)")
 _NUMBER = re.compile(r"(\d+)")
 _ENCRYPTED, _UTF8 = 0x1, 0x800
 _COPY_BYTES = 2**20
-_MAX_SWELLING = 10
-"""How many times the size of its zip a video may have, unpacked."""
+_MAX_EXPANSION = 10
+"""Maximum size of an extracted video, as a multiple of its zip."""
 _DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
@@ -37,14 +37,19 @@ _DAMAGED = (
     RuntimeError,  # also NotImplementedError
     ValueError,
 )
-"""What ``zipfile`` raises at zips that are damaged, or of a kind that it does not know."""
+"""What ``zipfile`` raises for damaged or unsupported zips."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One file: ``path`` is below the root, ``name`` is for messages, ``read`` gives its bytes.
+    """One file.
 
-    ``unpack`` writes it to a file; ``on_disk`` is where it lies, unless it is in a zip.
+    Attributes:
+        path: relative to the root.
+        name: for messages.
+        read: returns its bytes.
+        unpack: writes it to a file.
+        on_disk: its path, unless it is in a zip.
     """
 
     path: PurePosixPath
@@ -55,16 +60,15 @@ class Entry:
 
     @property
     def key(self) -> str:
-        """Its path as a list beside it writes it; file systems keep accents in several ways."""
+        """Its path in Unicode NFC: file systems encode accents in several ways."""
         return path_key(self.path)
 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """The files below a root, 2.png before 10.png, and those that cannot be used.
+    """The files below a root, 2.png before 10.png, and the problems found.
 
-    ``name`` is the class of images that lie in no sub-folder; with None they have none. After
-    ``close`` no entry can be read.
+    ``name`` is the class of images in no sub-folder, if any. Call ``close`` after the last read.
     """
 
     name: str | None
@@ -74,30 +78,30 @@ class Tree:
 
 
 def path_key(path: PurePosixPath) -> str:
-    """Equal for paths that name the same file."""
+    """Return a key that is equal for paths of the same file."""
     return unicodedata.normalize("NFC", str(path))
 
 
 def files_below(
-    root: Path, left_out: Callable[[Path, Exception], object] = lambda _path, _error: None
+    root: Path, on_skip: Callable[[Path, Exception], object] = lambda _path, _error: None
 ) -> Iterator[Path]:
-    """The files of a folder and its sub-folders, each folder once, whatever links lead to it.
+    """Yield the files of a folder and its sub-folders, each folder once, following links.
 
-    Hidden ones and the system's own are passed over; ``left_out`` is told of folders that cannot
-    be listed, or are read already.
+    Skips hidden and system files; calls ``on_skip`` for folders that cannot be listed, or were
+    listed already.
     """
     seen = {os.path.realpath(root)}
 
     def is_new(path: Path) -> bool:
         place = os.path.realpath(path)
         if place in seen:
-            left_out(path, DatasetError("a link to a folder read already."))
+            on_skip(path, DatasetError("a link to a folder listed already."))
             return False
         seen.add(place)
         return True
 
     def cannot_list(error: OSError) -> None:
-        left_out(Path(error.filename), error)
+        on_skip(Path(error.filename), error)
 
     for folder, folders, files in os.walk(root, onerror=cannot_list, followlinks=True):
         shown = sorted(name for name in folders if not _IGNORED.search(f"{name}/"))
@@ -106,7 +110,7 @@ def files_below(
 
 
 def folder_tree(root: Path) -> Tree:
-    """The files of a folder and its sub-folders."""
+    """Return the files of a folder and its sub-folders."""
     problems: list[Problem] = []
     found = files_below(root, lambda path, error: problems.append(problem(str(path), error)))
     entries = [file_entry(path, PurePosixPath(path.relative_to(root).as_posix())) for path in found]
@@ -114,7 +118,6 @@ def folder_tree(root: Path) -> Tree:
 
 
 def file_entry(path: Path, inside: PurePosixPath | None = None) -> Entry:
-    """A file on the disk."""
     return Entry(
         path=PurePosixPath(path.name) if inside is None else inside,
         name=str(path),
@@ -125,10 +128,10 @@ def file_entry(path: Path, inside: PurePosixPath | None = None) -> Entry:
 
 
 def zip_tree(path: Path) -> Tree:
-    """The files of a zip.
+    """Return the files of a zip.
 
     Raises:
-        DatasetError: it is not one, or its directory is damaged.
+        DatasetError: it is not a zip, or its directory is damaged.
         OSError: it cannot be read.
     """
     check_is_file(path)
@@ -139,7 +142,7 @@ def zip_tree(path: Path) -> Tree:
     except _DAMAGED as error:
         raise DatasetError(f"{path}: not a zip, or damaged ({error}).") from error
     entries, problems = [], []
-    room = _MAX_SWELLING * path.stat().st_size
+    room = _MAX_EXPANSION * path.stat().st_size
     for info in archive.infolist():
         inside = _name_in_zip(info)
         if inside.endswith("/"):
@@ -154,7 +157,7 @@ def zip_tree(path: Path) -> Tree:
 
 
 def check_is_file(path: Path) -> None:
-    """Raises DatasetError for what is no file, such as a named pipe, and OSError for nothing."""
+    """Raise DatasetError unless it is a regular file, and OSError if it is missing."""
     if not stat.S_ISREG(path.stat().st_mode):
         raise DatasetError(f"{path}: not a file.")
 
@@ -171,7 +174,7 @@ def _zip_entry(
             raise DatasetError(f"{name}: damaged ({error}).") from error
 
     def read() -> bytes:
-        # What the directory says of the size is only a claim.
+        # The size in the directory may be wrong.
         data = bytearray()
         for chunk in chunks():
             data += chunk
@@ -183,17 +186,19 @@ def _zip_entry(
         with target.open("wb") as file:
             for chunk in chunks():
                 if file.tell() + len(chunk) > room:
-                    raise DatasetError(f"{name}: over {_MAX_SWELLING} times as large as its zip.")
+                    raise DatasetError(
+                        f"{name}: exceeds {_MAX_EXPANSION} times the size of its zip."
+                    )
                 file.write(chunk)
 
     return Entry(PurePosixPath(inside), name, read, unpack)
 
 
 def _name_in_zip(info: zipfile.ZipInfo) -> str:
-    """The name of an entry; where the zip does not say how it is written, UTF-8 is tried first."""
+    """Return the name of an entry, trying UTF-8 first if the zip declares no encoding."""
     name = info.filename
     if not info.flag_bits & _UTF8:
-        # If it is another code page, letters may be wrong, but the file is there.
+        # In another code page, letters may be wrong, but the file is found.
         with contextlib.suppress(UnicodeError):
             name = name.encode("cp437").decode("utf-8")
     name = name.replace("\\", "/")
@@ -202,13 +207,13 @@ def _name_in_zip(info: zipfile.ZipInfo) -> str:
 
 def _reason_to_refuse(info: zipfile.ZipInfo, inside: str) -> str | None:
     if re.match(r"/|[A-Za-z]:/", inside) or ".." in inside.split("/"):
-        return "its name leads out of the zip."
+        return "its path leads out of the zip."
     if stat.S_ISLNK(info.external_attr >> 16):
         return "a link, not a file."
     if not inside:
-        return "a file without a name."
+        return "has no name."
     if info.flag_bits & _ENCRYPTED:
-        return "locked with a password."
+        return "encrypted zips are not supported; extract it first."
     return None
 
 
@@ -220,7 +225,7 @@ def _read_file(path: Path) -> bytes:
 
 
 def _too_large(name: str) -> DatasetError:
-    return DatasetError(f"{name}: larger than {MAX_BYTES // 2**20} MB.")
+    return DatasetError(f"{name}: exceeds the limit of {MAX_BYTES // 2**20} MB.")
 
 
 def _sorted(entries: list[Entry]) -> list[Entry]:

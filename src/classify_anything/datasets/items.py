@@ -1,4 +1,4 @@
-"""What a dataset is made of, whatever its form."""
+"""The items of a dataset, for every source."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An image that is to become an example.
+    """An image to add as an example.
 
     Attributes:
         name: for messages, such as "photos/mug/1.jpg".
-        label: the name of its class, or the id of one.
-        read: gives the image; called on any thread. Raises InputError or OSError.
-        source: where it came from, such as "camera".
-        recording: a name for the images that were taken in one go; by default it is alone.
-        created_at: when it was captured, if that is known.
-        sha256: of its bytes, if they must be just these.
+        label: the name or id of its class.
+        read: returns the image; called on any thread. Raises InputError or OSError.
+        source: its origin, such as "camera".
+        recording: a name for images taken in one go (default: a recording of its own).
+        created_at: when it was captured, if known.
+        sha256: the expected checksum of its bytes, if known.
     """
 
     name: str
@@ -39,13 +39,13 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Items to add, read one after the other, and the problems met on the way.
+    """Items to add, in order, read lazily.
 
     Attributes:
-        items: a Problem stands where an item cannot be used.
-        total: how many there are; None while only reading tells, as of a video.
-        classes: names and colours (0 to 7) of classes that the dataset lists, in their order.
-        close: is called when no more is read.
+        items: the items, with a Problem in place of each unusable one.
+        total: their number; None if unknown before reading, as for a video.
+        classes: names and colours (0 to 7) of classes that the dataset lists, in order.
+        close: call it after the last read.
     """
 
     items: Iterator[Item | Problem]
@@ -55,9 +55,9 @@ class Dataset:
 
 
 def problem(name: str, error: Exception, known_as: str | None = None) -> Problem:
-    """Why something was left out; its message is one line that begins with the name.
+    """Return why a file was skipped, as one line that begins with its name.
 
-    ``known_as`` is what the error calls it, if that is another name.
+    ``known_as`` is its name in the error, if different.
     """
     if isinstance(error, OSError):
         text, code = f"{error.strerror or error}.", "unreadable"
@@ -68,5 +68,5 @@ def problem(name: str, error: Exception, known_as: str | None = None) -> Problem
 
 
 def printable(text: str) -> str:
-    """A text on one line, with a mark for what no terminal or page can show."""
+    """Replace characters that cannot be shown on one line."""
     return _NOT_IN_A_LINE.sub("\N{REPLACEMENT CHARACTER}", text)

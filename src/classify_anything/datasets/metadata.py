@@ -1,9 +1,9 @@
-"""The list that lies beside the images of a dataset.
+"""The metadata file of an image dataset.
 
-It is Hugging Face's ``metadata.csv`` or ``metadata.jsonl`` (of its "imagefolder" layout): one line
-per image, with its ``file_name``, relative to the list. We write the same form, so that what we
-export loads there too. Columns that we read, and write: ``label``, ``recording``, ``created_at``,
-``source``, ``sha256``. A file ``classes.csv`` beside it lists ``name`` and ``color``.
+It is Hugging Face's ``metadata.csv`` or ``metadata.jsonl`` (of the "imagefolder" layout): one line
+per image, with its ``file_name`` relative to the metadata file. Exports have the same format, so
+they load there too. Further columns: ``label``, ``recording``, ``created_at``, ``source`` and
+``sha256``. A file ``classes.csv`` lists ``name`` and ``color``.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _LABEL_COLUMNS = ("label", "class", "category", "labels")
 
 
 @dataclass(frozen=True, slots=True)
-class ExportMetadata:
-    """What a list tells of one image; None where it does not."""
+class ImageMetadata:
+    """The metadata of one image; None where missing."""
 
     label: str | None
     recording: str | None
@@ -40,24 +40,24 @@ class ExportMetadata:
     sha256: str | None
 
 
-def read_metadata(entry: Entry) -> dict[str, ExportMetadata] | None:
-    """What a list tells, by ``Entry.key``, in its order. Raises DatasetError.
+def read_metadata(entry: Entry) -> dict[str, ImageMetadata] | None:
+    """Return the metadata by ``Entry.key``, in order. Raises DatasetError.
 
-    None stands for the list of another program, which names no files.
+    Returns None for another program's file without ``file_name``.
     """
     data = entry.read()
     rows = _jsonl(entry, data) if entry.path.suffix == ".jsonl" else _csv(entry, data)
     if not any("file_name" in row for row in rows):
         return None
     name = hashlib.sha256(data).hexdigest()[:16]
-    found: dict[str, ExportMetadata] = {}
+    found: dict[str, ImageMetadata] = {}
     for row in rows:
         file_name = row.get("file_name")
         if not isinstance(file_name, str) or not file_name:
             raise DatasetError(f"{entry.name}: a line has no file_name.")
         path = PurePosixPath(file_name.replace("\\", "/"))
         recording = _text(row.get("recording"))
-        found[path_key(entry.path.parent / path)] = ExportMetadata(
+        found[path_key(entry.path.parent / path)] = ImageMetadata(
             label=next((_text(row[key]) for key in _LABEL_COLUMNS if key in row), None),
             recording=recording and f"{name}:{recording}",
             created_at=_time(entry, row.get("created_at")),
@@ -68,7 +68,7 @@ def read_metadata(entry: Entry) -> dict[str, ExportMetadata] | None:
 
 
 def write_metadata(rows: Iterable[tuple[str, Example]]) -> str:
-    """The list of examples and the names of their files, as CSV."""
+    """Return the metadata of examples with their file names, as CSV."""
     lines = (
         (
             file_name,
@@ -84,9 +84,9 @@ def write_metadata(rows: Iterable[tuple[str, Example]]) -> str:
 
 
 def read_classes(entry: Entry) -> tuple[tuple[str, int], ...]:
-    """Names and colours of the classes, in their order. Raises DatasetError.
+    """Return names and colours of the classes, in order. Raises DatasetError.
 
-    A list with other columns is another program's, and tells us nothing.
+    Returns nothing for another program's file with other columns.
     """
     rows = _csv(entry, entry.read())
     if not all({"name", "color"} <= row.keys() for row in rows):
@@ -98,7 +98,7 @@ def read_classes(entry: Entry) -> tuple[tuple[str, int], ...]:
 
 
 def write_classes(classes: Sequence[Class]) -> str:
-    """The classes in their order, as CSV."""
+    """Return the classes in order, as CSV."""
     return _write(("name", "color"), ((item.name, item.color) for item in classes))
 
 
@@ -121,7 +121,7 @@ def _jsonl(entry: Entry, data: bytes) -> list[Mapping[str, Any]]:
     try:
         rows = [json.loads(line) for line in data.decode("utf-8-sig").splitlines() if line.strip()]
     except ValueError as error:
-        raise DatasetError(f"{entry.name}: not lines of JSON ({error}).") from error
+        raise DatasetError(f"{entry.name}: not JSON Lines ({error}).") from error
     if not all(isinstance(row, dict) for row in rows):
         raise DatasetError(f"{entry.name}: a line is not a JSON object.")
     return rows
@@ -138,4 +138,4 @@ def _time(entry: Entry, value: object) -> datetime | None:
         time = datetime.fromisoformat(str(value))
         return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
-        raise DatasetError(f"{entry.name}: {value!r} is not a time.") from error
+        raise DatasetError(f"{entry.name}: {value!r} is not an ISO 8601 time.") from error

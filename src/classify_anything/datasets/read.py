@@ -1,4 +1,4 @@
-"""Reads datasets: folders and zips with a folder per class, lists, single images, and videos."""
+"""Read datasets: folders and zips with a folder per class, metadata files, images and videos."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from classify_anything.datasets.items import Dataset, Item, printable, problem
 from classify_anything.datasets.metadata import (
     CLASSES,
     METADATA_NAMES,
-    ExportMetadata,
+    ImageMetadata,
     read_classes,
     read_metadata,
 )
@@ -30,7 +30,7 @@ from classify_anything.datasets.video import Frames, is_video, read_frames
 from classify_anything.errors import ClassifyAnythingError, DatasetError
 from classify_anything.types import Problem
 
-_NO_FACTS = ExportMetadata(None, None, None, None, None)
+_NO_METADATA = ImageMetadata(None, None, None, None, None)
 
 
 def read_dataset(
@@ -40,19 +40,19 @@ def read_dataset(
     frames: Frames = Frames(),  # noqa: B008 - frozen
     name_loose: bool = True,
 ) -> Dataset:
-    """List what there is to add; images are read later, one by one.
+    """List the items to add; images are read later, one by one.
 
-    The class of an image is ``label``, or what a list beside it says, or the folder it lies in, or
-    the zip it lies in.
+    The class of an image is ``label``, or else from the metadata file, or else the name of its
+    folder or zip.
 
     Args:
         paths: folders, zips, images, videos.
-        label: the class of all of them.
-        frames: which frames of videos.
-        name_loose: whether an image that lies in no sub-folder takes the name of the folder given.
+        label: the class of all items.
+        frames: the frames to extract from videos.
+        name_loose: whether images in no sub-folder get the name of the given folder.
 
     Raises:
-        DatasetError: a path is not there, a zip or a list is damaged, or nothing was found.
+        DatasetError: a path is missing, a zip or metadata file is damaged, or there are no images.
     """
     try:
         trees = [tree for path in paths for tree in _trees(path, name_loose)]
@@ -61,8 +61,8 @@ def read_dataset(
         raise DatasetError(f"{error.filename}: {error.strerror or error}.") from error
     count = sum(len(reader.places) + len(reader.problems) for reader in readers)
     if count == 0:
-        raise DatasetError(f"{', '.join(map(str, paths)) or 'Nothing given'}: no images in it.")
-    endless = any(is_video(entry.path.name) for reader in readers for entry, _ in reader.places)
+        raise DatasetError(f"{', '.join(map(str, paths)) or 'No path'}: no images in it.")
+    has_videos = any(is_video(entry.path.name) for reader in readers for entry, _ in reader.places)
 
     def all_items() -> Generator[Item | Problem]:
         for reader in readers:
@@ -77,14 +77,14 @@ def read_dataset(
 
     return Dataset(
         items=items,
-        total=None if endless else count,
+        total=None if has_videos else count,
         classes=tuple(chain.from_iterable(reader.classes for reader in readers)),
         close=close,
     )
 
 
 def _trees(path: Path, name_loose: bool) -> list[Tree]:
-    """The tree of a path, and of each zip in it."""
+    """Return the tree of a path, and of each zip in it."""
     if not path.exists():
         raise DatasetError(f"{path}: no such file or folder.")
     if not path.is_dir():
@@ -103,30 +103,30 @@ def _trees(path: Path, name_loose: bool) -> list[Tree]:
 
 
 def _single(path: Path) -> Tree:
-    """A file alone; a video is a class of its own, an image belongs to that of its folder."""
+    """Return the tree of one file, whose class is a video's name or an image's folder."""
     name = path.stem if is_video(path.name) else path.resolve().parent.name
     return Tree(name, [file_entry(path)], [])
 
 
 class _TreeReader:
-    """The files of one tree with what the lists among them tell."""
+    """The files of one tree, with their metadata."""
 
     def __init__(self, tree: Tree, label: str | None, frames: Frames) -> None:
         self._label = label
         self._frames = frames
-        # Teachable Machine calls the zip of a class so.
+        # Teachable Machine names the zip of a class "mug-samples.zip".
         self._root_label = tree.name and re.sub(r"-samples( ?\(\d+\))?$", "", tree.name)
-        listed: dict[str, ExportMetadata] = {}
+        listed: dict[str, ImageMetadata] = {}
         self.classes: tuple[tuple[str, int], ...] = ()
         files = []
         self.problems = list(tree.problems)
         for entry in tree.entries:
             if entry.path.name in METADATA_NAMES:
-                told = read_metadata(entry)
-                if told is None:
-                    foreign = DatasetError("has no file_name, so nothing in it counts.")
+                metadata = read_metadata(entry)
+                if metadata is None:
+                    foreign = DatasetError("has no column file_name; ignored.")
                     self.problems.append(problem(entry.name, foreign))
-                listed |= told or {}
+                listed |= metadata or {}
             elif entry.path.name == CLASSES:
                 self.classes += read_classes(entry)
             else:
@@ -136,20 +136,20 @@ class _TreeReader:
             by_key.setdefault(entry.key, []).append(entry)
         in_order = [entry for key in listed for entry in by_key.get(key, ())]
         in_order += [entry for entry in files if entry.key not in listed]
-        self.places = [(entry, listed.get(entry.key, _NO_FACTS)) for entry in in_order]
-        missing = DatasetError("listed, but not there.")
+        self.places = [(entry, listed.get(entry.key, _NO_METADATA)) for entry in in_order]
+        missing = DatasetError("listed, but missing.")
         self.problems += [problem(key, missing) for key in listed if key not in by_key]
 
     def items(self) -> Iterator[Item | Problem]:
-        """The items in their order, after the problems."""
+        """Yield the problems, then the items in order."""
         yield from self.problems
-        for entry, facts in self.places:
-            label = self._label or facts.label or entry.path.parent.name or self._root_label
+        for entry, metadata in self.places:
+            label = self._label or metadata.label or entry.path.parent.name or self._root_label
             if label is None:
                 error = DatasetError("choose a class for it.")
                 yield problem(entry.name, error)
             elif _is_zip(entry.path.name):
-                error = DatasetError("a zip in a zip; unpack it and take that.")
+                error = DatasetError("nested zip files are not supported; extract it first.")
                 yield problem(entry.name, error)
             elif is_video(entry.path.name):
                 yield from self._video(entry, label)
@@ -158,14 +158,14 @@ class _TreeReader:
                     name=entry.name,
                     label=label,
                     read=entry.read,
-                    source=facts.source or "import",
-                    recording=facts.recording,
-                    created_at=facts.created_at,
-                    sha256=facts.sha256,
+                    source=metadata.source or "import",
+                    recording=metadata.recording,
+                    created_at=metadata.created_at,
+                    sha256=metadata.sha256,
                 )
 
     def _video(self, entry: Entry, label: str) -> Iterator[Item | Problem]:
-        """The frames of a video; they are one recording."""
+        """Yield the frames of a video as one recording."""
         known_as = entry.name
         try:
             with _on_disk(entry) as path:
@@ -186,7 +186,7 @@ class _TreeReader:
 
 @contextlib.contextmanager
 def _on_disk(entry: Entry) -> Iterator[Path]:
-    """The file of an entry; what lies in a zip is unpacked for as long as it is used."""
+    """Yield the path of an entry, temporarily extracted from a zip if necessary."""
     if entry.on_disk:
         yield entry.on_disk
         return

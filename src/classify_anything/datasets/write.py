@@ -1,4 +1,4 @@
-"""Writes what a project has learnt, in forms that other programs read, and ours reads back."""
+"""Write datasets and exports to files, atomically."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ _ENDINGS = {
 }
 _NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d|__macosx)(\.|$)|\.")
-_SIGNS = ((METADATA, CLASSES), ("index.html", "sw.js", "knowledge.bin.gz"))
-"""By these files an older export is known, which may be replaced."""
+_EXPORT_FILES = ((METADATA, CLASSES), ("index.html", "sw.js", "knowledge.bin.gz"))
+"""Files that identify an older export, which may be overwritten."""
 _NAME_BYTES = 120
 _ZIP_YEARS = range(1980, 2108)
 
 ReadImage = Callable[[int], tuple[bytes, str]]
-"""The bytes and the media type of an example, by its id."""
+"""Returns the bytes and the media type of an example, by id."""
 
 
 def write_folder(
     path: Path, classes: Sequence[Class], examples: Sequence[Example], image: ReadImage
 ) -> None:
-    """Write a folder per class with the original images, and the lists of ``metadata.py``."""
+    """Write a folder per class with the original images, and the files of ``metadata.py``."""
     for name, data, _ in _files(classes, examples, image):
         file = path / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ def write_folder(
 def write_zip(
     file: BinaryIO, classes: Sequence[Class], examples: Sequence[Example], image: ReadImage
 ) -> None:
-    """Write the same as ``write_folder``, as a zip."""
+    """Write a zip with the same files as ``write_folder``."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, data, example in _files(classes, examples, image):
             info = zipfile.ZipInfo(name)
@@ -63,11 +63,11 @@ def write_tfjs_knn(
     rows: Sequence[tuple[str, Float32Array]],
     written: Callable[[int], object] = lambda _: None,
 ) -> None:
-    """Write embeddings, float32 [n, d] by label, as people keep those of TF.js's k-NN.
+    """Write embeddings, float32 [n, d] by label, as JSON for TF.js's k-NN classifier.
 
     The JSON is ``[[label, [n · d numbers], [n, d]], …]``: the entries of
-    ``Object.entries(classifier.getClassifierDataset())`` with their numbers. ``written`` is told
-    after each embedding how many are written.
+    ``Object.entries(classifier.getClassifierDataset())`` with their numbers. Calls ``written`` with
+    the number of embeddings so far after each.
     """
     done = 0
     file.write(b"[")
@@ -85,9 +85,9 @@ def write_tfjs_knn(
 
 @contextlib.contextmanager
 def new_file(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
-    """A file that appears at ``path`` only when it is whole. Raises OutputError."""
+    """Write a file that appears at ``path`` only when complete. Raises OutputError."""
     if overwrite and path.is_dir():
-        raise OutputError(f"{path}: is a folder; choose another name.")
+        raise OutputError(f"{path}: is a folder. Choose another name.")
     with _place(path, overwrite=overwrite) as folder:
         part = folder / "file"
         with part.open("wb") as file:
@@ -97,15 +97,15 @@ def new_file(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def new_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
-    """A folder that appears at ``path`` only when it is whole. Raises OutputError."""
-    is_export = any(all((path / name).is_file() for name in names) for names in _SIGNS)
+    """Write a folder that appears at ``path`` only when complete. Raises OutputError."""
+    is_export = any(all((path / name).is_file() for name in names) for names in _EXPORT_FILES)
     if overwrite and path.exists() and not is_export:
-        raise OutputError(f"{path}: is there already, and not an export; choose another name.")
+        raise OutputError(f"{path}: exists, and is not an export. Choose another name.")
     with _place(path, overwrite=overwrite) as folder:
         part = folder / "folder"
         part.mkdir()
         yield part
-        # Not in `folder`, which is deleted even if the old export cannot go back.
+        # Not in `folder`, which is deleted even if restoring the old export fails.
         replaced = folder.with_name(f"{folder.name}-replaced")
         if path.exists():
             path.rename(replaced)
@@ -120,9 +120,9 @@ def new_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _place(path: Path, *, overwrite: bool) -> Iterator[Path]:
-    """A folder beside ``path`` to write in."""
+    """Yield a temporary folder beside ``path``."""
     if path.exists() and not overwrite:
-        raise OutputError(f"{path}: is there already; choose another name, or replace it.")
+        raise OutputError(f"{path}: already exists. Choose another name, or overwrite it.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".classify-anything-") as folder:
@@ -146,7 +146,7 @@ def _files(
 
 
 def _folder_names(classes: Sequence[Class]) -> dict[int, str]:
-    """For each class a name that every system takes, and no two that differ only in case."""
+    """Return a folder name for each class, valid on every system and unique regardless of case."""
     names: dict[int, str] = {}
     for item in classes:
         safe = _NOT_IN_NAMES.sub("_", item.name)
