@@ -182,7 +182,7 @@ def test_the_layers_of_a_tflite_are_a_table_without_times(tmp_path: Path) -> Non
 
 
 def test_what_is_no_graph_is_said() -> None:
-    with pytest.raises(BackboneError, match="cannot be read layer by layer"):
+    with pytest.raises(BackboneError, match="layers of the backbone's graph cannot be read"):
         layers(b"no graph")
 
 

@@ -129,7 +129,7 @@ def test_it_is_made_for_smaller_pictures_once_and_needs_no_fetching(cache: Path)
 
 
 def test_a_size_that_needs_other_paddings_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="150 pixels"):
+    with pytest.raises(ValueError, match="not 150"):
         resize(CATALOGUE[0].path, 150, "small", tmp_path / "small.onnx")
     assert not list(tmp_path.iterdir())
 
@@ -155,15 +155,15 @@ def test_a_network_that_is_not_here_says_how_to_get_it() -> None:
     with pytest.raises(BackboneError) as caught:
         load_backbone("mobilenet-v2")
     assert str(caught.value) == (
-        "The backbone mobilenet-v2 is not on this machine. To fetch it (14.2 MB, licence other "
+        "The backbone mobilenet-v2 is not on this machine. Download it (14.2 MB, licence other "
         "(TensorFlow's own: Apache-2.0)): classify-anything backbones pull mobilenet-v2"
     )
 
 
 def test_a_misspelt_name_is_recognised() -> None:
-    with pytest.raises(BackboneError, match=r"No backbone named 'dinov2-smal'.+'dinov2-small'\?"):
+    with pytest.raises(BackboneError, match=r"Unknown backbone 'dinov2-smal'.+'dinov2-small'\?"):
         load_backbone("dinov2-smal")
-    with pytest.raises(BackboneError, match=r"No backbone named 'mobilenet-v2/mean'"):
+    with pytest.raises(BackboneError, match=r"Unknown backbone 'mobilenet-v2/mean'"):
         load_backbone("mobilenet-v2/mean")
 
 
@@ -315,7 +315,7 @@ def test_what_is_damaged_in_the_cache_folder_can_be_made_anew(cache: Path, name:
     embedding = load_backbone(name).embed(pixels)
     (path,) = cache.glob("*.onnx")
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(BackboneError, match=f"Delete {re.escape(str(path))}: it is"):
+    with pytest.raises(BackboneError, match=f"Delete {re.escape(str(path))}"):
         load_backbone(name)
     path.unlink()
     np.testing.assert_array_equal(load_backbone(name).embed(pixels), embedding)
@@ -327,7 +327,7 @@ def test_of_what_was_fetched_and_is_damaged_the_file_to_delete_is_told(
 ) -> None:
     cache.mkdir(parents=True)
     MOBILENET_V2.path.write_bytes(data)
-    with pytest.raises(BackboneError, match=f"Delete {re.escape(str(MOBILENET_V2.path))}: it is"):
+    with pytest.raises(BackboneError, match=f"Delete {re.escape(str(MOBILENET_V2.path))}"):
         load_backbone("mobilenet-v2")
 
 
@@ -355,7 +355,7 @@ def test_a_cache_folder_that_cannot_be_looked_into_is_an_empty_one(
     assert run("backbones").returncode == 0
     with pytest.raises(BackboneError, match="classify-anything backbones pull mobilenet-v2"):
         load_backbone("mobilenet-v2")
-    with pytest.raises(DownloadError, match="CLASSIFY_ANYTHING_CACHE can name another folder"):
+    with pytest.raises(DownloadError, match="Set CLASSIFY_ANYTHING_CACHE to another folder"):
         load_backbone("efficientnet-lite0-160")
 
 

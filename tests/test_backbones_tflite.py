@@ -67,7 +67,7 @@ def test_an_inner_tensor_is_named_or_numbered(tmp_path: Path, wanted: str) -> No
 
 def test_tokens_are_pooled_as_the_toml_says(tmp_path: Path) -> None:
     path = write_network(tmp_path / "a.tflite", flat=(1, 16, 3))
-    with pytest.raises(BackboneError, match=r"'flat' has three dimensions, .+ name as `pool`"):
+    with pytest.raises(BackboneError, match=r"'flat' has three dimensions, .+ Set `pool`"):
         load_backbone(path)
     normal = cells(pictures()) - 127.5
     first = with_form(path, "pool = 'first'").embed(pictures())
@@ -117,12 +117,12 @@ def test_what_changes_embeddings_changes_the_fingerprint(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("options", "text", "message"),
     [
-        ({"outputs": 2}, "", r"a\.tflite: has 2 outputs \(flat, cells\); name one as `output`"),
-        ({}, "output = 'nothing'", "no tensor 'nothing' is made in it; its last is 'flat'"),
-        ({}, "output = 2", "no tensor '2' is made in it"),
-        ({}, "input = 'x'", r"no input named 'x'; there is 'image' float32 \[1, 32, 32, 3\]"),
+        ({"outputs": 2}, "", r"a\.tflite: has 2 outputs \(flat, cells\); set `output`"),
+        ({}, "output = 'nothing'", "unknown tensor 'nothing'. The last is 'flat'"),
+        ({}, "output = 2", "unknown tensor '2'"),
+        ({}, "input = 'x'", r"unknown input 'x'. Choose 'image' float32 \[1, 32, 32, 3\]"),
         ({}, "size = 64", "takes images of 32×32, not 64"),
-        ({"kind": "uint8", "scale": 0}, "mean = 127.5", "`mean` and `std` do not apply"),
+        ({"kind": "uint8", "scale": 0}, "mean = 127.5", "does not support `mean` and `std`"),
         ({"channels": 4}, "", r"has no image input, but 'image' float32 \[1, 32, 32, 4\]"),
     ],
 )
@@ -163,7 +163,7 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     assert weight in data
     path.write_bytes(data.replace(weight, struct.pack("<f", np.inf)))
     backbone = with_form(path, "output = 'logits'")
-    with pytest.raises(BackboneError, match="not finite"):
+    with pytest.raises(BackboneError, match="NaN or infinity"):
         backbone.embed(pictures())
 
 

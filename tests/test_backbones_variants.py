@@ -182,7 +182,7 @@ def test_what_cannot_be_is_told(tmp_path: Path) -> None:
     (made,) = (tmp_path / "cache" / "backbones").iterdir()
     for name, message in {
         "efficientnet-lite0@int4": "No precision 'int4'. There is int8 and fp16.",
-        "efficientnet-lite9@int8": "No backbone named 'efficientnet-lite9'.",
+        "efficientnet-lite9@int8": "Unknown backbone 'efficientnet-lite9'.",
         "mobilenet-v2@int8": "The backbone mobilenet-v2 is not on this machine.",
         f"{made}@int8": "own@int8: is quantised already.",
         f"{write_tflite(tmp_path / 'a.tflite')}@int8": "a: only of an ONNX graph",
@@ -197,7 +197,7 @@ def test_a_cache_that_cannot_be_written_is_told(
 ) -> None:
     (tmp_path / "a file").write_text("")
     monkeypatch.setenv("CLASSIFY_ANYTHING_CACHE", str(tmp_path / "a file"))
-    with pytest.raises(DownloadError, match="CLASSIFY_ANYTHING_CACHE can name another folder"):
+    with pytest.raises(DownloadError, match="Set CLASSIFY_ANYTHING_CACHE to another folder"):
         load_backbone(f"{write_convolutions(tmp_path / 'own.onnx')}@int8")
 
 
@@ -261,7 +261,7 @@ def test_backbones_are_compared_from_the_command_line(tmp_path: Path) -> None:
     assert shown[1] == f"{compared[0]['accuracy']:.1%}"
     failed = run("backbones", "compare", "no-such", "-p", project)
     assert (failed.returncode, failed.stdout) == (1, "")
-    assert failed.stderr.startswith("Error: No backbone named 'no-such'")
+    assert failed.stderr.startswith("Error: Unknown backbone 'no-such'")
 
 
 def test_a_change_that_cannot_be_leaves_the_project_as_it_was(tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_a_change_that_cannot_be_leaves_the_project_as_it_was(tmp_path: Path) ->
     broken = write_backbone(tmp_path / "broken.onnx", name="broken", broken=True)
     done = run("backbones", "use", broken, "-p", project)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "Error: The backbone broken gave numbers that are not finite.\n"
+    assert done.stderr == "Error: The backbone broken returned NaN or infinity.\n"
     with Classifier(project) as clf:
         assert clf.settings.backbone == ""
     missing = run("backbones", "use", "efficientnet-lite0", "-p", tmp_path / "none.db")

@@ -164,7 +164,7 @@ def test_opening_with_one_that_has_seen_nothing_tells_how_far_it_is(
     told = []
     with Classifier(taught.path, backbone=other_backbone, progress=told.append) as seen:
         assert (told[-1].done, told[-1].total) == (12, 12)
-        assert told[-1].text == "Looking with other"
+        assert told[-1].text == "Embedding with other"
         seen.add("cat", photo("cat"))
     assert told[-1].total == 12
 
@@ -204,7 +204,7 @@ def test_a_picture_of_which_a_network_makes_nothing_is_named(
     path = write_network(tmp_path / "sees.onnx")
     path.with_suffix(".toml").write_text("mean = 0\nstd = 255")
     dark = taught.add("dark", plain("black"))
-    with pytest.raises(BackboneError, match=f"sees gives nothing but zeros for example {dark.id}"):
+    with pytest.raises(BackboneError, match=f"sees returns only zeros for example {dark.id}"):
         taught.change_backbone(path)
     assert taught.backbone.name == "tiny"
 
@@ -244,7 +244,7 @@ def test_an_end_in_the_midst_is_gone_on_from(taught: Classifier, other_backbone:
 def test_what_cannot_be_compared_is_told_before_the_work(
     taught: Classifier, other_backbone: Path
 ) -> None:
-    with pytest.raises(BackboneError, match="No backbone named 'nope'"):
+    with pytest.raises(BackboneError, match="Unknown backbone 'nope'"):
         taught.compare_backbones([other_backbone, "nope"])
     assert len(taught.project.store.unseen_by(load_backbone(other_backbone).fingerprint)) == 12
 

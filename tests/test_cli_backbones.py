@@ -61,7 +61,7 @@ def test_a_terminal_shows_how_far_another_backbone_is(tmp_path: Path, tiny_backb
         clf.add_many([("grey", plain(f"#{n:02x}{n:02x}{n:02x}")) for n in range(140)])
     slow = write_backbone(tmp_path / "slow.onnx", name="slow", slow=True)
     shown = run_on_terminal("classes", "-p", project, "--backbone", slow)
-    assert "Looking with slow" in shown
+    assert "Embedding with slow" in shown
     assert "64/140" in shown
     assert "Looking" not in run_on_terminal("classes", "-p", project, "--backbone", slow)
 

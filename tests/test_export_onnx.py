@@ -217,7 +217,7 @@ def test_a_picture_of_any_size_is_cut_and_scaled_as_here(
     )
 
 
-# --- what it says of itself
+# --- metadata
 
 
 def test_it_says_what_it_is(clf: Classifier, tmp_path: Path) -> None:
@@ -501,14 +501,14 @@ def test_an_export_of_a_newer_version_says_so(tmp_path: Path) -> None:
     ("texts", "message"),
     [
         ({"format": None}, "not an export of Classify Anything"),
-        ({"format_version": "one"}, "damaged: its format has the version 'one'"),
-        ({"labels": None}, "damaged: what it says of itself"),
-        ({"labels": '["red", "blue"]'}, "damaged: what it says of itself"),
-        ({"labels": "[", "class_ids": "]"}, "damaged: what it says of itself"),
-        ({"examples": "[1]"}, "damaged: what it says of itself"),
-        ({"precision": "int4"}, "damaged: what it says of itself"),
-        ({"threshold": '"high"'}, "damaged: what it says of itself"),
-        ({"probe": "{}"}, "damaged: its probe"),
+        ({"format_version": "one"}, "damaged: invalid format version 'one'"),
+        ({"labels": None}, "damaged: invalid metadata"),
+        ({"labels": '["red", "blue"]'}, "damaged: invalid metadata"),
+        ({"labels": "[", "class_ids": "]"}, "damaged: invalid metadata"),
+        ({"examples": "[1]"}, "damaged: invalid metadata"),
+        ({"precision": "int4"}, "damaged: invalid metadata"),
+        ({"threshold": '"high"'}, "damaged: invalid metadata"),
+        ({"probe": "{}"}, "damaged: invalid probe"),
         ({"size": "64"}, "damaged: its inputs and outputs"),
         (
             dict.fromkeys(("labels", "class_ids", "colors", "examples"), "[1, 2]"),

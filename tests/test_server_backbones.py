@@ -188,7 +188,7 @@ def test_where_it_cannot_be_used_on_the_page_that_is_said(
         elsewhere.project.use_backbone(load_backbone(other_backbone), name="elsewhere-only")
         while not (state := socket.receive("state"))["notice"]:
             pass
-        assert state["notice"].startswith("No backbone named 'elsewhere-only'.")
+        assert state["notice"].startswith("Unknown backbone 'elsewhere-only'.")
         assert state["backbone"] == "tiny"
         elsewhere.project.use_backbone(load_backbone(other_backbone), name="x@elsewhere")
         while "No precision 'elsewhere'" not in (state := socket.receive("state"))["notice"]:
@@ -251,7 +251,7 @@ def test_what_can_be_no_name_is_refused(taught: RunningServer, name: str) -> Non
     body, kind = json.dumps({"names": [name], "use": True}), {"Content-Type": "application/json"}
     refused = taught.http.post("/api/backbones", content=body, headers=kind)
     assert refused.status_code == 400
-    assert "No backbone can be named" in refused.json()["error"]["message"]
+    assert "Invalid backbone name" in refused.json()["error"]["message"]
     assert taught.http.get("/api/backbones").status_code == 200
 
 

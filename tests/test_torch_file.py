@@ -96,8 +96,8 @@ class _Attack:
         ({"a": _Name("builtins", "eval")}, "refused"),
         ({"a": Tensor("0", np.zeros(4, np.float32), offset=2)}, "outside its storage"),
         ({"a": Tensor("0", np.zeros(4, np.float32), shape=(9,), strides=(1,))}, "outside"),
-        ({"a": Tensor("0", np.zeros(4, np.float32), strides=(-1,))}, "cannot be"),
-        ({"a": Tensor("0", np.zeros(4, np.float32), offset=-1)}, "cannot be"),
+        ({"a": Tensor("0", np.zeros(4, np.float32), strides=(-1,))}, "invalid shape"),
+        ({"a": Tensor("0", np.zeros(4, np.float32), offset=-1)}, "invalid shape"),
         ({"a": "no tensor"}, "not a weights file"),
     ],
     ids=["reduce", "global", "offset", "shape", "stride", "negative", "text"],
@@ -113,7 +113,7 @@ def test_anything_but_tensors_is_refused(
 
 def test_a_cut_or_foreign_file_is_refused(tmp_path: Path) -> None:
     tensor = {"a": Tensor("0", np.zeros(100, np.float32))}
-    with pytest.raises(BackboneError, match="cut short"):
+    with pytest.raises(BackboneError, match="truncated"):
         read_state_dict(torch_file(tmp_path / "cut.pth", tensor, cut=8))
     with pytest.raises(BackboneError, match="protocol 1001"):
         read_state_dict(torch_file(tmp_path / "new.pth", tensor, protocol=1002))

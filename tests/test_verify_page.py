@@ -205,7 +205,7 @@ def longer(header: dict[str, Any], _: np.ndarray) -> None:
     [
         (newer, "page: made by a newer version of Classify Anything .* Update"),
         (nameless, "page: damaged: what it knows cannot be read"),
-        (longer, "page: damaged: its knowledge.bin cannot be read"),
+        (longer, "page: damaged: invalid knowledge.bin"),
     ],
 )
 def test_a_page_that_cannot_be_read_says_so(

@@ -95,7 +95,9 @@ SMOOTHING = Option(
 MOST = Option("--most", "Maximum number of images to compare (default: 300).")
 FROZEN = Option("--frozen", "Make the web page read-only: it predicts, but does not learn.")
 EMBED = Option("--embed", "Add an element that shows the web page inside other pages.")
-EXPORT = Option("--export", "Serve this exported ONNX file instead of a project. It cannot be changed.")
+EXPORT = Option(
+    "--export", "Serve this exported ONNX file instead of a project. It cannot be changed."
+)
 TEST = Option(
     "--test",
     "Evaluate on this folder (one sub-folder per class) instead of the project's own examples.",

@@ -1,4 +1,4 @@
-"""What every backbone can do, whichever library runs it."""
+"""The base class of backbones."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from classify_anything.types import Float32Array, UInt8Array
 
 
 class Backbone(ABC):
-    """Turns uint8 [n, size, size, 3] RGB images into float32 [n, dimension] unit embeddings.
+    """Embed uint8 [n, size, size, 3] RGB images as unit vectors, float32 [n, dimension].
 
     Attributes:
-        name: for people.
-        fingerprint: embeddings can be compared only if their backbones' fingerprints are equal.
+        name: to show.
+        fingerprint: embeddings are comparable only if their backbones' fingerprints are equal.
         size: of the images, in pixels.
         dimension: of an embedding.
-        provider: what runs it, such as "cpu" or "cuda"; see ``providers.py``.
-        opened_as: what ``load_backbone`` takes to open it again, in any folder; "" where it was
+        provider: the hardware, such as "cpu" or "cuda"; see ``providers.py``.
+        opened_as: the argument of ``load_backbone`` to open it again, in any folder; "" if it was
             opened in another way.
-        batch: how many images at once are fastest.
-        license: of the weights; "" where nobody has told it.
+        batch: the fastest batch size.
+        license: of the weights; "" if unknown.
     """
 
     name: str
@@ -39,13 +39,13 @@ class Backbone(ABC):
         """Embed uint8 [n, size, size, 3] RGB → float32 [n, dimension].
 
         Raises:
-            BackboneError: the shape or type is wrong, or what it gives is of another shape or not
-                finite.
+            BackboneError: the input has the wrong shape or type, or the output has the wrong shape
+                or is not finite.
         """
         expected = (self.size, self.size, 3)
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != expected:
             raise BackboneError(
-                f"The backbone takes uint8 [n, {self.size}, {self.size}, 3], "
+                f"The backbone requires uint8 [n, {self.size}, {self.size}, 3], "
                 f"not {images.dtype} {list(images.shape)}."
             )
         parts = [
@@ -54,44 +54,45 @@ class Backbone(ABC):
         ]
         embeddings = np.concatenate(parts) if parts else np.empty((0, self.dimension), np.float32)
         if not np.isfinite(embeddings).all():
-            raise BackboneError(f"The backbone {self.name} gave numbers that are not finite.")
+            raise BackboneError(f"The backbone {self.name} returned NaN or infinity.")
         return embeddings
 
     def _embed(self, images: UInt8Array) -> Float32Array:
-        """As ``_run``, where that gives what it should."""
+        """Run, and check the shape of the output."""
         embeddings = self._run(images)
         if embeddings.shape != (len(images), self.dimension):
             raise BackboneError(
-                f"The backbone {self.name} gave {list(embeddings.shape)} numbers for "
-                f"{len(images)} pictures, not [{len(images)}, {self.dimension}]."
+                f"The backbone {self.name} returned {list(embeddings.shape)} numbers for "
+                f"{len(images)} images, not [{len(images)}, {self.dimension}]."
             )
         return embeddings
 
     @abstractmethod
     def for_workers(self) -> Backbone:
-        """The same network, for as many callers at once as there are cores.
+        """Return the same network for as many concurrent callers as there are cores.
 
-        That is the fastest way through many images: no call waits for another's threads.
+        This is the fastest way to embed many images: no call waits for another's threads.
         """
 
     def graph(self) -> bytes:
-        """The network as an ONNX graph, for exports.
+        """Return the network as an ONNX graph, for exports.
 
-        It takes ``image``, uint8 [n, size, size, 3] RGB, and gives ``embedding``, float32
-        [n, dimension].
+        From ``image``, uint8 [n, size, size, 3] RGB, to ``embedding``, float32 [n, dimension].
 
         Raises:
-            BackboneError: it is no ONNX graph.
+            BackboneError: it is not an ONNX graph.
         """
-        raise BackboneError(f"The backbone {self.name} is no ONNX graph, so it cannot be exported.")
+        raise BackboneError(
+            f"The backbone {self.name} is not an ONNX graph, so it cannot be exported."
+        )
 
     @abstractmethod
     def _run(self, images: UInt8Array) -> Float32Array:
-        """Embed at most ``batch`` images, of the right form."""
+        """Embed at most ``batch`` images of the right shape."""
 
 
 def fingerprint_of(*parts: bytes) -> str:
-    """The beginning of the sha256 of a network's files, and of what else changes embeddings."""
+    """Hash a network's files, and everything else that changes embeddings."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part)
@@ -99,5 +100,5 @@ def fingerprint_of(*parts: bytes) -> str:
 
 
 def one_line(error: Exception) -> str:
-    """What an error of another library says, for a message of ours."""
+    """Return the message of another library's error on one line."""
     return " ".join(str(error).split())[:200] or type(error).__name__

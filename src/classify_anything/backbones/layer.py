@@ -1,9 +1,9 @@
-"""A layer of a network, and what a depthwise one and the next stand for.
+"""Layers of a network, and the standard convolutions that depthwise-separable ones replace.
 
 A standard convolution of k×k kernels from M to N channels, with an output of H×W, takes
 H · W · N · M · k² multiplications. The depthwise-separable form of MobileNet (Howard et al., 2017)
-takes a k×k kernel for each channel, H · W · M · k², and then 1×1 kernels across the channels,
-H · W · N · M: together 1/N + 1/k² of the former.
+has a k×k kernel for each channel, H · W · M · k², and then 1×1 kernels across the channels,
+H · W · N · M: together 1/N + 1/k² of the standard one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Kind = Literal["standard", "depthwise", "pointwise", "dense"]
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A layer that multiplies by learnt weights.
+    """A layer with learnt weights.
 
     Attributes:
         name: of its node in the graph.
@@ -27,10 +27,10 @@ class Layer:
         size: height and width of its output.
         multiply_adds: for one image.
         parameters: its weights and biases.
-        standard: what the layer would take as a standard convolution. Of a depthwise layer that a
-            pointwise one follows, the standard convolution that both stand for.
-        follows: whether it is that pointwise one, so that it counts in the layer before.
-        milliseconds: on this machine, if it was measured.
+        standard: the multiplications of a standard convolution. For a depthwise layer before a
+            pointwise one, of the standard convolution that both replace.
+        follows: whether it is that pointwise one, already counted in the layer before.
+        milliseconds: on this machine, if measured.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Layer:
 
 
 def separable(kernel: int, size: int, channels: int, kernels: int) -> tuple[int, int]:
-    """Multiplications of a standard convolution, and of its depthwise-separable form.
+    """Return the multiplications of a standard and of a depthwise-separable convolution.
 
     For ``kernels`` kernels of k×k on an image of size×size×channels, without padding.
     """
@@ -63,7 +63,7 @@ def convolution(
     groups: int,
     parameters: int,
 ) -> Layer:
-    """A convolution of all channels in each kernel, or of as many groups of them."""
+    """Return a convolution of all channels or of groups of channels."""
     inputs, outputs = channels
     kind: Kind = "standard"
     if groups == inputs and groups > 1:
@@ -84,15 +84,15 @@ def convolution(
 
 
 def dense(name: str, places: int, channels: tuple[int, int], parameters: int) -> Layer:
-    """A product with a matrix, for each of some places."""
+    """Return a matrix product at several places."""
     sums = places * channels[0] * channels[1]
     return Layer(name, "dense", 1, channels, (1, 1), sums, parameters, sums)
 
 
 def paired(found: Sequence[Layer], after: Mapping[str, str]) -> list[Layer]:
-    """With each depthwise layer and the pointwise one after it as one standard convolution.
+    """Combine each depthwise layer and the next pointwise one to one standard convolution.
 
-    ``after`` tells by its name which layer a layer's output goes into, where it is only one.
+    ``after`` maps a layer to the only layer that takes its output.
     """
     layers = {layer.name: layer for layer in found}
     for layer in found:

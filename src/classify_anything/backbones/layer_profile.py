@@ -1,4 +1,4 @@
-"""What a network is made of: its layers, how many multiplications each takes, and how long."""
+"""Profile a network's layers: multiplications, parameters and time."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from classify_anything.types import UInt8Array
 _RUNS = 20
 _TIMED = "_kernel_time"
 _ADDED = re.compile(r"^InsertedPrecisionFreeCast_|_token_\d+$")
-"""What ONNX Runtime puts before and after the names of nodes that it changes."""
+"""Prefixes and suffixes that ONNX Runtime adds to the names of nodes that it changes."""
 
 _PASSED_ON = ("Identity", "DequantizeLinear", "Cast")
-"""What may stand between a weight and its layer, and leaves its shape."""
+"""Operators between a weight and its layer that keep its shape."""
 
 
 def layers_of(backbone: Backbone, *, measure: bool = False) -> list[Layer]:
-    """The layers of an open backbone; see ``layers``. Those of a .tflite are not timed.
+    """Return the layers of an open backbone; see ``layers``. Those of a .tflite are not timed.
 
     Raises:
-        BackboneError: it is neither an ONNX graph nor a .tflite, or cannot be read.
+        BackboneError: it is neither ONNX nor .tflite, or cannot be read.
     """
     if isinstance(backbone, TFLiteBackbone):
         return backbone.layers()
@@ -43,9 +43,9 @@ def layers_of(backbone: Backbone, *, measure: bool = False) -> list[Layer]:
 
 
 def layers(graph: bytes, *, measure: bool = False) -> list[Layer]:
-    """The layers of a backbone's graph (see ``Backbone.graph``), in their order.
+    """Return the layers of a backbone's graph (see ``Backbone.graph``), in order.
 
-    With ``measure`` each has the median of its times over some runs, on one thread.
+    With ``measure``, each has its median time over several runs, on one thread.
 
     Raises:
         BackboneError: the graph cannot be read.
@@ -54,7 +54,7 @@ def layers(graph: bytes, *, measure: bool = False) -> list[Layer]:
         model = _one_image(onnx.load_from_string(graph))
         found = list(_layers(model))
     except Exception as error:  # onnx raises anything on a graph that is not one
-        raise BackboneError("The network's graph cannot be read layer by layer.") from error
+        raise BackboneError("The layers of the backbone's graph cannot be read.") from error
     chains = _chains(found, model)
     found = paired(found, {name: chain[-1].name for name, chain in chains.items()})
     if not measure:
@@ -64,7 +64,7 @@ def layers(graph: bytes, *, measure: bool = False) -> list[Layer]:
 
 
 def _one_image(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The graph for one image, with a name for each node and the shape of each tensor."""
+    """Fix the batch size to 1, name each node, and infer the shape of each tensor."""
     model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
     for output in list(model.graph.output):
         if output.name != "embedding":
@@ -100,7 +100,7 @@ def _layers(model: onnx.ModelProto) -> Iterator[Layer]:
 
 
 def _weights(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
-    """The shapes of all tensors that are weights, however they come to their layer."""
+    """Return the shapes of all weight tensors, followed through to their layers."""
     found = {one.name: tuple(one.dims) for one in model.graph.initializer}
     for node in model.graph.node:
         if node.op_type == "Constant" and node.attribute[0].name == "value":
@@ -116,7 +116,7 @@ def _weights(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
 
 
 def _shapes(model: onnx.ModelProto, names: list[str]) -> dict[str, list[int]]:
-    """The shapes of tensors: as they are inferred, or where that fails, as they come out."""
+    """Return the shapes of tensors, inferred, or else found by running the graph."""
     found = {
         value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
         for value in (*model.graph.value_info, *model.graph.output)
@@ -134,7 +134,7 @@ def _shapes(model: onnx.ModelProto, names: list[str]) -> dict[str, list[int]]:
 
 
 def _chains(found: list[Layer], model: onnx.ModelProto) -> dict[str, list[onnx.NodeProto]]:
-    """Each layer's node and those after it, past activations and the like, to the next layer."""
+    """Return each layer's node and those after it, such as activations, up to the next layer."""
     names = {layer.name for layer in found}
     takers: dict[str, list[onnx.NodeProto]] = defaultdict(list)
     for node in model.graph.node:
@@ -153,14 +153,14 @@ def _chains(found: list[Layer], model: onnx.ModelProto) -> dict[str, list[onnx.N
 
 
 def _time(times: dict[str, float], chain: list[onnx.NodeProto]) -> float | None:
-    """Of a layer: ONNX Runtime joins its node with those after it, and names it after the last."""
+    """Return a layer's time; ONNX Runtime fuses nodes, and names the result after the last."""
     own = [chain[0], *(node for node in chain[1:] if node.op_type != chain[0].op_type)]
     names = [chain[0].name, *(f"{node.output[0]}_nchwc" for node in own)]
     return next((times[name] for name in names if name in times), None)
 
 
 def _times(model: onnx.ModelProto) -> dict[str, float]:
-    """Milliseconds of each node: medians, on one thread."""
+    """Return the median milliseconds of each node, on one thread."""
     with tempfile.TemporaryDirectory() as folder:
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
@@ -186,6 +186,6 @@ def _session(model: onnx.ModelProto, options: ort.SessionOptions) -> ort.Inferen
 
 
 def _black(model: onnx.ModelProto) -> UInt8Array:
-    """A picture as the graph takes it."""
+    """Return a black image in the graph's input shape."""
     shape = [dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim]
     return np.zeros(shape, np.uint8)

@@ -1,4 +1,4 @@
-"""A backbone by its name or from its file, whichever kind it is."""
+"""Open a backbone by name or file."""
 
 from __future__ import annotations
 
@@ -29,23 +29,24 @@ def load_backbone(
     threads: int | None = None,
     provider: str | None = None,
 ) -> Backbone:
-    """Open a backbone by name or by file; without one, the default.
+    """Open a backbone by name or file.
 
     Args:
-        name: of the catalogue, or the path of an .onnx or .tflite file. A name may end in the
-            pooling of its last feature map: "efficientnet-lite0/mean" or "/grid". A .toml of the
-            same name beside a file says what the file does not tell of itself. Of an ONNX graph,
-            "@int8" or "@fp16" after all that is the same in fewer bits, made on first use.
-        threads: by default the number of cores, at most 4.
-        provider: what runs it: "cpu", "cuda", "tensorrt", "coreml", "directml", "openvino", or
-            "auto" for the fastest that gives the processor's embeddings; by default what
-            CLASSIFY_ANYTHING_PROVIDER says, or "cpu".
+        name: of the catalogue, or the path of an .onnx or .tflite file (default: the default
+            backbone). A name may end in the pooling of its last feature map, as in
+            "efficientnet-lite0/mean" or "/grid". A .toml of the same name beside a file adds
+            information missing from the file. The suffix "@int8" or "@fp16" selects a quantized
+            version of an ONNX graph, made on first use.
+        threads: number of threads (default: the number of cores, at most 4).
+        provider: "cpu", "cuda", "tensorrt", "coreml", "directml", "openvino", or "auto" for the
+            fastest with the same embeddings as the CPU (default: CLASSIFY_ANYTHING_PROVIDER, or
+            "cpu").
 
     Raises:
-        BackboneError: there is no such name, file or provider, the file cannot be used, it is not
-            on this machine yet, or the provider gives other embeddings than the processor.
-        DownloadError: it was to be compiled, and cannot be kept.
-        MissingExtraError: what runs or compiles it is not installed.
+        BackboneError: the name, file or provider is unknown or unusable, the backbone is not on
+            this machine yet, or the provider returns other embeddings than the CPU.
+        DownloadError: the compiled backbone cannot be stored.
+        MissingExtraError: an optional dependency is not installed.
         BuildError: the package was installed without its default backbone.
     """
     provider = provider or os.environ.get(settings.PROVIDER.env or "") or CPU
@@ -58,7 +59,7 @@ def load_backbone(
 
 
 def _load(name: str, threads: int | None, provider: str) -> tuple[Backbone, str]:
-    """A backbone, and the licence of its weights."""
+    """Return a backbone, and the licence of its weights."""
     whole, precision = split_precision(name)
     if precision:
         source = load_backbone(whole, threads, CPU)
@@ -76,19 +77,19 @@ def _load(name: str, threads: int | None, provider: str) -> tuple[Backbone, str]
     license_ = (form and form.license) or ""
     if path.suffix.lower() == ".tflite":
         if provider not in (CPU, AUTO):
-            raise BackboneError(f"{path.name}: LiteRT runs it, on the cpu; not {provider}.")
+            raise BackboneError(f"{path.name}: .tflite files run only on cpu, not {provider}.")
         return TFLiteBackbone(path, threads, form), license_
     return _open_onnx(path, "embedding", form, threads, provider), license_
 
 
 def expect_name(name: str) -> None:
-    """Raises BackboneError for what can be neither a name nor a path."""
+    """Raise BackboneError if a text can be neither a name nor a path."""
     if _UNNAMEABLE.search(name):
-        raise BackboneError(f"No backbone can be named {name!r}.")
+        raise BackboneError(f"Invalid backbone name {name!r}.")
 
 
 def lasting_name(name: str | os.PathLike[str]) -> str:
-    """A name that means the same backbone in any folder: paths of files become absolute."""
+    """Make the path of a backbone's file absolute; a name stays the same."""
     whole, precision = split_precision(os.fspath(name))
     if not _is_file(whole):
         return os.fspath(name)
@@ -107,8 +108,8 @@ def _open_named(
         return _open_onnx(pull(description), output, None, threads, provider)
     if not description.is_here:
         raise BackboneError(
-            f"The backbone {description.name} is not on this machine. To fetch it "
-            f"({description.origin.megabytes:g} MB, licence {description.license}): "
+            f"The backbone {description.name} is not on this machine. Download it "
+            f"({description.origin.megabytes:g} MB, licence {description.license}) with: "
             f"classify-anything backbones pull {description.name}"
         )
     form = dataclasses.replace(description.form, name=description.name)
@@ -123,16 +124,11 @@ def _open_onnx(
     except DamagedBackboneError as error:
         if not path.is_relative_to(settings.cache_folder()):
             raise
-        raise DamagedBackboneError(
-            f"{error} Delete {path}: it is then made anew, or can be pulled again."
-        ) from error
+        raise DamagedBackboneError(f"{error} Delete {path} to make or pull it again.") from error
 
 
 def _no_such(name: str) -> BackboneError:
     names = [name for one in BY_NAME.values() for name in one.names]
-    message = (
-        f"No backbone named '{name}'. There is {', '.join(names)}, "
-        "or give an .onnx or .tflite file."
-    )
+    message = f"Unknown backbone '{name}'. Choose {', '.join(names)}, or an .onnx or .tflite file."
     close = difflib.get_close_matches(name, names, n=1)
     return BackboneError(f"{message} Did you mean '{close[0]}'?" if close else message)

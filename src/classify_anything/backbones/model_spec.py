@@ -1,4 +1,4 @@
-"""How a network wants its image and where its embedding is: read from a TOML beside its file."""
+"""The input and output of a network, from a TOML beside its file."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ MAX_SIZE = 2048
 _LARGEST = 1e6
 
 TOKENS = (
-    'has three dimensions, as rows of tokens have; name as `pool` in a .toml beside it "first", '
-    'if the first token stands for all, or "mean".'
+    'has three dimensions, like rows of tokens. Set `pool` in a .toml beside it to "first" (the '
+    'first token) or "mean".'
 )
-"""The rest of a message."""
+"""The end of an error message."""
 
 IMAGENET_CLASSES = (1000, 1001)
-"""A network that gives so many numbers is a classifier; the one more is the background."""
+"""Output sizes of ImageNet classifiers, without and with a background class."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """What a file does not tell by itself; None is read from the file, or a default.
+    """Information that a file may lack; None means from the file, or a default.
 
     Attributes:
-        name: for people; by default the file's.
-        license: of the weights, for people.
+        name: to show (default: the name of the file).
+        license: of the weights, to show.
         input: the input that takes the image.
         layout: "NCHW" or "NHWC".
         size: the image's height and width, in pixels.
         channels: "RGB" or "BGR".
-        mean, std: a pixel p, from 0 to 255, is given as (p - mean) / std, for each channel.
-        output: an output, or a tensor inside the network; by its number too in a .tflite.
-        pool: how an output of three dimensions becomes one row: the "mean" of its tokens, or the
-            "first". A map, of four dimensions, always gives its mean.
+        mean, std: a pixel p, from 0 to 255, becomes (p - mean) / std, per channel.
+        output: the name of an output or an inner tensor, or its number in a .tflite.
+        pool: how to reduce an output of three dimensions to one row: the "mean" of its tokens, or
+            the "first". A map, of four dimensions, is always averaged.
     """
 
     name: str | None = None
@@ -58,16 +58,16 @@ class ModelSpec:
 
     @property
     def identity(self) -> str:
-        """All of it that changes embeddings."""
+        """The values that change embeddings."""
         skipped = ("name", "license")
         return repr([getattr(self, one.name) for one in fields(self) if one.name not in skipped])
 
 
 def read_form(model: Path) -> ModelSpec | None:
-    """Read the TOML of the same name beside a network's file; None where there is none.
+    """Read the TOML of the same name beside a network's file, if any.
 
     Raises:
-        BackboneError: the TOML cannot be read, or says what cannot be.
+        BackboneError: the TOML is unreadable or invalid.
     """
     path = model.with_suffix(".toml")
     try:
@@ -87,19 +87,18 @@ def read_form(model: Path) -> ModelSpec | None:
 
 
 def parse_form(found: Mapping[str, Any]) -> ModelSpec:
-    """Check what a TOML says. Raises BackboneError."""
+    """Validate the contents of a TOML. Raises BackboneError."""
     for key in found:
         if key not in _READERS:
-            known = ", ".join(_READERS)
-            raise BackboneError(f"nothing is known of '{key}'. There is {known}.")
+            raise BackboneError(f"unknown key '{key}'. Valid keys: {', '.join(_READERS)}.")
     return ModelSpec(**{key: _READERS[key](key, value) for key, value in found.items()})
 
 
 def _text(key: str, value: object) -> str:
     if not isinstance(value, str) or not value:
-        raise BackboneError(f"'{key}' is a text, not {value!r}.")
+        raise BackboneError(f"'{key}' must be a text, not {value!r}.")
     if not value.isprintable():
-        raise BackboneError(f"'{key}' has signs that cannot be shown: {value!r}.")
+        raise BackboneError(f"'{key}' contains non-printable characters: {value!r}.")
     return value
 
 
@@ -108,14 +107,14 @@ def _one_of(*known: str) -> Callable[[str, object], str]:
         for one in known:
             if isinstance(value, str) and value.lower() == one.lower():
                 return one
-        raise BackboneError(f"'{key}' is {' or '.join(known)}, not {value!r}.")
+        raise BackboneError(f"'{key}' must be {' or '.join(known)}, not {value!r}.")
 
     return read
 
 
 def _size(key: str, value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_SIZE:
-        raise BackboneError(f"'{key}' is a number of pixels up to {MAX_SIZE}, not {value!r}.")
+        raise BackboneError(f"'{key}' must be a number of pixels up to {MAX_SIZE}, not {value!r}.")
     return value
 
 
@@ -124,9 +123,9 @@ def _triple(key: str, value: object) -> Triple:
     if len(numbers) != 3 or not all(
         type(one) in (int, float) and abs(one) <= _LARGEST for one in numbers
     ):
-        raise BackboneError(f"'{key}' is one number, or three, not {value!r}.")
+        raise BackboneError(f"'{key}' must be one number or three, not {value!r}.")
     if key == "std" and 0 in numbers:
-        raise BackboneError("'std' is what is divided by; it cannot be 0.")
+        raise BackboneError("'std' must not contain 0.")
     return (float(numbers[0]), float(numbers[1]), float(numbers[2]))
 
 

@@ -1,7 +1,7 @@
-"""Any ONNX graph that takes an image → the form that all backbones have.
+"""Adapt any ONNX graph that takes an image to the interface of backbones.
 
-What is done to the pixels and to the output becomes part of the graph, so whatever runs the graph
-does the same. Only operators are added that mean the same since opset 7.
+Preprocessing and pooling become part of the graph, so that every runtime does the same. Added
+operators have the same meaning in all opsets from 7 on.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from classify_anything.backbones.onnx_graph import Features, ImageInput, OnnxGra
 from classify_anything.errors import BackboneError, DamagedBackboneError
 
 REVISION = 2
-"""Raise it when the same file and form would give other embeddings."""
+"""Increment it when the same file and form yield other embeddings."""
 
 DEFAULT_SIZE = 224
 DEFAULT_MEAN: Triple = (123.675, 116.28, 103.53)
 DEFAULT_STD: Triple = (58.395, 57.12, 57.375)
-"""ImageNet's, as torch's networks want it."""
+"""ImageNet's, the default of torch's networks."""
 
 _OLDEST_OPSET = 7
 _OWN = "classify-anything/"
@@ -35,7 +35,7 @@ _THEIRS = "network/"
 
 @dataclass(frozen=True, slots=True)
 class Adapted:
-    """A graph in the form of a backbone: ``image`` → ``embedding``."""
+    """A graph with the interface of a backbone: ``image`` → ``embedding``."""
 
     graph: bytes
     name: str
@@ -43,11 +43,11 @@ class Adapted:
 
 
 def adapt(path: Path, form: ModelSpec) -> Adapted:
-    """Read a graph and give it the form of a backbone.
+    """Read a graph, and adapt it to the interface of a backbone.
 
     Raises:
-        BackboneError: it is not an ONNX graph, lacks weights, takes no image, or says not where
-            its embedding is.
+        BackboneError: it is not an ONNX graph, lacks weights, takes no image, or its embedding is
+            ambiguous.
     """
     file = read_onnx(path)
     model = file.model
@@ -55,13 +55,15 @@ def adapt(path: Path, form: ModelSpec) -> Adapted:
         inferred = shape_inference.infer_shapes(model)
     except Exception as error:  # of onnx and of protobuf
         raise DamagedBackboneError(
-            f"{path.name}: not an ONNX graph that can be read ({one_line(error)})."
+            f"{path.name}: not an ONNX graph, or damaged ({one_line(error)})."
         ) from error
     opset = next((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), 0)
     if not opset:
-        raise DamagedBackboneError(f"{path.name}: not an ONNX graph that can be read.")
+        raise DamagedBackboneError(f"{path.name}: not an ONNX graph, or damaged.")
     if opset < _OLDEST_OPSET:
-        raise BackboneError(f"{path.name}: is of opset {opset}; the oldest read is 7.")
+        raise BackboneError(
+            f"{path.name}: opset {opset} is not supported; at least {_OLDEST_OPSET} is required."
+        )
     try:
         graph = OnnxGraph(inferred)
         image = graph.image_input(form)
@@ -72,14 +74,14 @@ def adapt(path: Path, form: ModelSpec) -> Adapted:
         raise BackboneError(f"{path.name}: {error}") from None
     except Exception as error:  # of protobuf, for one
         raise BackboneError(
-            f"{path.name}: cannot be given the form of a backbone ({one_line(error)})."
+            f"{path.name}: cannot be used as a backbone ({one_line(error)})."
         ) from error
     fingerprint = fingerprint_of(*file.parts, f"{form.identity} {REVISION}".encode())
     return Adapted(data, form.name or path.stem, fingerprint)
 
 
 class _Adapter:
-    """Puts nodes before and after a graph; a method that adds one takes and gives tensor names."""
+    """Add nodes before and after a graph; methods that add one take and return tensor names."""
 
     def __init__(self, model: onnx.ModelProto, form: ModelSpec, image: ImageInput) -> None:
         self._model = model
@@ -92,7 +94,7 @@ class _Adapter:
         graph = self._model.graph
         _keep_only(graph, features.name)
         _rename(graph)
-        # Before it, weights had to be inputs too.
+        # Earlier versions require weights to be inputs, too.
         self._model.ir_version = max(self._model.ir_version, 4)
         self._pixels()
         before, self._nodes = self._nodes, []
@@ -110,14 +112,16 @@ class _Adapter:
         )
 
     def _pixels(self) -> None:
-        """From ``image``, uint8 NHWC, to what the graph takes."""
+        """Convert ``image``, uint8 NHWC, to the graph's input."""
         form, x = self._form, "image"
         if form.channels == "BGR":
             order = self._constant("bgr", np.array([2, 1, 0], np.int64))
             x = self._node("Gather", [x, order], axis=3)
         if self._image.type == "uint8":
             if form.mean is not None or form.std is not None:
-                raise BackboneError("takes the pixels as they are; `mean` and `std` do not apply.")
+                raise BackboneError(
+                    "takes unscaled pixels, so it does not support `mean` and `std`."
+                )
         else:
             x = self._node("Cast", [x], to=TensorProto.FLOAT)
             mean = np.array(form.mean or DEFAULT_MEAN, np.float32)
@@ -131,7 +135,7 @@ class _Adapter:
         self._node("Identity", [x], output=_THEIRS + self._image.name)
 
     def _embed(self, features: Features) -> None:
-        """From the features to ``embedding``: float32 unit rows."""
+        """Pool the features to ``embedding``, float32 unit rows."""
         x = self._node("Cast", [_THEIRS + features.name], to=TensorProto.FLOAT)
         if features.rank == 3 and self._form.pool is None:
             raise BackboneError(f"'{features.name}' {TOKENS}")
@@ -139,7 +143,7 @@ class _Adapter:
             first = self._constant("first", np.array(0, np.int64))
             x = self._node("Gather", [x, first], axis=1)
         elif features.rank == 4 and self._form.pool == "first":
-            raise BackboneError(f"'{features.name}' is a map; its pool is the mean.")
+            raise BackboneError(f"'{features.name}' is a map, which supports only the pool mean.")
         elif features.rank > 2:
             if features.rank == 3 or features.channels_last:
                 last = features.rank - 1
@@ -158,7 +162,7 @@ class _Adapter:
 
 
 def _keep_only(graph: onnx.GraphProto, tensor: str) -> None:
-    """Remove all nodes and weights that a tensor is not made of: they would be computed too."""
+    """Remove all nodes and weights that a tensor does not depend on."""
     needed, kept = {tensor}, []
     for node in reversed(graph.node):
         if needed.intersection(node.output):
@@ -171,9 +175,9 @@ def _keep_only(graph: onnx.GraphProto, tensor: str) -> None:
 
 
 def _rename(graph: onnx.GraphProto) -> None:
-    """Give all names a prefix, in the graphs within nodes too.
+    """Prefix all names, including those in graphs inside nodes.
 
-    ``onnx.compose.add_prefix`` forgets weights there that lie outside.
+    ``onnx.compose.add_prefix`` misses references there to weights outside.
     """
     for node in graph.node:
         node.name = node.name and _THEIRS + node.name
@@ -188,7 +192,7 @@ def _rename(graph: onnx.GraphProto) -> None:
 
 
 def _read_by(node: onnx.NodeProto) -> set[str]:
-    """The tensors that a node reads, in the graphs within it too."""
+    """Return the tensors that a node reads, including those in graphs inside it."""
     names = set(node.input)
     for attribute in node.attribute:
         for graph in (attribute.g, *attribute.graphs):

@@ -19,27 +19,27 @@ from classify_anything.errors import BackboneError, DamagedBackboneError
 from classify_anything.types import Float32Array, UInt8Array
 
 _BATCH = 4
-"""On a CPU a larger batch is slower per image (its activations leave the cache), and needs more
+"""On a CPU, larger batches are slower per image (activations leave the cache), and need more
 memory."""
-_BATCH_ELSEWHERE = 32
+_GPU_BATCH = 32
 
 MAX_THREADS = 4
 
-_ELSEWHERE = b"location"
-"""Stands in every file whose weights lie in another one; only such a file is read by onnx, too."""
+_EXTERNAL_DATA = b"location"
+"""Occurs in every file with external weights; only such files are also read by onnx."""
 
 
 class OnnxBackbone(Backbone):
-    """A graph with one input ``image``, uint8 [n, size, size, 3] RGB, and an output ``embedding``,
-    float32 [n, dimension]; any other graph that takes an image is given that form in memory.
+    """An ONNX graph from ``image``, uint8 [n, size, size, 3] RGB, to ``embedding``, float32
+    [n, dimension]; any other graph that takes an image is adapted in memory.
 
     Args:
         path: the .onnx file.
-        threads: of ONNX Runtime; by default the number of cores, at most 4. They do not spin, so
-            that the browser on the same machine keeps its share.
-        output: the output to use, of a graph of that form.
-        form: what the file does not tell of itself; with it, the graph is always adapted.
-        provider: what runs it, one of ``PROVIDERS``; ``open_checked`` sees that it can be trusted.
+        threads: of ONNX Runtime (default: the number of cores, at most 4). They do not spin, which
+            leaves time for the browser on the same machine.
+        output: the output to use, if the graph needs no adaptation.
+        form: information missing from the file; with it, the graph is always adapted.
+        provider: one of ``PROVIDERS``; ``open_checked`` verifies its results.
 
     Raises:
         BackboneError: the file is missing, is not an ONNX graph, lacks weights, or takes no image.
@@ -61,24 +61,24 @@ class OnnxBackbone(Backbone):
         self.provider = provider
         if form is None:
             self._session = self._open(path)
-        if form is not None or not self._has_the_form():
+        if form is not None or not self._is_backbone():
             name, fingerprint = self._adapt()
         else:
-            name, fingerprint = self._as_it_is()
+            name, fingerprint = self._identify()
         self.name, self.fingerprint = name, fingerprint
         ((batch, self.size, *_),) = (node.shape for node in self._session.get_inputs())
-        many = _BATCH if provider == CPU else _BATCH_ELSEWHERE
+        many = _BATCH if provider == CPU else _GPU_BATCH
         self.batch = batch if isinstance(batch, int) else many
         self.dimension = self._read_dimension()
 
     def for_workers(self) -> Backbone:
-        """The same graph on one thread; on a graphics card, the same session."""
+        """Return the same graph on one thread; on a GPU, the same session."""
         if self.provider != CPU:
             return self
         return copy.copy(self)._on_one_thread()  # noqa: SLF001 - of its own class
 
     def graph(self) -> bytes:
-        """See ``Backbone.graph``. Of another output than "embedding", that alone, so named."""
+        """Return the graph, with the chosen output named "embedding"; see ``Backbone.graph``."""
         graph = self._graph or self._path.read_bytes()
         if self._output == "embedding":
             return graph
@@ -106,8 +106,8 @@ class OnnxBackbone(Backbone):
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 4
         if isinstance(graph, bytes):
-            # Somebody else's 8-bit weights may need more than the 16 bits that some processors
-            # have for a sum; ours cannot (see ``backbones/quantize.py``).
+            # Foreign 8-bit weights may overflow the 16-bit sums of some CPUs; ours cannot (see
+            # ``backbones/quantize.py``).
             options.add_session_config_entry("session.x64quantprecision", "1")
         wanted = PROVIDERS[self.provider]
         providers = list(dict.fromkeys([wanted, PROVIDERS[CPU]]))
@@ -119,7 +119,7 @@ class OnnxBackbone(Backbone):
                 enable_fallback=False,  # which would print
             )
             for node in (*session.get_inputs(), *session.get_outputs()):
-                str(node.name)  # raises where it is no text
+                str(node.name)  # raises unless it is valid text
         except Exception as error:  # ONNX Runtime has many exception types with no common base
             raise self._why_not(graph) from error
         if session.get_providers()[0] != wanted:
@@ -127,8 +127,8 @@ class OnnxBackbone(Backbone):
         return session
 
     def _why_not(self, graph: Path | bytes) -> BackboneError:
-        """Why a graph cannot be run."""
-        if self.provider != CPU:  # on which it was run before
+        """Return why a graph cannot be run."""
+        if self.provider != CPU:  # it ran on the CPU before
             return self._not_started()
         if isinstance(graph, Path):
             from classify_anything.backbones.onnx_file import read_onnx  # noqa: PLC0415 - 0.2 s
@@ -140,7 +140,7 @@ class OnnxBackbone(Backbone):
     def _not_started(self) -> BackboneError:
         return BackboneError(f"{self.provider} does not start on this machine.")
 
-    def _has_the_form(self) -> bool:
+    def _is_backbone(self) -> bool:
         inputs = {node.name: node for node in self._session.get_inputs()}
         outputs = {node.name: node for node in self._session.get_outputs()}
         match inputs, outputs.get(self._output):
@@ -151,13 +151,13 @@ class OnnxBackbone(Backbone):
                             return bool(height == width)
         return False
 
-    def _as_it_is(self) -> tuple[str, str]:
-        """The name and the fingerprint of a graph that has the form of a backbone."""
+    def _identify(self) -> tuple[str, str]:
+        """Return the name and the fingerprint of a graph that needs no adaptation."""
         metadata = self._session.get_modelmeta().custom_metadata_map
         fingerprint = metadata.get("fingerprint")
         if fingerprint is None:
             parts = [self._path.read_bytes()]
-            if _ELSEWHERE in parts[0]:
+            if _EXTERNAL_DATA in parts[0]:
                 from classify_anything.backbones.onnx_file import read_onnx  # noqa: PLC0415 - 0.2 s
 
                 file = read_onnx(self._path)
@@ -169,7 +169,7 @@ class OnnxBackbone(Backbone):
         return metadata.get("name", self._path.stem) + variant, fingerprint + variant
 
     def _adapt(self) -> tuple[str, str]:
-        """Give the graph the form of a backbone; its name and its fingerprint."""
+        """Adapt the graph, and return its name and fingerprint."""
         from classify_anything.backbones.onnx_adapter import adapt  # noqa: PLC0415 - takes 0.2 s
 
         adapted = adapt(self._path, self._form or ModelSpec())
@@ -183,5 +183,5 @@ class OnnxBackbone(Backbone):
         if not shape or not isinstance(shape[0], int):
             _, *shape = self._run(np.zeros((1, self.size, self.size, 3), np.uint8)).shape
         if len(shape) != 1 or not shape[0]:
-            raise BackboneError(f"The backbone {self.name} gives no row of numbers for a picture.")
+            raise BackboneError(f"The backbone {self.name} returns no row of numbers per image.")
         return int(shape[0])

@@ -1,4 +1,4 @@
-"""An ONNX file, with the files beside it that its weights may lie in, as torch writes them."""
+"""Read an ONNX file with its external weights."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class OnnxFile:
     """A model with all its weights.
 
     Attributes:
-        model: nothing of it lies in another file any more.
-        parts: what it was read from: the file, and weights that lay beside it.
+        model: complete, without references to other files.
+        parts: the bytes of the file, and of external weights.
     """
 
     model: onnx.ModelProto
@@ -40,24 +40,22 @@ def read_onnx(path: Path) -> OnnxFile:
     try:
         data = path.read_bytes()
         model = onnx.load_from_string(data)
-        beside = _beside(model)
-        for name in {ExternalDataInfo(tensor).location: None for tensor in beside}:
+        external = _external(model)
+        for name in {ExternalDataInfo(tensor).location: None for tensor in external}:
             if not is_file(path.parent / name):
-                raise BackboneError(
-                    f"{path.name}: its weights are in {name}, which is not beside it."
-                )
+                raise BackboneError(f"{path.name}: its weights are in {name}, which is missing.")
         load_external_data_for_model(model, str(path.parent))
     except BackboneError:
         raise
-    except Exception as error:  # of onnx, of protobuf and of the system
+    except Exception as error:  # from onnx, protobuf and the system
         raise DamagedBackboneError(
-            f"{path.name}: not an ONNX graph that can be read ({one_line(error)})."
+            f"{path.name}: not an ONNX graph, or damaged ({one_line(error)})."
         ) from error
-    return OnnxFile(model, [data, *(tensor.raw_data for tensor in beside)])
+    return OnnxFile(model, [data, *(tensor.raw_data for tensor in external)])
 
 
-def _beside(model: onnx.ModelProto) -> list[onnx.TensorProto]:
-    """The tensors that lie in other files."""
+def _external(model: onnx.ModelProto) -> list[onnx.TensorProto]:
+    """Return the tensors with external data."""
     attributes = (one for node in model.graph.node for one in node.attribute)
     tensors = [*model.graph.initializer, *(one.t for one in attributes if one.HasField("t"))]
     return [tensor for tensor in tensors if uses_external_data(tensor)]

@@ -1,4 +1,4 @@
-"""What an ONNX graph takes and gives: where its image goes in, and where its embedding is."""
+"""Find the image input and the embedding of an ONNX graph."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ _ALONG = (
     *("Identity", "Flatten", "Reshape", "Squeeze", "Cast", "QuantizeLinear", "DequantizeLinear"),
     *_AFTER_SCORES,
 )
-"""What may stand between a classifier's last layer and its output."""
+"""Operators between a classifier's last layer and its output."""
 
 _CHANNELS_SECOND = (
     *("Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "BatchNormalization"),
     *("InstanceNormalization", "LRN", "AveragePool", "MaxPool", "LpPool"),
     *("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool", "DepthToSpace", "SpaceToDepth"),
 )
-"""Operators that ONNX defines on [n, channels, height, width] alone."""
+"""Operators that ONNX defines only on [n, channels, height, width]."""
 
 Shape = list[int | str]
-"""A dimension that is not fixed is a text."""
+"""Dynamic dimensions are texts."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageInput:
-    """Where the image goes in.
+    """The input for the image.
 
     Attributes:
         name: of the input.
         type: "uint8", "float32" or "float16".
         layout: "NCHW" or "NHWC".
-        size: of the image, or None where the graph takes any.
-        batch: how many images at once, or None for any number.
+        size: of the image; None if dynamic.
+        batch: the batch size; None if dynamic.
     """
 
     name: str
@@ -52,12 +52,12 @@ class ImageInput:
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """A tensor that an embedding is made of.
+    """The tensor to make embeddings from.
 
     Attributes:
         name: of the tensor.
         rank: its number of dimensions.
-        channels_last: of a map, whether its channels are the last dimension, not the second.
+        channels_last: whether a map's channels are its last dimension, not its second.
     """
 
     name: str
@@ -66,10 +66,10 @@ class Features:
 
 
 class OnnxGraph:
-    """Reads a graph; changes nothing.
+    """A read-only view of a graph.
 
     Args:
-        model: it, with the shapes of its inner tensors where they could be inferred.
+        model: with inferred shapes, where possible.
     """
 
     def __init__(self, model: onnx.ModelProto) -> None:
@@ -86,37 +86,39 @@ class OnnxGraph:
         self._shapes = {info.name: _shape(info) for info in infos}
 
     def image_input(self, form: ModelSpec) -> ImageInput:
-        """The input that takes the image. Raises BackboneError."""
+        """Return the input for the image. Raises BackboneError."""
         inputs = [info for info in self._graph.input if info.name not in self._initializers]
         if form.input is not None and form.input not in [info.name for info in inputs]:
-            raise BackboneError(f"no input named '{form.input}'; there is {self._told(inputs)}.")
+            raise BackboneError(f"unknown input '{form.input}'. Choose {self._describe(inputs)}.")
         if len(inputs) != 1:
-            raise BackboneError(f"takes {len(inputs)} inputs ({self._told(inputs)}), not an image.")
+            raise BackboneError(
+                f"takes {len(inputs)} inputs ({self._describe(inputs)}), not an image."
+            )
         (info,) = inputs
         kind, shape = info.type.tensor_type.elem_type, self._shapes[info.name]
         layout = _layout(shape, form.layout)
         if shape is None or layout is None or kind not in _TYPES:
             raise BackboneError(
-                f"has no image input, but {self._told(inputs)}. An image is uint8, float16 or "
-                "float32, [n, 3, height, width] or [n, height, width, 3]."
+                f"has no image input, but {self._describe(inputs)}. An image input is uint8, "
+                "float16 or float32, [n, 3, height, width] or [n, height, width, 3]."
             )
         height, width = (shape[2], shape[3]) if layout == "NCHW" else (shape[1], shape[2])
         sizes = {one for one in (height, width, form.size) if isinstance(one, int)}
         if max(sizes, default=0) > MAX_SIZE:
-            raise BackboneError(f"takes images of {height}×{width}, more than {MAX_SIZE}.")
+            raise BackboneError(f"its images of {height}×{width} exceed the limit of {MAX_SIZE}.")
         if len(sizes) > 1:
-            wanted = f", not {form.size}" if height == width else "; only squares can be given"
+            wanted = f", not {form.size}" if height == width else "; only squares are supported"
             raise BackboneError(f"takes images of {height}×{width}{wanted}.")
         batch = shape[0] if isinstance(shape[0], int) else None
         if batch not in (None, 1):
-            raise BackboneError(f"takes {batch} images at once; it must be one, or any number.")
+            raise BackboneError(f"requires batches of {batch}; only 1 or any size is supported.")
         return ImageInput(info.name, _TYPES[kind], layout, next(iter(sizes), None), batch)
 
     def features(self, wanted: str | int | None, image: ImageInput) -> Features:
-        """The tensor to embed with: the wanted one, or the output, before any classifier's end.
+        """Return the wanted tensor, or else the output, or the input of a classifier's last layer.
 
         Raises:
-            BackboneError: there is no such tensor, or several outputs could be meant.
+            BackboneError: the tensor is unknown, or the output is ambiguous.
         """
         if wanted is None:
             name = self._before_classifier(self._output())
@@ -124,16 +126,16 @@ class OnnxGraph:
             name = wanted
         else:
             names = ", ".join(output.name for output in self._graph.output)
-            raise BackboneError(f"no tensor named '{wanted}'; its outputs are {names}.")
+            raise BackboneError(f"unknown tensor '{wanted}'. Outputs: {names}.")
         shape = self._shapes.get(name)
         if shape is None:
-            raise BackboneError(f"nothing tells how many dimensions '{name}' has.")
+            raise BackboneError(f"the number of dimensions of '{name}' is unknown.")
         if len(shape) not in (2, 3, 4):
             raise BackboneError(f"'{name}' has {len(shape)} dimensions, not 2, 3 or 4.")
         return Features(name, len(shape), self._channel_axis(name, image) == 3)
 
     def _channel_axis(self, name: str, image: ImageInput) -> int:
-        """Where a map has its channels: what looks at places puts them second, whatever came in."""
+        """Return the channel axis of a map, from the last spatial operator or the input."""
         turns: list[list[int]] = []
         while name in self._producers:
             node = self._producers[name]
@@ -158,11 +160,11 @@ class OnnxGraph:
                 return candidates[0]
         raise BackboneError(
             f"has {len(outputs)} outputs ({', '.join(outputs)}); "
-            "name one as `output` in a .toml beside it."
+            "set `output` in a .toml beside it to one of them."
         )
 
     def _before_classifier(self, output: str) -> str:
-        """What goes into the last layer of a classifier; of any other network, its output."""
+        """Return the input of a classifier's last layer; for any other network, its output."""
         shape, name, scores = self._shapes.get(output), output, False
         node: onnx.NodeProto | None = None
         data: list[str] = []
@@ -184,8 +186,8 @@ class OnnxGraph:
             return shape is not None and shape[2:] == [1, 1]
         return node.op_type in ("Gemm", "MatMul")
 
-    def _told(self, infos: list[Any]) -> str:
-        """Inputs, for a message."""
+    def _describe(self, infos: list[Any]) -> str:
+        """Format inputs for an error message."""
         parts = []
         for info in infos:
             kind = TensorProto.DataType.Name(info.type.tensor_type.elem_type).lower()
@@ -198,7 +200,7 @@ def _shape(info: onnx.ValueInfoProto) -> Shape | None:
     if not info.type.tensor_type.HasField("shape"):
         return None
     dims = info.type.tensor_type.shape.dim
-    # 0 and -1 stand for any number in some exporters' files.
+    # Some exporters write 0 or -1 for dynamic dimensions.
     return [
         dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else dim.dim_param or "?"
         for dim in dims
@@ -206,7 +208,7 @@ def _shape(info: onnx.ValueInfoProto) -> Shape | None:
 
 
 def _layout(shape: Shape | None, wanted: str | None) -> str | None:
-    """Where the three channels are; None where there are none."""
+    """Return the layout by the position of the three channels; None without them."""
     if shape is None or len(shape) != 4:
         return None
     places = {"NCHW": shape[1], "NHWC": shape[3]}

@@ -1,4 +1,4 @@
-"""One output of a graph, as the only one."""
+"""Select one output of a graph."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from onnx.utils import Extractor
 
 
 def with_output(graph: bytes, output: str) -> bytes:
-    """What of a graph leads from ``image`` to this output, which is then named ``embedding``."""
+    """Return the part of a graph from ``image`` to an output, renamed to ``embedding``."""
     model = Extractor(onnx.load_from_string(graph)).extract_model(["image"], [output])
     for node in model.graph.node:
         node.output[:] = ["embedding" if name == output else name for name in node.output]

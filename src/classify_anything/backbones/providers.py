@@ -1,4 +1,4 @@
-"""What runs an ONNX graph: the processor, or something faster that must give the same."""
+"""Choose the hardware for an ONNX graph, and verify that its results equal those of the CPU."""
 
 from __future__ import annotations
 
@@ -25,31 +25,30 @@ PROVIDERS = {
     "openvino": "OpenVINOExecutionProvider",
     CPU: "CPUExecutionProvider",
 }
-"""ONNX Runtime's name of each, the fastest first."""
+"""ONNX Runtime's names, fastest first."""
 
-_LEAST_SIMILARITY = 0.995
-"""Of each embedding to the processor's: half precision stays above it, a mistake does not."""
-
+_MIN_SIMILARITY = 0.995
+"""Of each embedding to the CPU's: half precision stays above it, errors do not."""
 
 _SMALLEST = 1e-12
 
 
 def available() -> list[str]:
-    """The providers that the installed ONNX Runtime has, the fastest first."""
-    there = ort.get_available_providers()
-    return [name for name, theirs in PROVIDERS.items() if theirs in there]
+    """Return the providers of the installed ONNX Runtime, fastest first."""
+    installed = ort.get_available_providers()
+    return [name for name, provider in PROVIDERS.items() if provider in installed]
 
 
 def open_checked(provider: str, open_on: Callable[[str], Backbone]) -> Backbone:
-    """Open a backbone on a provider, after a look at whether it gives the processor's embeddings.
+    """Open a backbone on a provider, after comparing its embeddings with the CPU's.
 
     Args:
-        provider: one of ``PROVIDERS``, or "auto" for the fastest that can be trusted.
+        provider: one of ``PROVIDERS``, or "auto" for the fastest with the same embeddings.
         open_on: opens the backbone on a provider. Raises BackboneError.
 
     Raises:
-        BackboneError: there is no such provider, or it does not start or gives other embeddings;
-            with "auto" that is a warning, and the next one is tried.
+        BackboneError: the provider is unknown, does not start, or returns other embeddings. With
+            "auto", logs a warning and tries the next one.
     """
     if provider == CPU:
         return open_on(CPU)
@@ -64,14 +63,14 @@ def open_checked(provider: str, open_on: Callable[[str], Backbone]) -> Backbone:
 
 
 def first_same(candidates: Sequence[str], open_on: Callable[[str], Backbone]) -> Backbone:
-    """The first provider that gives the processor's embeddings, or the processor; see above."""
+    """Open a backbone on the first provider with the CPU's embeddings, or on the CPU."""
     reference = open_on(CPU)
     for name in candidates:
         try:
             backbone = open_on(name)
             check_same(backbone, reference)
         except BackboneError as error:
-            log.warning("%s The next one is tried.", error)
+            log.warning("%s Trying the next one.", error)
         else:
             return backbone
     return reference
@@ -80,31 +79,31 @@ def first_same(candidates: Sequence[str], open_on: Callable[[str], Backbone]) ->
 def _check_name(provider: str) -> None:
     if provider not in PROVIDERS:
         raise BackboneError(
-            f"No provider named '{provider}'. There is {', '.join(PROVIDERS)} and {AUTO}."
+            f"Unknown provider '{provider}'. Choose {', '.join(PROVIDERS)} or {AUTO}."
         )
     if provider not in available():
         raise BackboneError(
-            f"This ONNX Runtime cannot run on {provider}; it has {', '.join(available())}. "
-            "Another package of it may, such as onnxruntime-gpu."
+            f"This ONNX Runtime does not support {provider}; it supports {', '.join(available())}. "
+            "Install another package of it, such as onnxruntime-gpu."
         )
 
 
 def check_same(backbone: Backbone, reference: Backbone) -> None:
-    """Compare the embeddings of a few pictures. Raises BackboneError where they differ."""
+    """Compare the embeddings of a few pictures. Raises BackboneError if they differ."""
     pictures = _pictures(reference.size)
     found, expected = (one.embed(pictures) for one in (backbone, reference))
     lengths = np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
-    # A graph that has a backbone's form need not give rows of length 1.
+    # A graph that needs no adaptation may return rows of any length.
     worst = float(((found * expected).sum(axis=1) / np.maximum(lengths, _SMALLEST)).min())
-    if worst < _LEAST_SIMILARITY:
+    if worst < _MIN_SIMILARITY:
         raise BackboneError(
-            f"{backbone.name} gives other embeddings on {backbone.provider} than on the processor "
-            f"(similarity {worst:.3f}), so it is not used there."
+            f"{backbone.name} returns other embeddings on {backbone.provider} than on the CPU "
+            f"(similarity {worst:.3f}), so it cannot be used there."
         )
 
 
 def _pictures(size: int) -> UInt8Array:
-    """uint8 [3, size, size, 3]: colours that run into each other, squares, and noise."""
+    """Return uint8 [3, size, size, 3]: a gradient, squares, and noise."""
     y, x = np.mgrid[:size, :size]
     ramp = np.stack([x * 255 // size, y * 255 // size, (x + y) * 127 // size], axis=2)
     squares = np.where(((x // 16 + y // 16) % 2)[:, :, None] == 1, (230, 180, 40), (20, 60, 120))

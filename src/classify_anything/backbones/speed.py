@@ -1,4 +1,4 @@
-"""How fast a backbone is on this machine, measured and remembered."""
+"""Measure the speed of backbones on this machine, and store it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from classify_anything.backbones.files import kept_in, read_object, write_whole
 from classify_anything.errors import DownloadError
 
 _SECONDS = 1.0
-_WARM_UP, _FEWEST = 3, 5
+_WARM_UP, _MIN_RUNS = 3, 5
 
 
 def measure(backbone: Backbone) -> float:
-    """The median milliseconds of one image at a time, on all its threads; takes about a second."""
+    """Return the median milliseconds per image, one at a time on all threads, in about 1 s."""
     image = np.full((1, backbone.size, backbone.size, 3), 128, np.uint8)
     for _ in range(_WARM_UP):
         backbone.embed(image)
     times: list[float] = []
     end = time.perf_counter() + _SECONDS
-    while len(times) < _FEWEST or time.perf_counter() < end:
+    while len(times) < _MIN_RUNS or time.perf_counter() < end:
         start = time.perf_counter()
         backbone.embed(image)
         times.append((time.perf_counter() - start) * 1000)
@@ -35,7 +35,7 @@ def measure(backbone: Backbone) -> float:
 
 
 def remembered() -> dict[str, float]:
-    """Milliseconds by name, as measured before on this machine."""
+    """Return stored milliseconds by name."""
     found = read_object(_file())
     return {
         name: speed
@@ -45,7 +45,7 @@ def remembered() -> dict[str, float]:
 
 
 def remember(speeds: dict[str, float]) -> None:
-    """Keep milliseconds by name; where nothing can be kept, they are measured anew next time."""
+    """Store milliseconds by name, if possible."""
     with contextlib.suppress(DownloadError), kept_in(_file().parent):
         write_whole(_file(), json.dumps({**remembered(), **speeds}))
 

@@ -1,4 +1,4 @@
-"""A .tflite network, run by LiteRT; quantised ones too."""
+"""Run .tflite networks with LiteRT, including quantized ones."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from classify_anything.settings import QUIET_VARIABLE
 from classify_anything.types import Float32Array, UInt8Array
 
 REVISION = 1
-"""Raise it when the same file and form would give other embeddings."""
+"""Increment it when the same file and form yield other embeddings."""
 
 DEFAULT_SIZE = 224
 DEFAULT_MEAN = DEFAULT_STD = (127.5, 127.5, 127.5)
-"""What networks from TensorFlow and Teachable Machine want: pixels from -1 to 1."""
+"""Pixels from -1 to 1, the default of TensorFlow and Teachable Machine."""
 
 _STANDARD_ERROR = threading.Lock()
 _MAX_THREADS = 4
@@ -35,17 +35,17 @@ _TYPES = {np.dtype(np.uint8), np.dtype(np.int8), np.dtype(np.float32)}
 
 
 class TFLiteBackbone(Backbone):
-    """Takes an image of three channels; gives its output, or an inner tensor, as unit rows.
+    """A .tflite network; its output or an inner tensor, as unit rows, is the embedding.
 
-    Numbers are given and taken as the file's scales and zero points say, where it is quantised.
+    Converts numbers by the scales and zero points of a quantized file.
 
     Args:
         path: the .tflite file.
-        threads: by default the number of cores, at most 4.
-        form: what the file does not tell of itself.
+        threads: number of threads (default: the number of cores, at most 4).
+        form: information missing from the file.
 
     Raises:
-        BackboneError: the file is missing, is not such a network, or takes no image.
+        BackboneError: the file is missing, is not a .tflite network, or takes no image.
         MissingExtraError: ai-edge-litert is not installed.
     """
 
@@ -57,7 +57,7 @@ class TFLiteBackbone(Backbone):
     ) -> None:
         if importlib.util.find_spec("ai_edge_litert") is None:
             raise MissingExtraError(
-                f"{path.name}: a .tflite network needs LiteRT: "
+                f"{path.name}: .tflite networks require LiteRT: "
                 'pip install "classify-anything[tflite]"'
             )
         self._form = form or ModelSpec()
@@ -80,11 +80,11 @@ class TFLiteBackbone(Backbone):
         self._runners.own = runner
 
     def for_workers(self) -> Backbone:
-        """The same network, with an interpreter on one thread for each caller's own thread."""
+        """Return the same network, with a single-threaded interpreter per caller's thread."""
         return copy.copy(self)._on_one_thread()  # noqa: SLF001 - of its own class
 
     def layers(self) -> list[Layer]:
-        """What it is made of; see ``anatomy.py``."""
+        """Return its layers; see ``layer_profile.py``."""
         from classify_anything.backbones.tflite_graph import TFLiteGraph  # noqa: PLC0415 - an extra
         from classify_anything.backbones.tflite_layers import tflite_layers  # noqa: PLC0415
 
@@ -104,7 +104,7 @@ class TFLiteBackbone(Backbone):
 
 
 class _Runner:
-    """An interpreter, and what stands before and after it."""
+    """An interpreter with its preprocessing and pooling."""
 
     def __init__(self, network: bytes, threads: int, form: ModelSpec) -> None:
         from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - an extra
@@ -125,16 +125,14 @@ class _Runner:
             with _silent():
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise BackboneError(
-                f"not a network that LiteRT can run ({one_line(error)})."
-            ) from error
+            raise BackboneError(f"LiteRT cannot run the network ({one_line(error)}).") from error
         self._table = _pixel_table(self._input, form)
         (self._output,) = self._interpreter.get_output_details()
         self.dimension = len(self.run(np.zeros((self.size, self.size, 3), np.uint8)))
 
     @property
     def shapes(self) -> dict[int, list[int]]:
-        """Of all tensors, by their numbers."""
+        """The shapes of all tensors by number."""
         details = self._interpreter.get_tensor_details()
         return {one["index"]: one["shape"].tolist() for one in details}
 
@@ -154,7 +152,7 @@ class _Runner:
         return np.asarray(row / length if 0 < length < np.inf else row, np.float32)
 
     def _pool(self, found: Float32Array) -> Float32Array:
-        """[1, …, d] → [d]: the mean over a map's places, or a first token."""
+        """Reduce [1, …, d] to [d]: the mean over a map's places, or the first token."""
         rows = found.reshape(-1, found.shape[-1])
         if found.ndim == 3 and self._form.pool is None:
             raise BackboneError(f"'{self._output['name']}' {TOKENS}")
@@ -164,7 +162,7 @@ class _Runner:
 
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
-    """Hide what LiteRT prints, where the program asked for that; LiteRT raises its errors too."""
+    """Hide LiteRT's output if requested; LiteRT also raises its errors."""
     if not os.environ.get(QUIET_VARIABLE):
         yield
         return
@@ -191,19 +189,19 @@ def _cut(data: bytes, form: ModelSpec) -> bytes:
 
 
 def _image_input(details: list[dict[str, Any]], form: ModelSpec) -> dict[str, Any]:
-    told = "; ".join(
+    described = "; ".join(
         f"'{one['name']}' {np.dtype(one['dtype']).name} {one['shape_signature'].tolist()}"
         for one in details
     )
     if form.input is not None and form.input not in [one["name"] for one in details]:
-        raise BackboneError(f"no input named '{form.input}'; there is {told}.")
+        raise BackboneError(f"unknown input '{form.input}'. Choose {described}.")
     if len(details) != 1:
-        raise BackboneError(f"takes {len(details)} inputs ({told}), not an image.")
+        raise BackboneError(f"takes {len(details)} inputs ({described}), not an image.")
     (found,) = details
     shape = list(found["shape_signature"])
     if len(shape) != 4 or 3 not in (shape[1], shape[3]) or np.dtype(found["dtype"]) not in _TYPES:
         raise BackboneError(
-            f"has no image input, but {told}. An image is uint8, int8 or float32, "
+            f"has no image input, but {described}. An image input is uint8, int8 or float32, "
             "[1, height, width, 3]."
         )
     return found
@@ -218,13 +216,13 @@ def _size(details: dict[str, Any], form: ModelSpec) -> int:
     height, width = shape[2:] if _channels_first(details) else shape[1:3]
     sizes = {one for one in (height, width, form.size) if one is not None and one > 0}
     if len(sizes) > 1:
-        wanted = f", not {form.size}" if height == width else "; only squares can be given"
+        wanted = f", not {form.size}" if height == width else "; only squares are supported"
         raise BackboneError(f"takes images of {height}×{width}{wanted}.")
     return next(iter(sizes), DEFAULT_SIZE)
 
 
 def _pixel_table(details: dict[str, Any], form: ModelSpec) -> npt.NDArray[Any] | None:
-    """[256, 3]: what each pixel value is given as, per channel; None where it is itself."""
+    """Return the input for each pixel value and channel, [256, 3]; None if it is the same."""
     kind = np.dtype(details["dtype"])
     pixels = np.arange(256)[:, None].repeat(3, axis=1)
     scales, zeros = _quantization(details)
@@ -234,10 +232,10 @@ def _pixel_table(details: dict[str, Any], form: ModelSpec) -> npt.NDArray[Any] |
     if kind == np.float32:
         return np.asarray(values, np.float32)
     if not len(scales):
-        raise BackboneError("takes the pixels as they are; `mean` and `std` do not apply.")
+        raise BackboneError("takes unscaled pixels, so it does not support `mean` and `std`.")
     limits = np.iinfo(kind)
-    given = np.rint(values / scales[0] + zeros[0])
-    return np.asarray(given.clip(limits.min, limits.max), kind)
+    levels = np.rint(values / scales[0] + zeros[0])
+    return np.asarray(levels.clip(limits.min, limits.max), kind)
 
 
 def _looked_up(table: npt.NDArray[Any], image: UInt8Array) -> npt.NDArray[Any]:

@@ -1,7 +1,7 @@
-"""What a .tflite file takes and gives, read from its flatbuffer; and the same file, cut earlier.
+"""Read the inputs and outputs of a .tflite file from its flatbuffer, and truncate the network.
 
-Cutting means writing other numbers into a copy: which tensor is the output, and after how many
-operators it ends. Everything else stays where it is, so the weights stay aligned.
+Truncating changes two numbers in a copy: the output tensor, and the number of operators. Everything
+else stays in place, so the weights stay aligned.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from classify_anything.errors import BackboneError
 
 _AFTER_SCORES = ("SOFTMAX", "LOG_SOFTMAX", "LOGISTIC")
 _ALONG = ("RESHAPE", "SQUEEZE", "QUANTIZE", "DEQUANTIZE", "CAST", *_AFTER_SCORES)
-"""What may stand between a classifier's last layer and its output."""
+"""Operators between a classifier's last layer and its output."""
 
 _OUTPUTS, _OPERATORS = 8, 10
-"""The fields of a subgraph, by their place in its table."""
+"""The positions of these fields in a subgraph's table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """A step of the network, by the numbers of its tensors; ``kind`` is as in the schema."""
+    """An operator with the numbers of its tensors; ``kind`` is its name in the schema."""
 
     kind: str
     inputs: tuple[int, ...]
@@ -40,11 +40,11 @@ class TFLiteGraph:
     """The first subgraph of a .tflite file.
 
     Raises:
-        BackboneError: it is not such a file.
+        BackboneError: it is not a .tflite file.
     """
 
     def __init__(self, data: bytes) -> None:
-        # Comes with ai-edge-litert, as the interpreter does.
+        # Part of ai-edge-litert, like the interpreter.
         from ai_edge_litert import schema_py_generated as schema  # noqa: PLC0415 - an extra
 
         if data[4:8] != b"TFL3":
@@ -76,10 +76,10 @@ class TFLiteGraph:
             raise BackboneError("a damaged .tflite network.") from error
 
     def features(self, wanted: str | int | None) -> int:
-        """The tensor to embed with: the wanted one, or the output, before any classifier's end.
+        """Return the wanted tensor, or else the output, or the input of a classifier's last layer.
 
         Raises:
-            BackboneError: there is no such tensor, or several outputs could be meant.
+            BackboneError: the tensor is unknown, or the output is ambiguous.
         """
         if wanted is not None:
             return self._named(wanted)
@@ -87,12 +87,12 @@ class TFLiteGraph:
             names = ", ".join(self.tensors[number].name for number in self.outputs)
             raise BackboneError(
                 f"has {len(self.outputs)} outputs ({names}); "
-                "name one as `output` in a .toml beside it."
+                "set `output` in a .toml beside it to one of them."
             )
         return self._before_classifier(self.outputs[0])
 
     def cut(self, tensor: int) -> bytes:
-        """The same network with this tensor as its only output, and nothing after it."""
+        """Return the network truncated after this tensor, its only output."""
         last = next(n for n, one in enumerate(self.operators) if tensor in one.outputs)
         data = bytearray(self._data)
         for field, count in ((_OUTPUTS, 1), (_OPERATORS, last + 1)):
@@ -103,7 +103,7 @@ class TFLiteGraph:
         return bytes(data)
 
     def _vector(self, field: int) -> int:
-        """Where the elements of a vector of the subgraph begin; its length stands before them."""
+        """Return the offset of the elements of a subgraph's vector; its length precedes them."""
         table = self._graph._tab  # noqa: SLF001 - as the generated code reads it
         return int(table.Vector(table.Offset(field)))
 
@@ -112,12 +112,10 @@ class TFLiteGraph:
         for number, name in made.items():
             if wanted in (number, name):
                 return number
-        raise BackboneError(
-            f"no tensor '{wanted}' is made in it; its last is '{[*made.values()][-1]}'."
-        )
+        raise BackboneError(f"unknown tensor '{wanted}'. The last is '{[*made.values()][-1]}'.")
 
     def _before_classifier(self, output: int) -> int:
-        """What goes into the last layer of a classifier; of any other network, its output."""
+        """Return the input of a classifier's last layer; for any other network, its output."""
         producers = {number: one for one in self.operators for number in one.outputs}
         shape, tensor, scores = self.tensors[output].shape, output, False
         step = None

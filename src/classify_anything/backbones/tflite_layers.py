@@ -1,4 +1,4 @@
-"""The layers of a .tflite network, counted by the shapes of its tensors."""
+"""Profile the layers of a .tflite network by the shapes of its tensors."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Shapes = Mapping[int, Sequence[int]]
 
 
 def tflite_layers(graph: TFLiteGraph, shapes: Shapes) -> list[Layer]:
-    """The layers of a network, in their order; they are not timed.
+    """Return the layers of a network, in order, without times.
 
     Args:
         graph: the network.
-        shapes: of its tensors, by their numbers, as they are with the image's size.
+        shapes: of its tensors, by number, at the image's size.
     """
     steps = {f"{number}:{one.kind}": one for number, one in enumerate(graph.operators)}
     return paired(list(_layers(steps, shapes)), _after(steps))
@@ -44,7 +44,7 @@ def _layers(steps: Mapping[str, Operator], shapes: Shapes) -> Iterator[Layer]:
 
 
 def _after(steps: Mapping[str, Operator]) -> dict[str, str]:
-    """For each layer the next one, past activations and the like, where there is only one."""
+    """Map each layer to the next one, past operators such as activations, if there is only one."""
     takers: dict[int, list[str]] = defaultdict(list)
     for name, step in steps.items():
         for number in step.inputs:

@@ -1,4 +1,4 @@
-"""Views of an example: altered copies, whose embeddings show what does not tell classes apart."""
+"""Augmented views of examples, whose embeddings show variation within classes."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from classify_anything.types import UInt8Array
 _VIEWS = CONSTANTS["views"]
 VIEWS: int = _VIEWS["per_example"]
 TABLE: list[list[float]] = _VIEWS["table"]
-"""Of each view: scale and place (x, y) of its window, degrees, brightness, saturation, contrast."""
+"""Per view: scale and position (x, y) of its crop, degrees, brightness, saturation, contrast."""
 
 MOST_IN_BROWSER: int = _VIEWS["most_in_browser"]
-"""A page fits its metric with the views of this many examples, evenly of all classes."""
+"""Maximum number of examples with views in a page, evenly of all classes."""
 
 _ENOUGH_RECORDINGS: int = _VIEWS["enough_recordings"]
-"""With more recordings a class, the examples themselves show what their views would."""
+"""With more recordings per class, the examples themselves show the variation."""
 _OF_A_RECORDING: list[int] = _VIEWS["of_a_recording"]
 _OF_A_CLASS: int = _VIEWS["of_a_class"]
 
 
 def make_views(square: UInt8Array, sha256: str) -> UInt8Array:
-    """Return 8 altered copies, [8, s, s, 3], of a square, [s, s, 3].
+    """Return 8 augmented copies, [8, s, s, 3], of a square, [s, s, 3].
 
-    ``sha256``, of the image's bytes, chooses the rows of the table: a browser chooses the same.
+    ``sha256``, of the image's bytes, selects the rows of the table, as in the browser.
     """
     first = int(sha256[:2], 16) * VIEWS % len(TABLE)
     picture = Image.fromarray(square)
@@ -48,7 +48,7 @@ def _view(
     saturation: float,
     contrast: float,
 ) -> UInt8Array:
-    """A window of a picture, turned about its own centre, and with other colours."""
+    """Crop a picture, rotate the crop about its centre, and change its colours."""
     size, half = picture.width, picture.width / 2
     cos, sin = (scale * turn(math.radians(degrees)) for turn in (math.cos, math.sin))
     center_x, center_y = (size * (place * (1 - scale) + scale / 2) for place in (x, y))
@@ -66,19 +66,19 @@ def _view(
 
 
 def wanted_views(class_ids: Sequence[int], keys: Sequence[int], groups: Sequence[int]) -> list[int]:
-    """Return the keys of the examples that should have views, oldest first; none if not needed.
+    """Return the keys of the examples that need views, oldest first.
 
-    Of each class and recording (a group) these are the 1st, 5th, 9th and 13th example, and at most
-    20 of a class. A recording that grows never changes the choice of older examples.
+    These are the 1st, 5th, 9th and 13th example of each class and recording (a group), at most 20
+    per class. A growing recording never changes the choice of older examples.
     """
     recordings = set(zip(class_ids, groups, strict=True))
     if len(recordings) > _ENOUGH_RECORDINGS * len(set(class_ids)):
         return []
     wanted = list[int]()
-    seen, chosen = Counter[tuple[int, int]](), Counter[int]()
+    counts, chosen = Counter[tuple[int, int]](), Counter[int]()
     for key, class_id, group in sorted(zip(keys, class_ids, groups, strict=True)):
-        if seen[class_id, group] in _OF_A_RECORDING and chosen[class_id] < _OF_A_CLASS:
+        if counts[class_id, group] in _OF_A_RECORDING and chosen[class_id] < _OF_A_CLASS:
             wanted.append(key)
             chosen[class_id] += 1
-        seen[class_id, group] += 1
+        counts[class_id, group] += 1
     return wanted

@@ -2,18 +2,18 @@
 
 The network is MobileNetV2's inverted residual (Sandler et al., 2018) scaled as in EfficientNet
 (Tan and Le, 2019), without squeeze-and-excite and with ReLU6. Batch normalisation is folded into
-the convolutions; the pixel normalisation and the final L2 norm are part of the graph, so that every
-caller shares one preprocessing.
+the convolutions; the pixel normalisation and the final L2 norm are part of the graph, so that all
+callers share the preprocessing.
 
-The last feature map, [1280, 7, 7] of the smallest, is pooled in three ways, each an output of the
-graph; only what is asked for is computed. How they compare is told in docs/how-it-works.md.
+The last feature map, [1280, 7, 7] in the smallest, is pooled in three ways, each an output of the
+graph; only requested outputs are computed. docs/how-it-works.md compares them.
 
-``mean``       [1280], the mean over the map, as the network's own classifier takes it
-``grid``       [5120], the square roots of the means over a 2×2 grid of cells that overlap a little
-``embedding``  [1280], the same grid, folded: the sum over the cells, as it is, plus the differences
-               left to right, top to bottom and across, each shuffled and with random signs, so that
-               they lie almost at right angles to one another and can be told apart (Plate,
-               "Holographic reduced representations", 1995)
+``mean``       [1280], the mean over the map, as in the network's own classifier
+``grid``       [5120], the square roots of the means over a 2×2 grid of slightly overlapping cells
+``embedding``  [1280], the same grid, folded: the sum over the cells plus the differences left to
+               right, top to bottom and across, each shuffled and with random signs, so that they
+               are almost orthogonal and can be separated (Plate, "Holographic reduced
+               representations", 1995)
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ from classify_anything.compiler.torch_file import read_state_dict
 from classify_anything.errors import BackboneError
 
 REVISION = 2
-"""Raise it when the same weights would give other embeddings; the fingerprint depends on it."""
+"""Increment it when the same weights yield other embeddings; the fingerprint depends on it."""
 
 _STAGES = ((1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1))
-"""(blocks, stride of the first block) of each stage; all else is told by the weights' shapes."""
+"""(blocks, stride of the first block) of each stage; the weights' shapes imply the rest."""
 
 _HAAR = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]) / 2
-"""From the cells (top left, top right, bottom left, bottom right) to their sum and differences."""
+"""Maps the cells (top left, top right, bottom left, bottom right) to sum and differences."""
 
 _PIXEL_MEAN, _PIXEL_SCALE = 127, 128
 _BATCH_NORM_EPSILON = 1e-3
 _OPSET, _IR_VERSION = 17, 8
 
 GRID_POOLING = "grid.pooling"
-"""The name of the only constant that depends on the pictures' size; see ``grid_pooling``."""
+"""The name of the only constant that depends on the image size; see ``grid_pooling``."""
 
 Weights = Mapping[str, npt.NDArray[Any]]
 
@@ -60,7 +60,7 @@ class Variant:
     Attributes:
         name: of the backbone.
         image_size: in pixels.
-        depth: how many times the blocks of Lite0 each stage has; the first and the last have one.
+        depth: multiplier for the blocks of each stage of Lite0, except the first and the last.
     """
 
     name: str
@@ -95,7 +95,7 @@ def compile_efficientnet_lite(variant: Variant, weights_file: Path, target: Path
     [n, 1280], ``grid``: float32 [n, 5120], all unit rows.
 
     Raises:
-        BackboneError: the weights are not those of that network.
+        BackboneError: the weights belong to another network.
         OSError: the graph cannot be written.
     """
     fingerprint = hashlib.sha256(weights_file.read_bytes())
@@ -109,7 +109,7 @@ def compile_efficientnet_lite(variant: Variant, weights_file: Path, target: Path
 
 
 def save(model: onnx.ModelProto, target: Path) -> None:
-    """Check a graph, and write it completely or not at all. Raises OSError."""
+    """Check a graph, and write it atomically. Raises OSError."""
     onnx.checker.check_model(model, full_check=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
@@ -119,7 +119,7 @@ def save(model: onnx.ModelProto, target: Path) -> None:
 
 
 class _Graph:
-    """Grows an ONNX graph node by node; a method that adds one takes and gives tensor names."""
+    """Build an ONNX graph node by node; methods that add one take and return tensor names."""
 
     def __init__(self, weights: Weights, variant: Variant) -> None:
         self._weights = weights
@@ -129,7 +129,7 @@ class _Graph:
         self._size = variant.image_size
 
     def network(self) -> None:
-        """From ``image``, uint8 [n, size, size, 3], to the three embeddings."""
+        """Add the nodes from ``image``, uint8 [n, size, size, 3], to the three embeddings."""
         x = self._pixels("image")
         x = self._conv_bn(x, "_conv_stem", "_bn0", stride=2, relu6=True)
         channels, block = self._channels("_conv_stem"), 0
@@ -146,7 +146,7 @@ class _Graph:
         self._pool_on_grid(x)
 
     def model(self, fingerprint: str) -> onnx.ModelProto:
-        """Close the graph with its input, its output and its metadata."""
+        """Return the model, with inputs, outputs and metadata."""
         name, size = self._variant.name, self._variant.image_size
         image: list[str | int | None] = ["n", size, size, 3]
         channels = self._channels("_conv_head")
@@ -171,7 +171,7 @@ class _Graph:
         return model
 
     def _pool_on_grid(self, x: str) -> None:
-        """The outputs ``grid`` and ``embedding``, of a feature map [n, channels, size, size]."""
+        """Add the outputs ``grid`` and ``embedding`` of a feature map [n, channels, size, size]."""
         channels = self._channels("_conv_head")
         pooling = self._constant(GRID_POOLING, grid_pooling(self._size))
         cells = self._node("MatMul", [self._reshape(x, [0, channels, -1]), pooling])
@@ -196,10 +196,10 @@ class _Graph:
         return self._node("Reshape", [x, self._constant(name, shape, np.int64)])
 
     def _pixels(self, image: str) -> str:
-        """uint8 NHWC → float NCHW, (x - 127) / 128.
+        """Convert uint8 NHWC to float NCHW, (x - 127) / 128.
 
-        Said as a dequantisation this is one node, and in int8 none: the pixels are then the first
-        layer's input as they are.
+        As a dequantisation, this is one node, and none in int8, where the first layer takes the
+        pixels unchanged.
         """
         planes = self._node("Transpose", [image], perm=[0, 3, 1, 2])
         scale = self._constant("pixel_scale", np.float32(1 / _PIXEL_SCALE))
@@ -207,7 +207,7 @@ class _Graph:
         return self._node("DequantizeLinear", [planes, scale, mean])
 
     def _inverted_residual(self, x: str, name: str, stride: int) -> str:
-        """Expand, depthwise, project; the first block has nothing to expand."""
+        """Expand (except in the first block), depthwise, project."""
         if f"{name}._expand_conv.weight" in self._weights:
             x = self._conv_bn(x, f"{name}._expand_conv", f"{name}._bn0", relu6=True)
         x = self._conv_bn(x, f"{name}._depthwise_conv", f"{name}._bn1", stride=stride, relu6=True)
@@ -216,7 +216,7 @@ class _Graph:
     def _conv_bn(
         self, x: str, conv: str, norm: str, *, stride: int = 1, relu6: bool = False
     ) -> str:
-        """A convolution with TensorFlow's SAME padding and its batch norm folded in."""
+        """Add a convolution with TensorFlow's SAME padding and its batch norm folded in."""
         kernel = self._weights[f"{conv}.weight"].astype(np.float64)
         gamma, beta, mean, variance = (
             self._weights[f"{norm}.{part}"].astype(np.float64)
@@ -254,9 +254,9 @@ class _Graph:
 
 
 def grid_pooling(size: int) -> npt.NDArray[np.float32]:
-    """[size², 4]: what each place of the map gives to the mean of each cell.
+    """Return the weight of each place of the map in the mean of each cell, [size², 4].
 
-    A cell spans half the rows and half the columns; of an odd number, the middle one too.
+    A cell spans half the rows and columns, including the middle one of an odd number.
     """
     pooling = np.zeros((4, size, size), np.float32)
     halves = ((0, -(-size // 2)), (size // 2, size))
@@ -267,9 +267,9 @@ def grid_pooling(size: int) -> npt.NDArray[np.float32]:
 
 
 def _folding(channels: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Where each number of the folded parts comes from in [channels × 4], and its sign.
+    """Return the source of each number of the folded parts in [channels × 4], and its sign.
 
-    The first part, the sum over the cells, stays as it is; the others are shuffled. The numbers are
+    The first part, the sum over the cells, is unchanged; the others are shuffled. The numbers are
     the same on every machine and with every version of numpy.
     """
     stream = hashlib.shake_256(b"classify-anything fold").digest(3 * channels * 5)
@@ -284,7 +284,7 @@ def _folding(channels: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int, int]:
-    """TensorFlow's SAME: (before, after, size out); the odd pixel goes after."""
+    """Return TensorFlow's SAME padding as (before, after, output size)."""
     out = -(-size // stride)
     total = max((out - 1) * stride + kernel - size, 0)
     return total // 2, total - total // 2, out

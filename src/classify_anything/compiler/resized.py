@@ -1,6 +1,6 @@
-"""A compiled network for smaller pictures: the same weights, and less to do with each picture.
+"""Change the input size of a compiled network, for less work per image.
 
-The authors of MobileNet call this the resolution multiplier (Howard et al. 2017, section 3.4).
+MobileNet calls this the resolution multiplier (Howard et al. 2017, section 3.4).
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from onnx import numpy_helper
 from classify_anything.compiler.efficientnet_lite import GRID_POOLING, grid_pooling, save
 
 _REDUCTION = 32
-"""How many times smaller than the picture the last feature map is, on each side."""
+"""The ratio of the sides of the image and the last feature map."""
 
 
 def resize(source: Path, size: int, name: str, target: Path) -> None:
-    """Write an EfficientNet-Lite, as ``compile_efficientnet_lite`` did, for another size.
+    """Write a graph of ``compile_efficientnet_lite`` for another image size.
 
     Args:
-        source: for pictures whose size is a multiple of 32, too.
-        size: of a picture's sides in pixels, a multiple of 32: the paddings stay what they were.
+        source: the graph, whose own size is a multiple of 32, too.
+        size: of an image's sides in pixels, a multiple of 32, so that the padding stays the same.
         name: of the new backbone.
         target: the file to write.
 
     Raises:
-        ValueError: it is no multiple of 32.
+        ValueError: ``size`` is not a multiple of 32.
         OSError: the graph cannot be read or written.
     """
     if size % _REDUCTION:
-        raise ValueError(f"Pictures of {size} pixels would need other paddings.")
+        raise ValueError(f"Image size must be a multiple of {_REDUCTION}, not {size}.")
     model = onnx.load(source)
     _, height, width, _ = model.graph.input[0].type.tensor_type.shape.dim
     height.dim_value = width.dim_value = size

@@ -1,12 +1,11 @@
-"""Reads a state dict from the old (not zip) torch file format, without torch.
+"""Read a state dict from the old (not zip) torch file format, without torch.
 
-The file is five pickles, one after the other (a magic number, the protocol version 1001, the
-system's sizes, the state dict with its storages as persistent ids, the list of storage keys), then
-for each key, in the listed order, a little-endian int64 count and the raw values. See
-``_legacy_save`` in ``torch/serialization.py``.
+The file consists of five pickles (a magic number, the protocol version 1001, the system's sizes,
+the state dict with its storages as persistent ids, the list of storage keys), then for each key, in
+that order, a little-endian int64 count and the raw values. See ``_legacy_save`` in
+``torch/serialization.py``.
 
-A pickle can run any code, so the unpickler here knows the few names that a state dict is made of
-and refuses all others.
+A pickle can run any code, so this unpickler refuses all names but the few of a state dict.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _DTYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 
 @dataclass(frozen=True)
 class _Tensor:
-    """A view into a storage whose values come later in the file."""
+    """A view into a storage whose values follow later in the file."""
 
     key: str
     dtype: np.dtype[Any]
@@ -62,7 +61,7 @@ class _StateDictUnpickler(pickle.Unpickler):
         try:
             return _ALLOWED[module, name]
         except KeyError:
-            raise BackboneError(f"The weights file asks for {module}.{name}; refused.") from None
+            raise BackboneError(f"The weights file refers to {module}.{name}; refused.") from None
 
     def persistent_load(self, pid: Any) -> tuple[str, np.dtype[Any]]:
         match pid:
@@ -75,7 +74,7 @@ def read_state_dict(path: Path) -> dict[str, npt.NDArray[Any]]:
     """Read name → float32 or int64 array.
 
     Raises:
-        BackboneError: the file is of another format, damaged, or holds anything but tensors.
+        BackboneError: the file has another format, is damaged, or contains anything but tensors.
     """
     try:
         with path.open("rb") as file:
@@ -91,9 +90,7 @@ def read_state_dict(path: Path) -> dict[str, npt.NDArray[Any]]:
         IndexError,
         KeyError,
     ) as error:  # what pickle raises on damaged input
-        raise BackboneError(
-            f"{path.name}: not a weights file this program reads ({error})."
-        ) from error
+        raise BackboneError(f"{path.name}: not a weights file, or damaged ({error}).") from error
 
 
 def _read(file: BinaryIO) -> dict[str, npt.NDArray[Any]]:
@@ -103,7 +100,7 @@ def _read(file: BinaryIO) -> dict[str, npt.NDArray[Any]]:
     if load() != _MAGIC or load() != _PROTOCOL:
         raise BackboneError("The weights file is not in the old torch format, protocol 1001.")
     if not load().get("little_endian"):
-        raise BackboneError("The weights file is big-endian; only little-endian ones are read.")
+        raise BackboneError("Big-endian weights files are not supported.")
     tensors, keys = load(), load()
     dtypes = {tensor.key: tensor.dtype for tensor in tensors.values()}
     storages = {key: _read_storage(file, dtypes[key]) for key in keys}
@@ -114,7 +111,7 @@ def _read_storage(file: BinaryIO, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     (count,) = struct.unpack("<q", file.read(8))
     data = file.read(count * dtype.itemsize) if count >= 0 else b""
     if len(data) != count * dtype.itemsize:
-        raise BackboneError("The weights file is cut short.")
+        raise BackboneError("The weights file is truncated.")
     return np.frombuffer(data, dtype)
 
 
@@ -122,7 +119,7 @@ def _view(tensor: _Tensor, storage: npt.NDArray[Any]) -> npt.NDArray[Any]:
     sizes = list(zip(tensor.shape, tensor.strides, strict=True))
     last = tensor.offset + sum((count - 1) * stride for count, stride in sizes)
     if tensor.offset < 0 or any(count < 1 or stride < 0 for count, stride in sizes):
-        raise BackboneError("The weights file has a tensor with a shape that cannot be.")
+        raise BackboneError("The weights file has a tensor with an invalid shape.")
     if last >= len(storage):
         raise BackboneError("The weights file has a tensor outside its storage.")
     strides = [stride * storage.itemsize for stride in tensor.strides]

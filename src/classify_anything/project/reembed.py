@@ -54,7 +54,7 @@ class Reembedding:
             BackboneError: its numbers are not finite, or it cannot be run.
         """
         backbone, missing = self._backbone, self.missing
-        progress(Progress(0, len(missing), f"Looking with {backbone.name}"))
+        progress(Progress(0, len(missing), f"Embedding with {backbone.name}"))
         return embed_stored(backbone, missing, self._read, progress)
 
     def commit(self, batch: EmbeddingBatch) -> None:

@@ -75,7 +75,7 @@ class ProjectSnapshot:
         """All examples, to fit or evaluate a head. Raises InputError without two classes."""
         training_set = self.model.training_set()
         if len(set(training_set.class_ids)) < 2:
-            raise InputError("There is nothing to tell apart yet: add examples of two classes.")
+            raise InputError("Add examples of at least two classes first.")
         return training_set
 
     @cached_property

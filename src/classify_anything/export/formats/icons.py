@@ -1,4 +1,4 @@
-"""The page's sign as PNG, for systems that show no SVG: ``web/public/favicon.svg`` drawn again."""
+"""Draw ``web/public/favicon.svg`` as PNG, for systems that do not support SVG icons."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from PIL import Image, ImageDraw
 
 _UNITS = 32
 """The side of the drawing."""
-_FINER = 4
-"""Drawn so many times larger, then made smaller: that smooths the edges."""
+_SUPERSAMPLING = 4
+"""Supersampling factor, for smooth edges."""
 _INK, _LINE, _EYE = "#16181a", "#ffffff", "#e69f00"
 
 
 def icon(side: int) -> bytes:
-    """A square PNG of ``side`` pixels, filled to its corners: systems cut their own shape."""
-    image = Image.new("RGB", (side * _FINER, side * _FINER), _INK)
+    """Return a square PNG of ``side`` pixels, filled to the corners, since systems crop icons."""
+    image = Image.new("RGB", (side * _SUPERSAMPLING, side * _SUPERSAMPLING), _INK)
     draw = ImageDraw.Draw(image)
-    unit = side * _FINER / _UNITS
+    unit = side * _SUPERSAMPLING / _UNITS
 
     def box(x: float, y: float, radius: float) -> tuple[float, float, float, float]:
         return ((x - radius) * unit, (y - radius) * unit, (x + radius) * unit, (y + radius) * unit)

@@ -1,4 +1,4 @@
-"""Unit vectors in 8 bits: a quarter of the bytes, and similarities within about 0.002."""
+"""Quantize unit vectors to 8 bits: a quarter of the size, similarities within about 0.002."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Levels = npt.NDArray[np.int8]
 
 
 def to_levels(vectors: Float32Array) -> Levels:
-    """Each vector in 127 steps of its largest number: int8 [n, d].
+    """Quantize each vector to 127 steps of its largest number, int8 [n, d].
 
-    What ``from_levels`` gave comes back as it was.
+    The inverse of ``from_levels``.
     """
     largest = np.maximum(np.abs(vectors).max(axis=1, keepdims=True), np.finfo(np.float32).tiny)
     levels: Levels = np.round(vectors / largest * _STEPS).astype(np.int8)
@@ -23,7 +23,7 @@ def to_levels(vectors: Float32Array) -> Levels:
 
 
 def from_levels(levels: Levels) -> Float32Array:
-    """The unit vectors, float32 [n, d], to the bit as ``knowledge.ts`` makes them."""
+    """Return unit vectors, float32 [n, d], identical to those of ``knowledge.ts``."""
     exact = levels.astype(np.float64)
     lengths = np.sqrt((exact**2).sum(axis=1, keepdims=True))
     vectors: Float32Array = (exact / np.where(lengths > 0, lengths, 1)).astype(np.float32)

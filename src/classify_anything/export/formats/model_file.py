@@ -1,10 +1,9 @@
-"""All that a project has learnt, as one file that a browser reads: ``knowledge.bin``.
+"""The model of a project as one file for the browser: ``knowledge.bin``.
 
-``CAKN``, then the length of the header (uint32, little-endian), the header (UTF-8 JSON, filled with
-spaces to a multiple of 4 bytes), then numbers, little-endian: float32, but ``views`` float16 and
-``levels`` int8. The header's ``arrays`` tells where each array starts, counted in float32, and how
-many numbers it has. ``vectors`` may be empty: then ``levels`` are the same vectors but for their
-lengths.
+``CAKN``, the length of the header (uint32, little-endian), the header (UTF-8 JSON, padded with
+spaces to a multiple of 4 bytes), then little-endian numbers: float32, but ``views`` float16 and
+``levels`` int8. The header's ``arrays`` gives the start of each array, counted in float32, and its
+length. ``vectors`` may be empty: ``levels`` are then the same vectors, not normalised.
 ``web/src/lib/browser/knowledge.ts`` reads it.
 """
 
@@ -35,22 +34,22 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class BrowserModel:
-    """A project at one moment: what it takes to decide as it does, and to go on learning.
+    """A snapshot of a project, with everything needed to predict and to keep learning.
 
     Attributes:
         project: its name.
         uid: of the project; see ``Store.uid``.
         revision: of the project.
         backbone: name, fingerprint, size, dimension.
-        classes: in their order.
+        classes: in order.
         examples: oldest first.
         vectors: float32 [n, d], unit vectors of the examples.
-        head: the head that decides.
+        head: the parameters of its head.
         strictness: see ``Settings``.
         familiar: float32 [m], see ``ProjectModel.familiar``.
         probe: float32 [d], the embedding of ``probe_picture``.
         views: by the ids of some examples, the embeddings float [8, d] of their views.
-        coarse: whether the vectors are written in 8 bits; see ``levels.py``.
+        coarse: whether to write the vectors in 8 bits; see ``int8_vectors.py``.
     """
 
     project: str
@@ -68,46 +67,46 @@ class BrowserModel:
     coarse: bool = False
 
 
-def write_browser_model(learnt: BrowserModel) -> bytes:
-    """The file, as bytes."""
-    head = learnt.head
+def write_browser_model(model: BrowserModel) -> bytes:
+    """Return the bytes of the file."""
+    head = model.head
     empty = np.empty(0, np.float32)
     arrays = {
-        "vectors": empty if learnt.coarse else learnt.vectors,
-        "familiar": learnt.familiar,
+        "vectors": empty if model.coarse else model.vectors,
+        "familiar": model.familiar,
         "centre": head.arrays.get("centre", empty),
         "directions": head.arrays.get("directions", empty),
         "gains": head.arrays.get("gains", empty),
-        "lengths": _lengths(learnt),
-        "probe": learnt.probe,
+        "lengths": _lengths(model),
+        "probe": model.probe,
     }
     places, start = {}, 0
     for name, array in arrays.items():
         places[name] = {"start": start, "length": array.size}
         start += array.size
-    views = np.array(list(learnt.views.values()), "<f2")
+    views = np.array(list(model.views.values()), "<f2")
     places["views"] = {"start": start, "length": views.size}
     start += views.size // 2  # d may be odd, but there are 8 views
-    levels = to_levels(learnt.vectors) if learnt.coarse else np.empty(0, np.int8)
+    levels = to_levels(model.vectors) if model.coarse else np.empty(0, np.int8)
     places["levels"] = {"start": start, "length": levels.size}
     header = {
         "version": VERSION,
-        "project": learnt.project,
-        "uid": learnt.uid,
-        "revision": learnt.revision,
+        "project": model.project,
+        "uid": model.uid,
+        "revision": model.revision,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "package": __version__,
-        "backbone": dict(learnt.backbone),
+        "backbone": dict(model.backbone),
         "classes": [
-            {"id": item.id, "name": item.name, "color": item.color} for item in learnt.classes
+            {"id": item.id, "name": item.name, "color": item.color} for item in model.classes
         ],
         "examples": {
-            "ids": [one.id for one in learnt.examples],
-            "class_ids": [one.class_id for one in learnt.examples],
-            "recording_ids": [one.recording_id for one in learnt.examples],
-            "sources": [one.source for one in learnt.examples],
-            "created_at": [_microseconds(one.created_at) for one in learnt.examples],
-            "sha256": [one.sha256 for one in learnt.examples],
+            "ids": [one.id for one in model.examples],
+            "class_ids": [one.class_id for one in model.examples],
+            "recording_ids": [one.recording_id for one in model.examples],
+            "sources": [one.source for one in model.examples],
+            "created_at": [_microseconds(one.created_at) for one in model.examples],
+            "sha256": [one.sha256 for one in model.examples],
         },
         "head": {
             "name": head.name,
@@ -116,8 +115,8 @@ def write_browser_model(learnt: BrowserModel) -> bytes:
             "balanced": head.parameters.get("balanced", False),
             "temperature": head.parameters.get("temperature", 1.0),
         },
-        "viewed": list(learnt.views),
-        "strictness": learnt.strictness,
+        "viewed": list(model.views),
+        "strictness": model.strictness,
         "arrays": places,
     }
     text = json.dumps(header, separators=(",", ":")).encode()
@@ -127,13 +126,13 @@ def write_browser_model(learnt: BrowserModel) -> bytes:
     return MAGIC + struct.pack("<I", len(text)) + text + b"".join(numbers)
 
 
-def _lengths(learnt: BrowserModel) -> Float32Array:
+def _lengths(model: BrowserModel) -> Float32Array:
     """Return the lengths of the examples in the metric: a browser needs seconds for a thousand."""
-    if learnt.head.name != "adaptive":
+    if model.head.name != "adaptive":
         return np.empty(0, np.float32)
-    return Metric(**learnt.head.arrays).lengths(learnt.vectors)
+    return Metric(**model.head.arrays).lengths(model.vectors)
 
 
 def _microseconds(time: datetime) -> int:
-    """Since 1970: whole numbers, by which an example is known again to the microsecond."""
+    """Return microseconds since 1970, by which an example is recognised."""
     return (time - _EPOCH) // timedelta(microseconds=1)

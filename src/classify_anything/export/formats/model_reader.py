@@ -1,4 +1,4 @@
-"""Reads ``knowledge.bin`` back; ``knowledge_file.py`` says what is in it."""
+"""Read ``knowledge.bin``, whose format ``model_file.py`` describes."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _BEGINNING = 8
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What was in the file.
+    """The contents of the file.
 
     Attributes:
-        header: as it was written.
-        arrays: float32 numbers by name, without their form.
+        header: the JSON object.
+        arrays: float32 numbers by name, flat.
     """
 
     header: dict[str, Any]
@@ -31,9 +31,9 @@ class Read:
 
 
 def read_browser_model(data: bytes) -> Read:
-    """The inverse of ``write_browser_model``. Raises ExportError if it is damaged or newer."""
+    """Invert ``write_browser_model``. Raises ExportError if the file is damaged or newer."""
     if data[:4] != MAGIC or len(data) < _BEGINNING:
-        raise ExportError("damaged: its knowledge.bin is not one.")
+        raise ExportError("damaged: invalid knowledge.bin.")
     (length,) = struct.unpack_from("<I", data, 4)
     try:
         header = json.loads(data[_BEGINNING : _BEGINNING + length])
@@ -41,7 +41,7 @@ def read_browser_model(data: bytes) -> Read:
         if version > VERSION:
             raise ExportError(
                 f"made by a newer version of Classify Anything (knowledge {version}; "
-                f"this one knows {VERSION}). Update classify-anything."
+                f"this version supports {VERSION}). Update classify-anything."
             )
         count = (len(data) - _BEGINNING - length) // 4
         numbers = np.frombuffer(data, "<f4", count, _BEGINNING + length)
@@ -52,12 +52,12 @@ def read_browser_model(data: bytes) -> Read:
             start, count = int(place["start"]), int(place["length"])
             arrays[name] = numbers[start : start + count].astype(np.float32)
             if len(arrays[name]) != count:
-                raise ValueError(f"{name} is cut short")
+                raise ValueError(f"{name} is truncated")
         if levels and levels["length"]:
             first = _BEGINNING + length + 4 * int(levels["start"])
             steps = np.frombuffer(data, np.int8, int(levels["length"]), first)
             dimension = int(header["backbone"]["dimension"])
             arrays["vectors"] = from_levels(steps.reshape(-1, dimension)).ravel()
     except (KeyError, TypeError, ValueError) as error:
-        raise ExportError(f"damaged: its knowledge.bin cannot be read ({error}).") from error
+        raise ExportError(f"damaged: invalid knowledge.bin ({error}).") from error
     return Read(header, arrays)

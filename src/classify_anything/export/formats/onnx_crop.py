@@ -1,4 +1,4 @@
-"""Any image → the square that a backbone takes, inside an ONNX graph: as ``images.py`` does it."""
+"""Crop and scale images inside an ONNX graph, with the same results as ``images.py``."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from classify_anything.export.formats.onnx_nodes import Nodes
 
 
 def square_nodes(image: str, square: str, size: int) -> Nodes:
-    """The nodes that cut the centre square and scale it, bilinearly.
+    """Return nodes that crop the centre square and scale it bilinearly.
 
-    ONNX's own Resize is not Pillow's to the last step, and not the same in every runtime. Here each
-    pass is a product with a matrix [size, side] that tells how much each pixel weighs.
+    ONNX's Resize differs slightly from Pillow's, and between runtimes. Here, each pass is a product
+    with a matrix [size, side] of pixel weights.
 
     Args:
-        image: the name of uint8 [n, height, width, 3].
-        square: the name that uint8 [n, size, size, 3] gets.
+        image: the name of the input, uint8 [n, height, width, 3].
+        square: the name for the output, uint8 [n, size, size, 3].
         size: in pixels.
     """
     nodes = Nodes("square")
@@ -36,9 +36,9 @@ def square_nodes(image: str, square: str, size: int) -> Nodes:
 
 
 def _weights(nodes: Nodes, side: str, size: int) -> str:
-    """What each of ``side`` pixels gives to each of ``size``: float32 [size, side].
+    """Return the weight of each of ``side`` pixels in each of ``size``: float32 [size, side].
 
-    A triangle around each new pixel's middle, as wide as two of the larger pixels.
+    A triangle around each new pixel's centre, as wide as two of the larger pixels.
     """
     one, half = nodes.constant("one", 1), nodes.constant("half", 0.5)
     wide = nodes.node("Cast", side, to=TensorProto.FLOAT)
@@ -56,5 +56,5 @@ def _weights(nodes: Nodes, side: str, size: int) -> str:
 
 
 def _rounded(nodes: Nodes, x: str) -> str:
-    """To the nearest whole number, from 0 to 255."""
+    """Round numbers from 0 to 255."""
     return nodes.node("Floor", nodes.node("Add", x, nodes.constant("half", 0.5)))

@@ -1,4 +1,4 @@
-"""A backbone's graph and a frozen head, put together as one ONNX model."""
+"""Join a backbone's graph and a head to one ONNX model."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _MOST_BYTES = 2**31 - 2**20
 
 
 def only(model: onnx.ModelProto, output: str) -> onnx.ModelProto:
-    """A copy of a model that computes no other output, with the nodes and weights it takes."""
+    """Return a copy of a model with only this output, and only the nodes and weights it needs."""
     found = onnx.ModelProto()
     found.CopyFrom(model)
     graph = found.graph
     nodes = _leading_to(graph, output)
-    taken = {name for node in nodes for name in _inputs(node)} | {output}
+    used = {name for node in nodes for name in _inputs(node)} | {output}
     _keep(graph.node, nodes)
-    _keep(graph.initializer, [one for one in graph.initializer if one.name in taken])
+    _keep(graph.initializer, [one for one in graph.initializer if one.name in used])
     _keep(graph.output, [one for one in graph.output if one.name == output])
     del graph.value_info[:]
     return found
@@ -44,19 +44,19 @@ def put_together(
     *,
     any_size: bool = False,
 ) -> onnx.ModelProto:
-    """One model that takes pictures and decides.
+    """Return one model from images to predictions.
 
     Input ``image``: uint8 [n, size, size, 3] RGB. Outputs: ``probabilities`` float32 [n, classes],
     ``similarity`` float32 [n], and ``embedding`` float32 [n, d].
 
     Args:
-        backbone: takes ``image`` uint8 [n, size, size, 3], gives ``embedding`` float32 [n, d].
-        head: what it has learnt.
-        metadata: texts by their names.
-        any_size: whether ``image`` is uint8 [n, height, width, 3], cut and scaled in the graph.
+        backbone: from ``image`` uint8 [n, size, size, 3] to ``embedding`` float32 [n, d].
+        head: the parameters of the head.
+        metadata: texts by name.
+        any_size: whether ``image`` is uint8 [n, height, width, 3], cropped and scaled in the graph.
 
     Raises:
-        BackboneError: its graph cannot be brought to the opset that this takes.
+        BackboneError: the graph cannot be converted to the required opset.
     """
     model = _with_opset(only(backbone, EMBEDDING), _OPSET)
     model = compose.add_prefix(model, "backbone/")
@@ -94,45 +94,42 @@ def put_together(
 
 
 def head_of(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The part of such a model that decides: it takes ``embedding``, float32 [n, d]."""
+    """Return the head of such a model, from ``embedding``, float32 [n, d]."""
     graph = model.graph
     before = {node.output[0] for node in _leading_to(graph, EMBEDDING)}
     nodes = [node for node in graph.node if node.output[0] not in before]
-    taken = {name for node in nodes for name in _inputs(node)}
-    constants = [one for one in graph.initializer if one.name in taken]
+    used = {name for node in nodes for name in _inputs(node)}
+    constants = [one for one in graph.initializer if one.name in used]
     embedding, *outputs = sorted(graph.output, key=lambda one: one.name != EMBEDDING)
-    alone = helper.make_graph(nodes, "head", [embedding], outputs, constants)
-    return helper.make_model(alone, ir_version=model.ir_version, opset_imports=model.opset_import)
+    graph = helper.make_graph(nodes, "head", [embedding], outputs, constants)
+    return helper.make_model(graph, ir_version=model.ir_version, opset_imports=model.opset_import)
 
 
 def head_alone(head: HeadParameters) -> onnx.ModelProto:
-    """A model that decides as a frozen head does: it takes ``embedding``, float32 [n, d]."""
+    """Return a model of a head only, from ``embedding``, float32 [n, d]."""
     parts = head_nodes(head, EMBEDDING, PROBABILITIES, SIMILARITY)
     embedding, *outputs = _outputs(head)
-    alone = helper.make_graph(parts.nodes, "head", [embedding], outputs, parts.constants)
+    graph = helper.make_graph(parts.nodes, "head", [embedding], outputs, parts.constants)
     return helper.make_model(
-        alone, ir_version=_IR_VERSION, opset_imports=[helper.make_opsetid("", _OPSET)]
+        graph, ir_version=_IR_VERSION, opset_imports=[helper.make_opsetid("", _OPSET)]
     )
 
 
 def to_bytes(model: onnx.ModelProto) -> bytes:
-    """The file. Raises OutputError if it would be larger than ONNX allows in one."""
+    """Return the bytes of the file. Raises OutputError if they exceed ONNX's limit."""
     if model.ByteSize() > _MOST_BYTES:
-        raise OutputError(
-            "An ONNX file has at most 2 GB; these examples need more. Delete some of them."
-        )
+        raise OutputError("The ONNX file would exceed the limit of 2 GB. Delete some examples.")
     data: bytes = model.SerializeToString(deterministic=True)
     return data
 
 
 def opset(model: onnx.ModelProto) -> int:
-    """The version of ONNX's own operators that a model asks for."""
+    """Return the version of ONNX's operators that a model requires."""
     own = (one for one in model.opset_import if one.domain in ("", "ai.onnx"))
     return int(next(own).version)
 
 
 def _outputs(head: HeadParameters) -> list[onnx.ValueInfoProto]:
-    """``embedding``, ``probabilities`` and ``similarity``."""
     forms: dict[str, list[str | int | None]] = {
         EMBEDDING: ["n", head.vectors.shape[1]],
         PROBABILITIES: ["n", len(head.taught)],
@@ -151,12 +148,12 @@ def _with_opset(model: onnx.ModelProto, least: int) -> onnx.ModelProto:
     except Exception as error:  # the converter is C++, and has no base for its exceptions
         reason = " ".join(str(error).split())[:200]
         raise BackboneError(
-            f"The backbone's graph cannot be brought to opset {least}: {reason}"
+            f"The backbone's graph cannot be converted to opset {least}: {reason}"
         ) from error
 
 
 def _leading_to(graph: onnx.GraphProto, output: str) -> list[onnx.NodeProto]:
-    """The nodes that an output hangs on, each after those that it takes from."""
+    """Return the nodes that an output depends on, in topological order."""
     makers = {name: node for node in graph.node for name in node.output}
     found: dict[int, onnx.NodeProto] = {}
     waiting = [output]
@@ -175,14 +172,14 @@ def _leading_to(graph: onnx.GraphProto, output: str) -> list[onnx.NodeProto]:
 
 
 def _keep(field: Any, values: Iterable[Any]) -> None:
-    """Put these messages, which may be its own, in place of all in a field."""
+    """Replace the messages of a field by others, which may be its own."""
     copies = [type(one).FromString(one.SerializeToString()) for one in values]
     del field[:]
     field.extend(copies)
 
 
 def _inputs(node: onnx.NodeProto) -> set[str]:
-    """What a node takes, also inside its branches and loops."""
+    """Return the inputs of a node, including those inside its branches and loops."""
     found = set(node.input)
     for attribute in node.attribute:
         for graph in (attribute.g, *attribute.graphs):
@@ -192,7 +189,7 @@ def _inputs(node: onnx.NodeProto) -> set[str]:
 
 
 def _rename(graph: onnx.GraphProto, names: Mapping[str, str]) -> None:
-    """Give tensors other names, wherever they are used."""
+    """Rename tensors wherever they are used."""
     for node in graph.node:
         for field in (node.input, node.output):
             for place, name in enumerate(field):

@@ -1,4 +1,4 @@
-"""A frozen head as a part of an ONNX graph; ``heads/parameters.py`` tells how each decides."""
+"""Convert a head to nodes of an ONNX graph; ``heads/parameters.py`` defines how it decides."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from classify_anything.heads.neighbors import SMALLEST_DISTANCE, TIE, TYPICAL_NE
 from classify_anything.heads.parameters import HeadParameters
 
 _NEVER = -1e30
-"""The score of a class without examples; its probability comes out as 0."""
+"""The score of a class without examples, which makes its probability 0."""
 
 
 def head_nodes(head: HeadParameters, embedding: str, probabilities: str, similarity: str) -> Nodes:
-    """The nodes from an embedding to a decision.
+    """Return the nodes from an embedding to a decision.
 
     Args:
-        head: what it has learnt.
-        embedding: the name of float32 [n, d]; it is made a unit vector first.
-        probabilities: the name that float32 [n, classes] gets.
-        similarity: the name that float32 [n], the typicality, gets.
+        head: the parameters of the head.
+        embedding: the name of the input, float32 [n, d] of any length.
+        probabilities: the name for the output float32 [n, classes].
+        similarity: the name for the output float32 [n], the typicality.
     """
     nodes = Nodes("head")
     unit = nodes.node("LpNormalization", embedding, axis=1, p=2)
@@ -35,18 +35,18 @@ def _adaptive(
 ) -> None:
     arrays, count = head.arrays, int(head.parameters["n_neighbors"])
     metric = Metric(arrays["centre"], arrays["directions"], arrays["gains"])
-    seen = nodes.node("Sub", unit, nodes.constant("centre", metric.centre))
+    query = nodes.node("Sub", unit, nodes.constant("centre", metric.centre))
     if len(metric.directions):
-        # Two thin products: the whole matrix would add 6.5 MB to a file with 1,280 dimensions.
+        # Two thin products: the full matrix would add 6.5 MB at 1,280 dimensions.
         directions = nodes.constant("directions", metric.directions)
-        parts = nodes.node("Gemm", seen, directions, transB=1)
+        parts = nodes.node("Gemm", query, directions, transB=1)
         parts = nodes.node("Mul", parts, nodes.constant("gains", metric.gains))
-        seen = nodes.node("Add", seen, nodes.node("MatMul", parts, directions))
+        query = nodes.node("Add", query, nodes.node("MatMul", parts, directions))
     smallest = nodes.constant("smallest", SMALLEST_LENGTH)
-    seen = nodes.node("Div", seen, nodes.node("Max", nodes.length(seen, 1), smallest))
+    query = nodes.node("Div", query, nodes.node("Max", nodes.length(query, 1), smallest))
     rows = nodes.constant("rows", metric.apply(head.vectors))
-    similarities = nodes.node("Gemm", seen, rows, transB=1)
-    # Each class has a line of places among the rows; short lines end with a place that is nobody's.
+    similarities = nodes.node("Gemm", query, rows, transB=1)
+    # The rows of each class, padded with the index of an additional row.
     sizes = np.bincount(head.codes, minlength=len(head.taught))
     places = np.full((len(sizes), int(sizes.max())), len(head.codes))
     for code, size in enumerate(sizes):
@@ -84,15 +84,15 @@ def _votes(
     their_codes = nodes.node("Unsqueeze", nodes.node("Gather", codes, chosen), nodes.indices(2))
     member = nodes.node("Cast", nodes.node("Equal", their_codes, classes), to=TensorProto.FLOAT)
     weighed = nodes.node("Mul", member, nodes.node("Unsqueeze", weights, nodes.indices(2)))
-    given = nodes.sum(weighed, 1, keep=False)
-    nodes.node("Div", given, nodes.sum(given, 1), output=probabilities)
+    totals = nodes.sum(weighed, 1, keep=False)
+    nodes.node("Div", totals, nodes.sum(totals, 1), output=probabilities)
     best = nodes.node("ArgMax", probabilities, axis=1)
     mine = nodes.node("Equal", codes, best)
     _typicality(nodes, head, unit, (rows, similarities, mine), similarity)
 
 
 def _nearest(nodes: Nodes, similarities: str, count: int) -> str:
-    """The rows of the highest similarities, int64 [n, count]; of equal ones the first row."""
+    """Return the rows with the highest similarities, int64 [n, count]; the first of equal ones."""
     tie = nodes.constant("tie", TIE)
     highest, _ = nodes.top(similarities, count)
     last = nodes.node("Gather", highest, nodes.indices(count - 1), axis=1)
@@ -118,7 +118,7 @@ def _nearest(nodes: Nodes, similarities: str, count: int) -> str:
 def _typicality(
     nodes: Nodes, head: HeadParameters, unit: str, known: tuple[str, str, str], output: str
 ) -> None:
-    """The mean cosine, seen from the examples' mean, to the class's most similar examples."""
+    """Add the mean cosine, from the examples' mean, to the class's most similar examples."""
     rows, similarities, mine = known
     count = min(TYPICAL_NEIGHBORS, len(head.codes))
     others = nodes.constant("others", -2)

@@ -1,7 +1,7 @@
-"""What an exported ONNX file says of itself, as texts in its metadata.
+"""The metadata of an exported ONNX file, as texts.
 
-docs/exports.md describes each of them. A reader must refuse a ``format_version`` that it does not
-know; names that it does not know, it passes over.
+docs/exports.md describes them. A reader must refuse an unknown ``format_version``, and must ignore
+unknown names.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Precision = Literal["fp32", "fp16", "int8"]
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What the file said of pictures that anybody can make again; see ``export/verify.py``.
+    """Expected outputs for reproducible pictures; see ``export/verify.py``.
 
     Attributes:
         probabilities: float32 [pictures, classes].
@@ -40,25 +40,25 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class ExportMetadata:
-    """What a file says of itself.
+    """The metadata of an export.
 
     Attributes:
         project: its name.
-        classes: in their order, which is that of ``probabilities``.
-        examples: how many each class has, in that order.
+        classes: in the order of ``probabilities``.
+        examples: the number of examples per class, in that order.
         head: "adaptive" or "cosine"; files of version 0.1 also have "knn", "means" or "ridge".
         parameters: of the head.
         strictness: see ``Settings``.
-        threshold: it is "none of these" where ``similarity`` is not above it; None: never.
-        smoothing: in milliseconds, what the page takes to settle an answer.
-        backbone, fingerprint, license: of the network; its licence may be unknown, "".
-        size: of the square that the network sees, in pixels.
-        any_size: whether pictures of any size go in.
-        precision: of the network.
-        accuracy: before and after the network lost precision, as ``Evaluation.accuracy`` tells it;
-            None in full precision, and where it cannot be told.
+        threshold: "none of these" unless ``similarity`` is above it; None: never.
+        smoothing: the page's smoothing time in milliseconds.
+        backbone, fingerprint, license: of the backbone; its licence is "" if unknown.
+        size: of the backbone's input, in pixels.
+        any_size: whether the input takes images of any size.
+        precision: of the backbone.
+        accuracy: ``Evaluation.accuracy`` before and after quantization; None in full precision, or
+            if unknown.
         created_at: ISO 8601, UTC.
-        version: of this package, when the file was made.
+        version: of this package at the time of the export.
     """
 
     project: str
@@ -80,13 +80,13 @@ class ExportMetadata:
     version: str
 
     def known(self, similarity: Float32Array) -> npt.NDArray[np.bool_]:
-        """Where it is not "none of these": bool, of the form of ``similarity``."""
+        """Return where it is not "none of these": bool, in the shape of ``similarity``."""
         lowest = -np.inf if self.threshold is None else self.threshold
         return np.asarray(similarity > lowest)
 
 
 def write_metadata_texts(facts: ExportMetadata, probe: Probe | None = None) -> dict[str, str]:
-    """The texts by their names; all but those of single words are JSON."""
+    """Return the texts by name; all but single words are JSON."""
     texts = {
         "format": FORMAT,
         "format_version": str(VERSION),
@@ -122,10 +122,10 @@ def write_metadata_texts(facts: ExportMetadata, probe: Probe | None = None) -> d
 
 
 def read_facts(texts: Mapping[str, str]) -> ExportMetadata:
-    """The inverse of ``write_metadata_texts``.
+    """Invert ``write_metadata_texts``.
 
     Raises:
-        ExportError: they are not those of an export, are damaged, or of a newer version.
+        ExportError: the texts are not from an export, damaged, or from a newer version.
     """
     _check_version(texts)
     try:
@@ -156,14 +156,14 @@ def read_facts(texts: Mapping[str, str]) -> ExportMetadata:
             version=texts["version"],
         )
     except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise ExportError(f"damaged: what it says of itself cannot be read ({error}).") from error
+        raise ExportError(f"damaged: invalid metadata ({error}).") from error
     if len(facts.examples) != len(facts.classes):
-        raise ExportError("damaged: what it says of itself cannot be read (examples).")
+        raise ExportError("damaged: invalid metadata (examples).")
     return facts
 
 
 def read_probe(texts: Mapping[str, str]) -> Probe | None:
-    """The probe, if there is one. Raises ExportError."""
+    """Return the probe, if any. Raises ExportError."""
     if "probe" not in texts:
         return None
     try:
@@ -176,7 +176,7 @@ def read_probe(texts: Mapping[str, str]) -> Probe | None:
             _unpacked(found["embedding"]).reshape(rows, -1),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise ExportError(f"damaged: its probe cannot be read ({error}).") from error
+        raise ExportError(f"damaged: invalid probe ({error}).") from error
 
 
 def _check_version(texts: Mapping[str, str]) -> None:
@@ -184,18 +184,18 @@ def _check_version(texts: Mapping[str, str]) -> None:
         raise ExportError("an ONNX file, but not an export of Classify Anything.")
     version = texts.get("format_version", "")
     if not version.isascii() or not version.isdigit():
-        raise ExportError(f"damaged: its format has the version {version!r}.")
+        raise ExportError(f"damaged: invalid format version {version!r}.")
     if int(version) > VERSION:
         raise ExportError(
             f"made by a newer version of Classify Anything (format {version}; "
-            f"this one knows {VERSION}). Update classify-anything."
+            f"this version supports {VERSION}). Update classify-anything."
         )
 
 
 def _precision(text: str) -> Precision:
     for known in get_args(Precision):
         if text == known:
-            return known  # type: ignore[no-any-return] # get_args tells no type
+            return known  # type: ignore[no-any-return] # get_args is untyped
     raise ValueError(f"precision {text!r}")
 
 

@@ -1,4 +1,4 @@
-"""Grows a part of an ONNX graph, node by node."""
+"""Build a part of an ONNX graph, node by node."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from onnx import helper, numpy_helper
 
 
 class Nodes:
-    """Nodes and constants of one part of a graph; a method that adds one gives tensor names.
+    """The nodes and constants of one part of a graph; methods that add one return tensor names.
 
-    It uses only operators that are the same in every opset from 17 on.
+    Uses only operators that are the same in every opset from 17 on.
 
     Args:
-        part: begins every name, so that parts can be put together.
+        part: the prefix of every name, so that parts can be joined.
     """
 
     def __init__(self, part: str) -> None:
@@ -25,14 +25,14 @@ class Nodes:
         self._part = part
 
     def node(self, kind: str, *inputs: str, output: str = "", **attributes: Any) -> str:
-        """Add a node with one output; an ``output`` that is named keeps its name."""
+        """Add a node with one output, by default with a new name."""
         name = f"{self._part}/{kind.lower()}_{len(self.nodes)}"
         output = output or name
         self.nodes.append(helper.make_node(kind, list(inputs), [output], name, **attributes))
         return output
 
     def constant(self, name: str, value: npt.ArrayLike, kind: npt.DTypeLike = np.float32) -> str:
-        """Add a constant, once for each name."""
+        """Add a constant, once per name."""
         name = f"{self._part}/{name}"
         if all(known.name != name for known in self.constants):
             array = np.ascontiguousarray(value, kind)
@@ -40,12 +40,12 @@ class Nodes:
         return name
 
     def indices(self, *numbers: int) -> str:
-        """A constant of whole numbers, int64 [numbers]."""
+        """Add a constant of whole numbers, int64 [numbers]."""
         name = "indices." + ".".join(map(str, numbers))
         return self.constant(name, numbers, np.int64)
 
     def top(self, x: str, count: int, axis: int = 1) -> tuple[str, str]:
-        """The highest values along an axis and their places, both ``count`` long there."""
+        """Add the ``count`` highest values along an axis, and their indices."""
         name = f"{self._part}/topk_{len(self.nodes)}"
         outputs = [f"{name}.values", f"{name}.places"]
         self.nodes.append(
@@ -54,9 +54,9 @@ class Nodes:
         return outputs[0], outputs[1]
 
     def sum(self, x: str, axis: int, *, keep: bool = True) -> str:
-        """The sum over an axis."""
+        """Add the sum over an axis."""
         return self.node("ReduceSum", x, self.indices(axis), keepdims=int(keep))
 
     def length(self, x: str, axis: int) -> str:
-        """The Euclidean length along an axis, which stays."""
+        """Add the Euclidean length along an axis, keeping the axis."""
         return self.node("Sqrt", self.sum(self.node("Mul", x, x), axis))

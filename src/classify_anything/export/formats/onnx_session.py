@@ -1,4 +1,4 @@
-"""Runs what an export holds."""
+"""Run exported ONNX graphs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from classify_anything.workers import worker_count
 OUTPUTS = ("probabilities", "similarity", "embedding")
 
 _MAX_THREADS = 4
-_DECIDED = 64
-"""Embeddings at once: a k-NN compares each with all examples."""
+_HEAD_BATCH = 64
+"""Embeddings at once: k-NN compares each with all examples."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What an export says of n pictures.
+    """The outputs of an export for n images.
 
     Attributes:
         probabilities: float32 [n, classes].
@@ -37,15 +37,15 @@ class Answers:
 
 
 class Session:
-    """An ONNX graph, open.
+    """An open ONNX graph.
 
     Args:
         path: the export, for messages.
-        graph: what was read from it; without one, the export is the graph itself.
+        graph: the graph from the export; by default, the export itself is the graph.
 
     Attributes:
-        metadata: texts by their names.
-        inputs, outputs: the type and the form of each, by its name.
+        metadata: texts by name.
+        inputs, outputs: type and shape, by name.
 
     Raises:
         ExportError: it is missing, or cannot be run.
@@ -72,7 +72,7 @@ class Session:
         )
 
     def run(self, outputs: Sequence[str], **inputs: Any) -> list[Float32Array]:
-        """Give outputs for inputs, arrays by their names. Raises ExportError."""
+        """Return the outputs for inputs, arrays by name. Raises ExportError."""
         try:
             found = self._session.run(list(outputs), inputs)
         except Exception as error:  # ONNX Runtime has many exception types with no common base
@@ -81,7 +81,7 @@ class Session:
         return [np.asarray(one, np.float32) for one in found]
 
     def run_in_parts(self, outputs: Sequence[str], size: int, **inputs: Any) -> list[Float32Array]:
-        """The same for rows of the one input, ``size`` at a time, or as many as it takes."""
+        """Run batches of ``size`` rows of the only input, or of its fixed batch size."""
         ((name, rows),) = inputs.items()
         _, (fixed, *_) = self.inputs[name]
         size = fixed if isinstance(fixed, int) else size
@@ -93,7 +93,7 @@ class Session:
 
 
 class Head:
-    """The part that decides, by itself.
+    """The head of an export, without its backbone.
 
     Args:
         path: the export, for messages.
@@ -104,8 +104,8 @@ class Head:
         self._session = Session(path, graph)
 
     def decide(self, embeddings: Float32Array) -> Answers:
-        """What it makes of embeddings, float32 [n, d]. Raises ExportError."""
+        """Classify embeddings, float32 [n, d]. Raises ExportError."""
         probabilities, similarity = self._session.run_in_parts(
-            OUTPUTS[:2], _DECIDED, embedding=embeddings
+            OUTPUTS[:2], _HEAD_BATCH, embedding=embeddings
         )
         return Answers(probabilities, similarity, embeddings)

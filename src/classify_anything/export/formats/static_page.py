@@ -1,12 +1,12 @@
-"""The page with its project inside: a folder that any static host can serve, and no server needs.
+"""Write the page with its project as a folder for any static host.
 
 ``index.html``, ``assets/``        the same page as the program serves
-``backbone.onnx.gz``               the backbone; gzipped here, since not every host does it
-``knowledge.bin.gz``               all that is learnt; see ``knowledge_file.py``
-``thumbnails.bin``                 a small picture of each example
+``backbone.onnx.gz``               the backbone, gzipped because not every host compresses
+``knowledge.bin.gz``               the model; see ``model_file.py``
+``thumbnails.bin``                 a thumbnail of each example
 ``sw.js``, ``manifest.webmanifest``, ``*.png``  offline after the first visit, installable
 ``embed.js``, ``embed.html``       the page inside another page
-``_headers``                       what some hosts read; with it the page may use several threads
+``_headers``                       headers for some hosts; they allow the page several threads
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from classify_anything.export.formats.model_file import BrowserModel, write_brow
 from classify_anything.workers import worker_count
 
 STATIC = Path(__file__).parents[2] / "static"
-"""The page as it was built; see ``hatch_build.py``."""
+"""The built page; see ``hatch_build.py``."""
 
 _COMPRESSION = 6
-_SMALLER = 0.26
-"""What gzip leaves of ONNX Runtime's binary."""
+_GZIP_RATIO = 0.26
+"""Of ONNX Runtime's binary."""
 _ICON_SIDES, _APPLE_ICON_SIDE = (192, 512), 180
 _POLICY = (
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob: data:; "
     "media-src 'self' blob:; base-uri 'none'; object-src 'none'"
 )
-"""Nothing is loaded from elsewhere, and nothing is sent anywhere."""
+"""The page loads nothing from elsewhere, and sends nothing."""
 
 _HEADERS = """/*
   Cross-Origin-Embedder-Policy: require-corp
@@ -74,12 +74,12 @@ def write_web(
     """Write the page into an empty folder.
 
     Args:
-        folder: it exists, and is empty.
-        learnt: what the page knows.
+        folder: an existing, empty folder.
+        learnt: the model.
         backbone: the ONNX graph: ``image`` uint8 [n, size, size, 3] → ``embedding`` float32 [n, d].
         thumbnails: a WebP of each example, oldest first.
-        frozen: whether the page only answers, and does not learn.
-        embed: whether the element for other pages comes with it.
+        frozen: whether the page is read-only.
+        embed: whether to add the element for other pages.
 
     Raises:
         BuildError: the package was installed without its page.
@@ -107,14 +107,14 @@ def write_web(
 
 
 def page_bytes() -> int:
-    """About how many bytes the page has without what was learnt; binaries count gzipped."""
+    """Estimate the size of the page without the model in bytes, with binaries gzipped."""
     files = [path for path in STATIC.rglob("*") if path.is_file()]
     binary = sum(path.stat().st_size for path in files if path.suffix == ".wasm")
-    return sum(path.stat().st_size for path in files) - binary + int(binary * _SMALLER)
+    return sum(path.stat().st_size for path in files) - binary + int(binary * _GZIP_RATIO)
 
 
 def _copy_page(folder: Path) -> None:
-    """Copy the page's own files, and ONNX Runtime's binaries gzipped."""
+    """Copy the page's files, with ONNX Runtime's binaries gzipped."""
     for source in sorted(STATIC.rglob("*")):
         place = source.relative_to(STATIC)
         if source.is_dir() or place.parts[0] == "export":
@@ -129,7 +129,7 @@ def _copy_page(folder: Path) -> None:
 
 @functools.cache
 def _packed_files() -> dict[Path, bytes]:
-    """ONNX Runtime's binaries gzipped, on all cores: most of an export's time goes there."""
+    """Gzip ONNX Runtime's binaries on all cores, since this takes most of an export's time."""
     paths = sorted(STATIC.rglob("*.wasm"))
     with ThreadPoolExecutor(worker_count()) as pool:
         return dict(zip(paths, pool.map(_packed, map(Path.read_bytes, paths)), strict=True))
@@ -140,7 +140,7 @@ def _packed(data: bytes) -> bytes:
 
 
 def _joined(pictures: Sequence[bytes]) -> bytes:
-    """The number of pictures and the length of each, uint32 little-endian, then all of them."""
+    """Pack the number of pictures and their lengths, uint32 little-endian, then the pictures."""
     lengths = [len(pictures), *(len(picture) for picture in pictures)]
     return struct.pack(f"<{len(lengths)}I", *lengths) + b"".join(pictures)
 
@@ -153,7 +153,7 @@ def _fingerprint(folder: Path, *, frozen: bool) -> str:
 
 
 def _mark(index: Path, marks: dict[str, object], project: str) -> None:
-    """Tell the page that it is an export, and whose."""
+    """Mark the page as the export of a project."""
     head = (
         f'<meta name="classify-anything-export" content="{html.escape(json.dumps(marks))}" />\n'
         f'    <meta http-equiv="Content-Security-Policy" content="{html.escape(_POLICY)}" />\n'
@@ -198,7 +198,7 @@ def _write_manifest(path: Path, project: str) -> None:
 
 
 def _write_service_worker(folder: Path, made: str) -> None:
-    """It keeps the page itself at once, and the large files as the page fetches them."""
+    """Write a worker that caches the page at once, and large files as the page fetches them."""
     small = [
         path.relative_to(folder).as_posix()
         for path in sorted(folder.rglob("*"))
