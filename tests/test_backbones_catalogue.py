@@ -156,7 +156,7 @@ def test_a_network_that_is_not_here_says_how_to_get_it() -> None:
         load_backbone("mobilenet-v2")
     assert str(caught.value) == (
         "The backbone mobilenet-v2 is not on this machine. Download it (14.2 MB, licence other "
-        "(TensorFlow's own: Apache-2.0)): classify-anything backbones pull mobilenet-v2"
+        "(TensorFlow's own: Apache-2.0)) with: classify-anything backbones pull mobilenet-v2"
     )
 
 

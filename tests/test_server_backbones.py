@@ -347,4 +347,4 @@ def test_the_backbone_and_what_is_learnt_can_be_fetched(
 def test_without_two_classes_there_is_nothing_to_fetch(server: RunningServer) -> None:
     answer = server.http.get("/api/knowledge")
     assert answer.status_code == 400
-    assert "add examples of two classes" in answer.json()["error"]["message"]
+    assert "at least two classes" in answer.json()["error"]["message"]

@@ -233,7 +233,7 @@ def test_the_head_and_the_strictness_are_chosen_on_the_page(
 
 def test_with_nothing_to_tell_apart_the_page_says_so(page: ProjectPage) -> None:
     page.page.get_by_role("link", name="Evaluate").click()
-    expect(page.page.get_by_text("add examples of two classes")).to_be_visible(timeout=15_000)
+    expect(page.page.get_by_text("at least two classes")).to_be_visible(timeout=15_000)
     assert page.faults == []
 
 
