@@ -14,7 +14,7 @@ from PIL import Image
 from classify_anything import Classifier
 from classify_anything.datasets.video import ENDINGS, Frames, is_video, read_frames, read_pictures
 from classify_anything.errors import ImageError, SettingError
-from tests.command import run
+from tests.command import run_process
 from tests.videos import BLUE, RED, write_video
 
 CODECS = {".avi": "MJPG", ".m4v": "mp4v", ".mkv": "MJPG", ".mov": "mp4v", ".mp4": "mp4v"}
@@ -205,7 +205,7 @@ def test_a_damaged_video_does_not_end_an_import(clf: Classifier, tmp_path: Path)
 def test_the_command_line_prints_nothing_of_opencv_about_a_damaged_video(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     path.write_bytes(b"\0\0\0\x18ftypmp42" + bytes(500))
-    done = run("import", "-p", tmp_path / "desk.db", path)
+    done = run_process("import", "-p", tmp_path / "desk.db", path)
     assert str(path) in done.stderr
     assert "moov" not in done.stderr
     assert "WARN" not in done.stderr
