@@ -59,5 +59,5 @@ def test_a_snapshot_of_another_process_is_of_the_newest_revision(
     with take_snapshot(clf.project) as snapshot:
         assert snapshot.examples == (added,)
         assert snapshot.revision == clf.project.revision
-        with pytest.raises(InputError, match="nothing to tell apart"):
+        with pytest.raises(InputError, match="at least two classes"):
             _ = snapshot.training_set
