@@ -283,12 +283,12 @@ def none_of_these(data: Pictures, others: np.ndarray, times: int) -> list[dict[s
         views = {place: data.views[row] for place, row in enumerate(shown.tolist())}
         for head in heads:
             learnt = taught(head, vectors[shown], codes[shown], views)
-            inside = familiarity(learnt, vectors[rest])
+            inside = typicality(learnt, vectors[rest])
             bar = np.quantile(inside, 1 - _TRUE_ACCEPTS)
             own = learnt.references()
             row = [float((np.searchsorted(own, inside) / len(own) < 1 - _TRUE_ACCEPTS).mean())]
             for shapes in (vectors[~np.isin(codes, known)], others):
-                outside = familiarity(learnt, shapes) if len(shapes) else shapes
+                outside = typicality(learnt, shapes) if len(shapes) else shapes
                 accepted = float((outside >= bar).mean()) if len(outside) else np.nan
                 row += [auroc(inside, outside) if len(outside) else np.nan, accepted]
             found[head].append(tuple(row))
@@ -299,9 +299,9 @@ def none_of_these(data: Pictures, others: np.ndarray, times: int) -> list[dict[s
     ]
 
 
-def familiarity(head: KNeighborsHead, rows: np.ndarray) -> np.ndarray:
+def typicality(head: KNeighborsHead, rows: np.ndarray) -> np.ndarray:
     """Typicality of each row, [n]."""
-    return np.array([decision.familiarity for decision in head.decide_many(rows)])
+    return np.array([decision.typicality for decision in head.decide_many(rows)])
 
 
 def few_shot_table(name: str, rows: list[dict[str, Any]], unit: str) -> str:

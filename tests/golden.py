@@ -242,7 +242,7 @@ def told(case: Case) -> dict[str, Any]:
                 },
                 "remove": list(step.remove),
                 "queries": step.queries,
-                "decisions": [_decision(one, shipped["familiar"]) for one in decisions],
+                "decisions": [_decision(one, shipped["reference_scores"]) for one in decisions],
             }
         )
     return {"name": case.name, "classes": case.classes, **shipped, "steps": steps}
@@ -269,18 +269,21 @@ def _shipped(case: Case, head: KNeighborsHead) -> dict[str, Any]:
         "lengths": lengths,
         "viewed": list(case.views),
         "views": _plain([unit_rows(one).astype(np.float16) for one in case.views.values()]),
-        "familiar": _plain(head.references()),
+        "reference_scores": _plain(head.references()),
     }
 
 
-def _decision(decision: Decision, familiar: Sequence[float]) -> dict[str, Any]:
-    below = float(np.searchsorted(np.asarray(familiar, np.float32), decision.familiarity))
-    on_edge = familiar and np.abs(np.subtract(familiar, decision.familiarity)).min() < _EDGE
+def _decision(decision: Decision, reference_scores: Sequence[float]) -> dict[str, Any]:
+    below = float(np.searchsorted(np.asarray(reference_scores, np.float32), decision.typicality))
+    on_edge = (
+        reference_scores
+        and np.abs(np.subtract(reference_scores, decision.typicality)).min() < _EDGE
+    )
     return {
         "probabilities": _plain(decision.probabilities),
-        "familiarity": _plain(decision.familiarity),
+        "typicality": _plain(decision.typicality),
         # Rounding decides how many are below one that is equal.
-        "share": None if on_edge else below / len(familiar) if familiar else 1.0,
+        "share": None if on_edge else below / len(reference_scores) if reference_scores else 1.0,
         "neighbors": decision.keys.tolist(),
         "similarities": _plain(decision.similarities),
     }

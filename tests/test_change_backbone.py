@@ -61,7 +61,7 @@ def test_both_embeddings_stay_so_going_back_looks_at_nothing(
     before = taught.predict(photo("cat")[33:])
     first = taught.backbone.fingerprint
     taught.change_backbone(other_backbone)
-    assert taught.project.store.unseen_by(first) == []
+    assert taught.project.store.missing_embeddings(first) == []
     told = []
     taught.change_backbone(tiny_backbone, progress=told.append)
     assert [(one.done, one.total) for one in told] == [(0, 0)]
@@ -70,11 +70,11 @@ def test_both_embeddings_stay_so_going_back_looks_at_nothing(
 
 def test_the_project_remembers_it_for_all(taught: Classifier, other_backbone: Path) -> None:
     taught.change_backbone(other_backbone)
-    taught.configure(strictness=0.1)
+    taught.configure(rejection_level=0.1)
     with Classifier(taught.path) as again:
         assert again.backbone.name == "other"
         assert again.notice == ""
-        assert again.settings.strictness == 0.1
+        assert again.settings.rejection_level == 0.1
         again.add("cat", photo("cat"))
     assert len(taught) == 13
     assert taught.predict(photo("cat")).label == "cat"
@@ -237,7 +237,7 @@ def test_an_end_in_the_midst_is_gone_on_from(taught: Classifier, other_backbone:
     backbone = load_backbone(other_backbone)
     with pytest.raises(EnoughError):
         reembed(taught.project, backbone, progress=stop)
-    assert len(taught.project.store.unseen_by(backbone.fingerprint)) == 92 - 64
+    assert len(taught.project.store.missing_embeddings(backbone.fingerprint)) == 92 - 64
     assert reembed(taught.project, backbone) == 28
 
 
@@ -246,7 +246,10 @@ def test_what_cannot_be_compared_is_told_before_the_work(
 ) -> None:
     with pytest.raises(BackboneError, match="Unknown backbone 'nope'"):
         taught.compare_backbones([other_backbone, "nope"])
-    assert len(taught.project.store.unseen_by(load_backbone(other_backbone).fingerprint)) == 12
+    assert (
+        len(taught.project.store.missing_embeddings(load_backbone(other_backbone).fingerprint))
+        == 12
+    )
 
 
 def test_backbones_are_compared_on_the_own_examples(

@@ -213,9 +213,9 @@ def test_the_newest_examples_come_first(clf: Classifier) -> None:
 
 
 def test_a_setting_that_stays_keeps_the_revision(clf: Classifier) -> None:
-    clf.configure(strictness=0.5)
+    clf.configure(rejection_level=0.5)
     before = clf.project.revision
-    clf.configure(strictness=0.5)
+    clf.configure(rejection_level=0.5)
     assert clf.project.revision == before
 
 

@@ -76,7 +76,7 @@ def test_the_server_ends_at_once_while_another_backbone_looks(
         clf.add_many([("grey", plain(f"#{n:02x}{n:02x}00")) for n in range(256)])
         process = start("serve", project, "--backbone", slow, "--no-open", "--port", "0")
         deadline = time.monotonic() + 60
-        while len(clf.project.store.unseen_by(fingerprint)) == 256:
+        while len(clf.project.store.missing_embeddings(fingerprint)) == 256:
             assert time.monotonic() < deadline
             assert process.poll() is None
             time.sleep(0.02)
@@ -84,4 +84,6 @@ def test_the_server_ends_at_once_while_another_backbone_looks(
         out, err = process.communicate(timeout=60)
         assert process.returncode == 130, err
         assert (out, err) == ("", "")
-        assert 0 < len(clf.project.store.unseen_by(fingerprint)) < 256, "what was seen is kept"
+        assert 0 < len(clf.project.store.missing_embeddings(fingerprint)) < 256, (
+            "what was seen is kept"
+        )

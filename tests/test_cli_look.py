@@ -166,17 +166,19 @@ def test_what_was_checked_and_what_a_smaller_network_costs_is_told(tmp_path: Pat
     assert (facts.any_size, facts.smoothing, facts.precision) == (True, 0, "fp32")
     small = run("export", "small", *given, "--format", "web", "--precision", "int8", cwd=tmp_path)
     assert small.stdout.splitlines()[2] == "int8: 100.0% right, where the project is 100.0% right."
-    page = run("export", "page.zip", *given, "--format", "web", "--frozen", "--embed", cwd=tmp_path)
+    page = run(
+        "export", "page.zip", *given, "--format", "web", "--read-only", "--embed", cwd=tmp_path
+    )
     assert page.returncode == 0
     with zipfile.ZipFile(tmp_path / "page.zip") as archive:
         assert "embed.js" in archive.namelist()
-        assert "&quot;frozen&quot;: true" in archive.read("index.html").decode()
+        assert "&quot;read_only&quot;: true" in archive.read("index.html").decode()
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("x.onnx", "--frozen"), "The format onnx has no option frozen."),
+        (("x.onnx", "--read-only"), "The format onnx has no option frozen."),
         (("x", "--format", "web", "--any-size"), "The format web has no option any-size."),
         (("x.zip", "--smoothing", "10"), "The format zip has no option smoothing."),
     ],

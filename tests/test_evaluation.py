@@ -49,14 +49,14 @@ def bursts(
 
 def test_near_copies_inflate_accuracy_unless_recordings_are_known() -> None:
     training_set = bursts(recordings=4, spread=1.1)
-    alone = TrainingSet(
+    single_recording = TrainingSet(
         training_set.vectors,
         training_set.class_ids,
         training_set.keys,
         list(training_set.keys),
         training_set.labels,
     )
-    fooled, honest = evaluate(alone, "adaptive"), evaluate(training_set, "adaptive")
+    fooled, honest = evaluate(single_recording, "adaptive"), evaluate(training_set, "adaptive")
     assert fooled.accuracy == 1
     assert honest.accuracy < 0.9
     low, high = honest.interval
@@ -80,7 +80,7 @@ def test_the_confusion_matrix_counts_predictions() -> None:
 def test_a_class_of_one_recording_is_flagged() -> None:
     training_set = bursts(recordings=1)
     found = evaluate(training_set, "adaptive")
-    assert [item.alone for item in found.per_class] == [True] * 3
+    assert [item.single_recording for item in found.per_class] == [True] * 3
     assert found.accuracy == 1
     kinds = [item.kind for item in advise(found, training_set.counts)]
     assert kinds[:3] == ["one_recording"] * 3
@@ -190,8 +190,8 @@ def teach(clf: Classifier, *, views: int = 4) -> None:
             clf.add(label, image, recording=f"{label} {number}")
 
 
-def test_a_project_keeps_its_head_and_its_strictness(clf: Classifier, tiny_backbone: Path) -> None:
-    assert (clf.settings.head, clf.settings.strictness, clf.project.model.head_name) == (
+def test_a_project_keeps_its_head_and_rejection_level(clf: Classifier, tiny_backbone: Path) -> None:
+    assert (clf.settings.head, clf.settings.rejection_level, clf.project.model.head_name) == (
         "adaptive",
         0,
         "adaptive",
@@ -201,9 +201,9 @@ def test_a_project_keeps_its_head_and_its_strictness(clf: Classifier, tiny_backb
         clf.configure(head=name)
         assert clf.project.model.head_name == name
         assert clf.predict(plain("darkred")).label == "Red"
-    clf.configure(head="classic", strictness=0.1)
+    clf.configure(head="classic", rejection_level=0.1)
     with Classifier(clf.path, backbone=tiny_backbone) as other:
-        assert (other.settings.head, other.settings.strictness) == ("classic", 0.1)
+        assert (other.settings.head, other.settings.rejection_level) == ("classic", 0.1)
         other.configure(head="adaptive")
         assert other.predict(plain("red")).label == "Red"
     assert clf.predict(plain("red")).label == "Red"
@@ -211,7 +211,7 @@ def test_a_project_keeps_its_head_and_its_strictness(clf: Classifier, tiny_backb
     with pytest.raises(SettingError, match=r"Unknown head 'svm'\. Choose adaptive or classic"):
         clf.configure(head="svm")
     with pytest.raises(SettingError, match="from 0 to 1"):
-        clf.configure(strictness=2)
+        clf.configure(rejection_level=2)
     assert clf.settings.head == "adaptive"
 
 
@@ -220,10 +220,13 @@ def test_a_project_with_a_retired_head_uses_the_adaptive_one_and_warns_once(
     clf: Classifier, tiny_backbone: Path, retired: str
 ) -> None:
     teach(clf)
-    clf.project.store.set_settings(replace(clf.settings, head=retired, strictness=0.05))
+    clf.project.store.set_settings(replace(clf.settings, head=retired, rejection_level=0.05))
     with Classifier(clf.path, backbone=tiny_backbone) as opened:
         assert f"used the head '{retired}', which no longer exists" in opened.notice
-        assert (opened.project.model.head_name, opened.settings.strictness) == ("adaptive", 0.05)
+        assert (opened.project.model.head_name, opened.settings.rejection_level) == (
+            "adaptive",
+            0.05,
+        )
         assert opened.predict(plain("darkred")).label == "Red"
     with Classifier(clf.path, backbone=tiny_backbone) as again:
         assert again.notice == ""
@@ -234,15 +237,15 @@ def test_an_image_unlike_all_examples_is_none_of_these(clf: Classifier, head: st
     teach(clf, views=8)
     clf.configure(head=head)
     assert clf.predict(plain("lime")).label is not None, "unless asked, it always answers"
-    clf.configure(strictness=0.05)
+    clf.configure(rejection_level=0.05)
     known, unknown = clf.predict(plain("rgb(255, 35, 0)")), clf.predict(plain("lime"))
     assert known.label == "Red"
-    assert known.familiarity >= 0.05
+    assert known.typicality >= 0.05
     assert (unknown.label, unknown.class_id, unknown.probability) == (None, None, 0)
-    assert unknown.familiarity < 0.05
+    assert unknown.typicality < 0.05
     assert unknown.neighbors
     assert sum(unknown.probabilities.values()) == pytest.approx(1)
-    clf.configure(strictness=0)
+    clf.configure(rejection_level=0)
     assert clf.predict(plain("lime")).label is not None
 
 
@@ -250,7 +253,7 @@ def test_one_recording_a_class_is_not_enough_to_abstain(clf: Classifier) -> None
     for label, color in (("Red", "red"), ("Blue", "blue")):
         for shade in range(5):
             clf.add(label, plain(f"{color}" if shade == 0 else f"dark{color}"), recording=label)
-    clf.configure(strictness=0.5)
+    clf.configure(rejection_level=0.5)
     assert clf.predict(plain("lime")).label is not None
 
 

@@ -66,7 +66,7 @@ def views(name: str, count: int) -> list[np.ndarray]:
     ]
 
 
-def teach(clf: Classifier, count: int = 5) -> None:
+def fit_head(clf: Classifier, count: int = 5) -> None:
     for label, name in zip(LABELS, PHOTOS, strict=False):
         for number, view in enumerate(views(name, count)):
             clf.add(label, view, recording=f"{label}{number // 2}")
@@ -86,7 +86,7 @@ def run(path: Path, images: np.ndarray) -> dict[str, np.ndarray]:
     return dict(zip(names, session.run(None, {"image": images}), strict=True))
 
 
-def metadata(path: Path) -> dict[str, str]:
+def metadata_texts(path: Path) -> dict[str, str]:
     found: dict[str, str] = (
         onnxruntime.InferenceSession(str(path)).get_modelmeta().custom_metadata_map
     )
@@ -101,15 +101,15 @@ def names_in(folder: Path) -> set[str]:
 # --- it decides as the project
 
 
-@pytest.mark.parametrize("strictness", [0.0, 0.3])
+@pytest.mark.parametrize("rejection_level", [0.0, 0.3])
 @pytest.mark.parametrize("name", HEADS)
 def test_every_head_decides_in_the_file_as_it_does_here(
-    tmp_path: Path, tiny_backbone: Path, name: str, strictness: float
+    tmp_path: Path, tiny_backbone: Path, name: str, rejection_level: float
 ) -> None:
     with Classifier(tmp_path / "p.db", backbone=tiny_backbone, head=HEADS[name]()) as clf:
-        teach(clf)
+        fit_head(clf)
         clf.add_class("Nothing yet")
-        clf.configure(strictness=strictness)
+        clf.configure(rejection_level=rejection_level)
         path = clf.export(tmp_path / "desk.onnx", "onnx")
         exported = load_export(path)
         images = pictures()
@@ -123,12 +123,12 @@ def test_every_head_decides_in_the_file_as_it_does_here(
                 list(other.probabilities.values()), abs=1e-5
             )
             assert one.probability == pytest.approx(other.probability, abs=1e-5)
-        if strictness and name != "nearest":
+        if rejection_level and name != "nearest":
             assert None in [one.label for one in found]
         squares = np.stack([to_square(image, SIZE) for image in images])
         decisions = clf.project.training_set().fit("", HEADS[name]())
         outputs = run(path, squares)
-        known = [decision.familiarity for decision in decisions.decide_many(outputs["embedding"])]
+        known = [decision.typicality for decision in decisions.decide_many(outputs["embedding"])]
         np.testing.assert_allclose(outputs["similarity"], known, atol=1e-4)
         np.testing.assert_allclose(outputs["embedding"], clf.backbone.embed(squares), atol=1e-6)
 
@@ -159,7 +159,7 @@ def test_ties_go_to_the_class_and_then_to_the_example_that_came_first(
 def test_any_number_of_pictures_goes_in_at_once(
     clf: Classifier, tmp_path: Path, count: int, any_size: bool
 ) -> None:
-    teach(clf)
+    fit_head(clf)
     path = clf.export(tmp_path / "desk.onnx", "onnx", any_size=any_size)
     images = np.random.default_rng(1).integers(0, 256, (count, SIZE, SIZE, 3), dtype=np.uint8)
     together = run(path, images)
@@ -195,7 +195,7 @@ def test_few_and_many_classes(clf: Classifier, tmp_path: Path, name: str, classe
 def test_a_picture_of_any_size_is_cut_and_scaled_as_here(
     clf: Classifier, tmp_path: Path, size: tuple[int, int]
 ) -> None:
-    teach(clf)
+    fit_head(clf)
     path = clf.export(tmp_path / "desk.onnx", "onnx", any_size=True)
     model = onnx.load(path)
     model.graph.output.append(
@@ -221,12 +221,12 @@ def test_a_picture_of_any_size_is_cut_and_scaled_as_here(
 
 
 def test_it_says_what_it_is(clf: Classifier, tmp_path: Path) -> None:
-    teach(clf)
+    fit_head(clf)
     clf.edit_class("Mug", color=7)
-    clf.configure(strictness=0.25)
+    clf.configure(rejection_level=0.25)
     before = datetime.now(UTC).replace(microsecond=0)
     path = clf.export(tmp_path / "desk.onnx", "onnx")
-    texts = metadata(path)
+    texts = metadata_texts(path)
     assert json.loads(texts["labels"]) == LABELS == [item.name for item in clf.classes()]
     assert json.loads(texts["class_ids"]) == [item.id for item in clf.classes()]
     assert json.loads(texts["colors"])[0] == 7
@@ -235,16 +235,16 @@ def test_it_says_what_it_is(clf: Classifier, tmp_path: Path) -> None:
     assert (texts["backbone"], texts["fingerprint"]) == ("tiny", clf.backbone.fingerprint)
     assert (texts["version"], texts["format_version"]) == (__version__, str(VERSION))
     assert set(json.loads(texts["parameters"])) == {"metric", "n_neighbors", "temperature"}
-    familiar = clf.project.model.familiar()
+    reference_scores = clf.project.model.reference_scores()
     threshold = json.loads(texts["threshold"])
-    assert (familiar <= threshold).mean() >= 0.25 > (familiar < threshold).mean()
-    facts = load_export(path).facts
-    assert facts.classes == tuple(clf.classes())
-    assert (facts.strictness, facts.smoothing, facts.accuracy) == (0.25, 100, None)
-    made = datetime.fromisoformat(facts.created_at)
+    assert (reference_scores <= threshold).mean() >= 0.25 > (reference_scores < threshold).mean()
+    metadata = load_export(path).metadata
+    assert metadata.classes == tuple(clf.classes())
+    assert (metadata.rejection_level, metadata.smoothing, metadata.accuracy) == (0.25, 100, None)
+    made = datetime.fromisoformat(metadata.created_at)
     assert before <= made <= datetime.now(UTC)
     calm = clf.export(tmp_path / "calm.onnx", "onnx", smoothing=250)
-    assert json.loads(metadata(calm)["smoothing"]) == {"milliseconds": 250}
+    assert json.loads(metadata_texts(calm)["smoothing"]) == {"milliseconds": 250}
     with pytest.raises(SettingError, match="Smoothing is from 0 to 500 milliseconds, not 501"):
         clf.export(tmp_path / "x.onnx", "onnx", smoothing=501)
     assert all(f"`{name}`" in page("docs/exports.md") for name in texts)
@@ -254,7 +254,7 @@ def test_the_licence_of_the_network_is_told(tmp_path: Path) -> None:
     with Classifier(tmp_path / "p.db") as clf:
         clf.add("A", plain("red"))
         clf.add("B", plain("blue"))
-        texts = metadata(clf.export(tmp_path / "desk.onnx", "onnx"))
+        texts = metadata_texts(clf.export(tmp_path / "desk.onnx", "onnx"))
         assert texts["backbone"] == "efficientnet-lite0"
         assert texts["backbone_license"] == "Apache-2.0"
 
@@ -268,14 +268,14 @@ def test_the_licence_of_ones_own_network_is_what_its_toml_says(
     with Classifier(tmp_path / "p.db", backbone=path) as clf:
         clf.add("A", plain("red"))
         clf.add("B", plain("blue"))
-        texts = metadata(clf.export(tmp_path / "desk.onnx", "onnx"))
+        texts = metadata_texts(clf.export(tmp_path / "desk.onnx", "onnx"))
     assert (texts["backbone"], texts["backbone_license"]) == ("efficientnet-lite0", license_)
 
 
 @pytest.mark.parametrize("any_size", [False, True])
 @pytest.mark.parametrize("name", ["adaptive", "classic"])
 def test_it_is_valid_onnx(clf: Classifier, tmp_path: Path, name: str, any_size: bool) -> None:
-    teach(clf)
+    fit_head(clf)
     clf.configure(head=name)
     path = clf.export(tmp_path / "desk.onnx", "onnx", any_size=any_size)
     onnx.checker.check_model(str(path), full_check=True)
@@ -310,7 +310,7 @@ def test_the_program_in_the_docs_runs_it(
 
 
 def test_an_export_is_a_backbone_too(clf: Classifier, tmp_path: Path) -> None:
-    teach(clf)
+    fit_head(clf)
     path = clf.export(tmp_path / "desk.onnx", "onnx")
     with Classifier(tmp_path / "again.db", backbone=path) as again:
         assert again.backbone.fingerprint == clf.backbone.fingerprint
@@ -324,15 +324,15 @@ def test_an_export_is_a_backbone_too(clf: Classifier, tmp_path: Path) -> None:
 def test_a_smaller_network_has_a_head_that_was_taught_by_it(tmp_path: Path, precision: Any) -> None:
     backbone = write_convolutions(tmp_path / "conv.onnx")
     with Classifier(tmp_path / "p.db", backbone=backbone) as clf:
-        teach(clf)
-        clf.configure(strictness=0.1)
+        fit_head(clf)
+        clf.configure(rejection_level=0.1)
         path = clf.export(tmp_path / "desk.onnx", "onnx", precision=precision)
         whole = clf.export(tmp_path / "whole.onnx", "onnx")
         assert path.stat().st_size < whole.stat().st_size
         exported = load_export(path)
-        assert exported.facts.precision == precision
-        assert exported.facts.fingerprint != clf.backbone.fingerprint
-        before, after = exported.facts.accuracy or (0, 0)
+        assert exported.metadata.precision == precision
+        assert exported.metadata.fingerprint != clf.backbone.fingerprint
+        before, after = exported.metadata.accuracy or (0, 0)
         assert before == clf.evaluate().accuracy
         assert abs(before - after) < 0.2
         # The examples' embeddings in the file are those of the network in the file.
@@ -396,14 +396,14 @@ def test_a_head_of_ones_own_cannot_be_exported(tmp_path: Path, tiny_backbone: Pa
 
     unlike = Unlike(KNeighborsHead())
     with Classifier(tmp_path / "p.db", backbone=tiny_backbone, head=unlike) as clf:
-        teach(clf)
+        fit_head(clf)
         with pytest.raises(SettingError, match="A Unlike cannot be exported"):
             clf.export(tmp_path / "desk.onnx", "onnx")
     assert not (tmp_path / "desk.onnx").exists()
 
 
 def test_an_option_must_have_a_meaning(clf: Classifier, tmp_path: Path) -> None:
-    teach(clf)
+    fit_head(clf)
     with pytest.raises(SettingError, match="zip has no option precision"):
         clf.export(tmp_path / "x.zip", precision="int8")
     with pytest.raises(SettingError, match="folder has no option any-size"):
@@ -414,7 +414,7 @@ def test_an_option_must_have_a_meaning(clf: Classifier, tmp_path: Path) -> None:
 
 
 def test_nothing_is_replaced_unasked(clf: Classifier, tmp_path: Path) -> None:
-    teach(clf)
+    fit_head(clf)
     (tmp_path / "kept.onnx").write_bytes(b"kept")
     (tmp_path / "folder").mkdir()
     for name in ("kept.onnx", "folder"):
@@ -436,7 +436,7 @@ def test_nothing_is_replaced_unasked(clf: Classifier, tmp_path: Path) -> None:
 def test_a_full_disk_leaves_nothing(tmp_path: Path, precision: Any) -> None:
     backbone = write_convolutions(tmp_path / "conv.onnx")
     with Classifier(tmp_path / "p.db", backbone=backbone) as clf:
-        teach(clf)
+        fit_head(clf)
         target = tmp_path / "out" / "desk.onnx"
         old_limit = resource.getrlimit(resource.RLIMIT_FSIZE)
         old_handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -454,7 +454,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, precision: Any) -> None:
 def test_a_file_that_disagrees_is_not_handed_over(tmp_path: Path) -> None:
     backbone = write_convolutions(tmp_path / "conv.onnx")
     with Classifier(tmp_path / "p.db", backbone=backbone) as clf:
-        teach(clf)
+        fit_head(clf)
         # Somebody else puts another network there while the project is open.
         write_convolutions(backbone, seed=1)
         (tmp_path / "desk.onnx").write_bytes(b"the last good one")
@@ -471,7 +471,7 @@ def test_an_old_export_still_works() -> None:
     assert STORED.stat().st_size < 20_000
     exported = load_export(STORED)
     assert exported.labels == {1: "red", 2: "blue", 3: "green"}
-    assert (exported.facts.project, exported.facts.head) == ("stored", "knn")
+    assert (exported.metadata.project, exported.metadata.head) == ("stored", "knn")
     for color in ("red", "blue", "green"):
         assert exported.predict(plain(color)).label == color
     assert exported.predict(photo("retina")).label is None
@@ -551,7 +551,7 @@ def test_a_graph_of_an_older_opset_is_brought_up(tmp_path: Path) -> None:
 
 
 def test_an_export_moves_with_its_file(clf: Classifier, tmp_path: Path) -> None:
-    teach(clf)
+    fit_head(clf)
     path = clf.export(tmp_path / "desk.onnx", "onnx")
     expected = clf.predict(photo("cat")).label
     moved = shutil.move(path, tmp_path / "elsewhere.bin")

@@ -52,7 +52,7 @@ def compare(head: KNeighborsHead, queries: Any, decisions: list[dict[str, Any]])
     answers = graph.decide(np.asarray(queries, np.float32))
     expected = [one["probabilities"] for one in decisions]
     np.testing.assert_allclose(answers.probabilities, expected, atol=1e-4)
-    expected = [one["familiarity"] for one in decisions]
+    expected = [one["typicality"] for one in decisions]
     np.testing.assert_allclose(answers.similarity, expected, atol=1e-4)
 
 

@@ -96,7 +96,7 @@ def test_the_model_for_a_browser_is_written_off_the_classifiers_thread(
     async def run() -> bytes:
         for label, color in (("Mug", "red"), ("Cup", "blue")):
             await live.run(lambda clf, label=label, color=color: clf.add(label, plain(color)))
-        written = asyncio.create_task(backbone.knowledge(live))
+        written = asyncio.create_task(backbone.model(live))
         await asyncio.to_thread(began.wait, 30)
         assert (await live.predict(plain("red"))).label == "Mug"
         go_on.set()

@@ -273,7 +273,7 @@ def test_odd_examples_have_finite_predictions(
     head.add_views({0: np.repeat(X[:1], 8, axis=0)})
     held = head.held_out()
     assert np.isfinite(held.probabilities).all()
-    assert np.isfinite(held.familiarities).all()
+    assert np.isfinite(held.typicalities).all()
     found = head.predict_proba([*rows, X[1]])
     assert np.isfinite(found).all()
     if kind == "identical":

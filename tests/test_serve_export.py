@@ -26,68 +26,68 @@ def taught(clf: Classifier) -> Classifier:
 
 
 @pytest.fixture
-def frozen(taught: Classifier, tmp_path: Path) -> Iterator[RunningServer]:
+def read_only(taught: Classifier, tmp_path: Path) -> Iterator[RunningServer]:
     with run_export(taught.export(tmp_path / "desk.onnx", "onnx", smoothing=120)) as running:
         yield running
 
 
 def test_the_page_and_its_state_are_those_of_the_project(
-    frozen: RunningServer, taught: Classifier
+    read_only: RunningServer, taught: Classifier
 ) -> None:
-    assert "<title>Classify Anything</title>" in frozen.http.get("/").text
-    state = frozen.http.get("/api/state").json()
-    assert state["frozen"] is True
+    assert "<title>Classify Anything</title>" in read_only.http.get("/").text
+    state = read_only.http.get("/api/state").json()
+    assert state["read_only"] is True
     assert state["project"] == taught.path.stem
     assert state["backbone"] == "tiny"
     assert state["smoothing"] == 120
     assert [(item["id"], item["name"]) for item in state["classes"]] == list(
         taught.project.labels.items()
     )
-    assert frozen.http.get("/healthz").json()["status"] == "ok"
+    assert read_only.http.get("/healthz").json()["status"] == "ok"
 
 
-def test_it_answers_as_the_project_does(frozen: RunningServer, taught: Classifier) -> None:
+def test_it_answers_as_the_project_does(read_only: RunningServer, taught: Classifier) -> None:
     names = taught.project.labels
-    with frozen.socket() as socket:
-        assert socket.receive("state")["frozen"] is True
+    with read_only.socket() as socket:
+        assert socket.receive("state")["read_only"] is True
         for name in (*NAMES, "retina"):
             picture = encoded(photo(name)[40:])
             expected = taught.predict(picture)
             live = socket.predict(picture)["prediction"]
-            http = frozen.http.post("/api/predict", content=picture).json()
+            http = read_only.http.post("/api/predict", content=picture).json()
             for answer in (live, http):
                 assert answer["label"] == expected.label
                 found = {names[int(key)]: value for key, value in answer["probabilities"].items()}
                 assert found == pytest.approx(expected.probabilities, abs=1e-4)
 
 
-def test_nothing_can_be_added_or_changed(frozen: RunningServer) -> None:
+def test_nothing_can_be_added_or_changed(read_only: RunningServer) -> None:
     picture = encoded(photo("cat"))
     refused = [
-        frozen.http.post("/api/examples", params={"label": "cat"}, content=picture),
-        frozen.http.post("/api/classes", json={"name": "new"}),
-        frozen.http.post("/api/undo", json={}),
-        frozen.http.get("/api/evaluation"),
-        frozen.http.post("/api/imports"),
-        frozen.http.post("/api/exports", json={"format": "zip"}),
-        frozen.http.get("/api/knowledge"),
-        frozen.http.post("/api/backbones", json={"names": ["efficientnet-lite0"]}),
+        read_only.http.post("/api/examples", params={"label": "cat"}, content=picture),
+        read_only.http.post("/api/classes", json={"name": "new"}),
+        read_only.http.post("/api/undo", json={}),
+        read_only.http.get("/api/evaluation"),
+        read_only.http.post("/api/imports"),
+        read_only.http.post("/api/exports", json={"format": "zip"}),
+        read_only.http.get("/api/model"),
+        read_only.http.post("/api/backbones", json={"names": ["efficientnet-lite0"]}),
     ]
     for reply in refused:
         assert reply.status_code == 403, reply.url
-        assert reply.json()["error"]["code"] == "frozen"
-    with frozen.socket() as socket:
+        assert reply.json()["error"]["code"] == "read_only"
+    with read_only.socket() as socket:
         socket.receive("state")
         socket.send({"type": "add", "seq": 4, "class_id": 1, "recording": "r", "key": "k"}, picture)
         error = socket.receive("error")
-        assert (error["seq"], error["error"]["code"]) == (4, "frozen")
+        assert (error["seq"], error["error"]["code"]) == (4, "read_only")
         with contextlib.suppress(ConnectionClosed):
             assert socket.predict(picture)["prediction"]["label"] == "cat"
-    assert frozen.http.get("/api/state").json()["frozen"] is True
+    assert read_only.http.get("/api/state").json()["read_only"] is True
 
 
-def test_what_is_no_picture_is_said(frozen: RunningServer) -> None:
-    reply = frozen.http.post("/api/predict", content=b"no picture")
+def test_what_is_no_picture_is_said(read_only: RunningServer) -> None:
+    reply = read_only.http.post("/api/predict", content=b"no picture")
     assert (reply.status_code, reply.json()["error"]["code"]) == (400, "bad_image")
 
 

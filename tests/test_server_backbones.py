@@ -340,11 +340,11 @@ def test_the_backbone_and_what_is_learnt_can_be_fetched(
     own = load_backbone(tiny_backbone).fingerprint
     assert taught.http.get(f"/api/backbone?fingerprint={own}").content == graph.read_bytes()
     assert taught.http.get("/api/backbone?fingerprint=another").status_code == 409
-    data = taught.http.get("/api/knowledge").content
+    data = taught.http.get("/api/model").content
     assert data[:4] == b"CAKN"
 
 
 def test_without_two_classes_there_is_nothing_to_fetch(server: RunningServer) -> None:
-    answer = server.http.get("/api/knowledge")
+    answer = server.http.get("/api/model")
     assert answer.status_code == 400
     assert "at least two classes" in answer.json()["error"]["message"]

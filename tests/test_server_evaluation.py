@@ -24,7 +24,7 @@ def test_an_evaluation_is_made_once_for_all_who_ask(server: RunningServer) -> No
     assert all(answer.json() == first for answer in answers)
     assert first["evaluation"]["accuracy"] == 1
     red = first["evaluation"]["per_class"][-2]
-    assert (red["examples"], red["recordings"], red["alone"]) == (3, 3, False)
+    assert (red["examples"], red["recordings"], red["single_recording"]) == (3, 3, False)
     assert red["interval"][0] < red["accuracy"] == red["interval"][1] == 1
     teach(server, views=4)
     newer = server.http.get("/api/evaluation").json()["evaluation"]

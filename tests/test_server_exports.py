@@ -65,8 +65,8 @@ def test_the_page_has_what_was_asked_for(taught: RunningServer) -> None:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         names = archive.namelist()
         index = archive.read("index.html").decode()
-    assert {"index.html", "sw.js", "embed.js", "knowledge.bin.gz", "backbone.onnx.gz"} <= {*names}
-    assert "&quot;frozen&quot;: true" in index
+    assert {"index.html", "sw.js", "embed.js", "model.bin.gz", "backbone.onnx.gz"} <= {*names}
+    assert "&quot;read_only&quot;: true" in index
     assert "http://" not in index.replace("http-equiv", "")
     assert "https://" not in index
 
@@ -90,7 +90,7 @@ def test_what_cannot_be_made_is_said(server: RunningServer) -> None:
         assert info["error"]["code"] == "bad_input"
         assert server.http.get(f"/api/exports/{info['id']}/file").status_code == 409
     assert server.http.post("/api/exports", json={"format": "exe"}).status_code == 400
-    wrong = server.http.post("/api/exports", json={"format": "zip", "frozen": True})
+    wrong = server.http.post("/api/exports", json={"format": "zip", "read_only": True})
     assert wrong.status_code == 400
     assert wrong.json()["error"]["message"] == "The format zip has no option frozen."
 

@@ -228,18 +228,18 @@ def test_none_of_these_is_calibrated_beside_the_live_answer(
         return held_out(head)
 
     with Classifier(many, backbone=wide_backbone) as clf:
-        clf.configure(head="classic", strictness=0.05)
-        expected = [clf.predict(question).familiarity for question in QUESTIONS]
+        clf.configure(head="classic", rejection_level=0.05)
+        expected = [clf.predict(question).typicality for question in QUESTIONS]
     live = LiveProject(lambda: Classifier(many, backbone=wide_backbone))
 
     async def run() -> None:
-        before = [(await live.predict(question)).familiarity for question in QUESTIONS]
+        before = [(await live.predict(question)).typicality for question in QUESTIONS]
         assert before == [1.0] * len(QUESTIONS)
         background = Background()
         background.start("fit", live.keep_fitted)
         while await live.run(lambda clf: clf.needs_fit):
             await asyncio.sleep(0.01)
-        after = [(await live.predict(question)).familiarity for question in QUESTIONS]
+        after = [(await live.predict(question)).typicality for question in QUESTIONS]
         assert after == expected
         background.cancel()
 

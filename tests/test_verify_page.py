@@ -33,7 +33,7 @@ HEADS: dict[str, Callable[[], Head]] = {
 }
 
 
-def teach(clf: Classifier, count: int = 4) -> None:
+def fit_head(clf: Classifier, count: int = 4) -> None:
     for name in NAMES:
         for shift in range(count):
             clf.add(name, photo(name)[9 * shift :], recording=f"{name} {shift % 2}")
@@ -41,13 +41,13 @@ def teach(clf: Classifier, count: int = 4) -> None:
 
 @pytest.fixture
 def taught(clf: Classifier) -> Classifier:
-    teach(clf)
+    fit_head(clf)
     return clf
 
 
-def with_knowledge(page: Path, change: Callable[[dict[str, Any], np.ndarray], None]) -> Path:
+def with_model(page: Path, change: Callable[[dict[str, Any], np.ndarray], None]) -> Path:
     """Change what a page knows."""
-    file = page / "knowledge.bin.gz"
+    file = page / "model.bin.gz"
     data = gzip.decompress(file.read_bytes())
     (length,) = struct.unpack_from("<I", data, 4)
     header = json.loads(data[8 : 8 + length])
@@ -60,15 +60,15 @@ def with_knowledge(page: Path, change: Callable[[dict[str, Any], np.ndarray], No
     return page
 
 
-@pytest.mark.parametrize("strictness", [0.0, 0.3])
+@pytest.mark.parametrize("rejection_level", [0.0, 0.3])
 @pytest.mark.parametrize("name", HEADS)
 def test_a_page_agrees_with_its_project(
-    tmp_path: Path, tiny_backbone: Path, name: str, strictness: float
+    tmp_path: Path, tiny_backbone: Path, name: str, rejection_level: float
 ) -> None:
     with Classifier(tmp_path / "p.db", backbone=tiny_backbone, head=HEADS[name]()) as clf:
-        teach(clf)
+        fit_head(clf)
         clf.add_class("Nothing yet")
-        clf.configure(strictness=strictness)
+        clf.configure(rejection_level=rejection_level)
         page = ExportedPage(clf.export(tmp_path / "page", "web"))
         found = verify_with(page, clf)
         assert found.agrees
@@ -78,7 +78,7 @@ def test_a_page_agrees_with_its_project(
         pictures = np.random.default_rng(0).integers(0, 256, (9, *2 * (clf.backbone.size,), 3))
         squares = pictures.astype(np.uint8)
         answers = page.run(squares)
-        known = page.facts.known(answers.similarity)
+        known = page.metadata.known(answers.similarity)
         for place, expected in enumerate(clf.project.predict(clf.backbone.embed(squares))):
             assert bool(known[place]) == (expected.label is not None)
             own = dict(zip(clf.project.labels.values(), answers.probabilities[place], strict=True))
@@ -103,7 +103,7 @@ def hotter(header: dict[str, Any], _: np.ndarray) -> None:
 
 
 def stricter(header: dict[str, Any], numbers: np.ndarray) -> None:
-    place = header["arrays"]["familiar"]
+    place = header["arrays"]["reference_scores"]
     numbers[place["start"] : place["start"] + place["length"]] += 10
 
 
@@ -114,14 +114,14 @@ def stricter(header: dict[str, Any], numbers: np.ndarray) -> None:
 def test_a_spoiled_one_does_not(
     taught: Classifier, tmp_path: Path, name: str, change: Callable[..., None]
 ) -> None:
-    taught.configure(head=name, strictness=0.1)
-    page = with_knowledge(taught.export(tmp_path / "page", "web"), change)
+    taught.configure(head=name, rejection_level=0.1)
+    page = with_model(taught.export(tmp_path / "page", "web"), change)
     assert not verify_with(ExportedPage(page), taught).agrees
 
 
 def test_one_with_another_network_does_not(tmp_path: Path) -> None:
     with Classifier(tmp_path / "p.db", backbone=write_convolutions(tmp_path / "one.onnx")) as clf:
-        teach(clf)
+        fit_head(clf)
         page = clf.export(tmp_path / "page", "web")
         other = write_convolutions(tmp_path / "other.onnx", seed=1).read_bytes()
         (page / "backbone.onnx.gz").write_bytes(gzip.compress(other))
@@ -134,14 +134,14 @@ def test_one_with_another_network_does_not(tmp_path: Path) -> None:
 def test_a_page_that_disagrees_is_not_handed_over(tmp_path: Path, name: str) -> None:
     backbone = write_convolutions(tmp_path / "conv.onnx")
     with Classifier(tmp_path / "p.db", backbone=backbone) as clf:
-        teach(clf)
+        fit_head(clf)
         clf.export(tmp_path / name, "web")
-        good = ExportedPage(tmp_path / name).facts
+        good = ExportedPage(tmp_path / name).metadata
         # Somebody else puts another network there while the project is open.
         write_convolutions(backbone, seed=1)
         with pytest.raises(ExportDiffersError, match=rf"{name}: is not written, since"):
             clf.export(tmp_path / name, "web", overwrite=True)
-    assert ExportedPage(tmp_path / name).facts == good
+    assert ExportedPage(tmp_path / name).metadata == good
     assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
@@ -150,10 +150,10 @@ def test_a_page_of_lesser_precision_is_compared_with_its_own_network(
     tmp_path: Path, precision: Any
 ) -> None:
     with Classifier(tmp_path / "p.db", backbone=write_convolutions(tmp_path / "c.onnx")) as clf:
-        teach(clf)
+        fit_head(clf)
         page = ExportedPage(clf.export(tmp_path / "page", "web", precision=precision))
-        assert page.facts.precision == precision
-        assert page.facts.fingerprint != clf.backbone.fingerprint
+        assert page.metadata.precision == precision
+        assert page.metadata.fingerprint != clf.backbone.fingerprint
         assert verify_with(page, clf).agrees
         assert verify_page_alone(page).agrees
 
@@ -164,7 +164,7 @@ def test_a_page_made_before_its_precision_was_told_is_compared_as_the_project(
     def older(header: dict[str, Any], _: np.ndarray) -> None:
         del header["backbone"]["precision"]
 
-    page = with_knowledge(taught.export(tmp_path / "page", "web"), older)
+    page = with_model(taught.export(tmp_path / "page", "web"), older)
     assert verify_with(ExportedPage(page), taught).agrees
 
 
@@ -182,7 +182,7 @@ def test_the_command_takes_a_page(taught: Classifier, tmp_path: Path) -> None:
             "It agrees.",
         )
         assert run("verify", path).returncode == 0
-    with_knowledge(folder, turned)
+    with_model(folder, turned)
     differs = run("verify", folder, taught.path, "--json", "--backbone", backbone)
     (told,) = objects(differs.stdout)
     assert (differs.returncode, told["agrees"], told["blends"]) == (1, False, 24)
@@ -205,13 +205,13 @@ def longer(header: dict[str, Any], _: np.ndarray) -> None:
     [
         (newer, "page: made by a newer version of Classify Anything .* Update"),
         (nameless, "page: damaged: what it knows cannot be read"),
-        (longer, "page: damaged: invalid knowledge.bin"),
+        (longer, "page: damaged: invalid model.bin"),
     ],
 )
 def test_a_page_that_cannot_be_read_says_so(
     taught: Classifier, tmp_path: Path, change: Callable[..., None], message: str
 ) -> None:
-    page = with_knowledge(taught.export(tmp_path / "page", "web"), change)
+    page = with_model(taught.export(tmp_path / "page", "web"), change)
     with pytest.raises(ExportError, match=message):
         ExportedPage(page)
 
@@ -224,7 +224,7 @@ def test_what_is_no_page_says_so(taught: Classifier, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"other\.zip: not a page"):
         ExportedPage(tmp_path / "other.zip")
     page = taught.export(tmp_path / "page", "web")
-    for name in ("backbone.onnx.gz", "knowledge.bin.gz"):
+    for name in ("backbone.onnx.gz", "model.bin.gz"):
         whole = (page / name).read_bytes()
         for data in (b"", whole[: len(whole) // 2], b"\0" * 100):
             (page / name).write_bytes(data)
@@ -242,7 +242,7 @@ def test_a_project_may_be_taught_while_it_is_exported(
     tmp_path: Path, form: Any, precision: Any
 ) -> None:
     with Classifier(tmp_path / "p.db", backbone=write_convolutions(tmp_path / "c.onnx")) as clf:
-        teach(clf)
+        fit_head(clf)
         before = clf.project.predict(clf.project.training_set().vectors)
         steps: list[str] = []
 
@@ -253,14 +253,14 @@ def test_a_project_may_be_taught_while_it_is_exported(
                 clf.move(clf.examples("cat")[:1], "rocket")
                 clf.add("cat", photo("coffee")[len(steps) :])
                 clf.add(f"New {len(steps)}", photo("retina")[len(steps) :])
-                clf.configure(strictness=0.5)
+                clf.configure(rejection_level=0.5)
 
         target = tmp_path / "out"
         clf.export(target, form, precision=precision, progress=meanwhile)
         assert "Checking that it decides as the project does" in steps
         if form == "web" and precision == "fp32":
             page = ExportedPage(target)
-            assert [item.name for item in page.facts.classes] == list(NAMES)
+            assert [item.name for item in page.metadata.classes] == list(NAMES)
             found = page.decide(clf.project.training_set().vectors[:12]).probabilities.argmax(
                 axis=1
             )

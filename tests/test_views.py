@@ -179,7 +179,7 @@ def test_a_project_decides_as_it_would_if_it_was_opened_now(
             for name in ("cat", "coffee", "rocket"):
                 one, other = clf.predict(photo(name)), fresh.predict(photo(name))
                 assert one.probabilities == pytest.approx(other.probabilities, abs=1e-5)
-                assert one.familiarity == other.familiarity
+                assert one.typicality == other.typicality
 
     ids = dict[str, list[int]]()
     for name in ("cat", "coffee"):

@@ -36,9 +36,9 @@ def taught(clf: Classifier) -> Classifier:
     return clf
 
 
-def knowledge(folder: Path) -> tuple[dict, np.ndarray]:
-    """The header of a page's knowledge, and all its numbers."""
-    data = gzip.decompress((folder / "knowledge.bin.gz").read_bytes())
+def model(folder: Path) -> tuple[dict, np.ndarray]:
+    """The header of a page's model, and all its numbers."""
+    data = gzip.decompress((folder / "model.bin.gz").read_bytes())
     assert data[:4] == b"CAKN"
     (length,) = struct.unpack_from("<I", data, 4)
     header = json.loads(data[8 : 8 + length])
@@ -52,9 +52,9 @@ def array(header: dict, numbers: np.ndarray, name: str) -> np.ndarray:
 
 def test_all_that_is_learnt_is_in_it(taught: Classifier, tmp_path: Path) -> None:
     taught.add_class(AWKWARD)
-    taught.configure(strictness=0.2)
+    taught.configure(rejection_level=0.2)
     folder = taught.export(tmp_path / "page", "web")
-    header, numbers = knowledge(folder)
+    header, numbers = model(folder)
     assert [item["name"] for item in header["classes"]] == [*NAMES, AWKWARD]
     training_set = taught.project.training_set()
     assert header["examples"]["ids"] == training_set.keys
@@ -66,8 +66,8 @@ def test_all_that_is_learnt_is_in_it(taught: Classifier, tmp_path: Path) -> None
     vectors = array(header, numbers, "vectors").reshape(12, -1)
     np.testing.assert_array_equal(vectors, training_set.vectors)
     assert (header["head"]["name"], header["head"]["n_neighbors"]) == ("adaptive", 3)
-    assert header["strictness"] == 0.2
-    assert len(array(header, numbers, "familiar")) == 12
+    assert header["rejection_level"] == 0.2
+    assert len(array(header, numbers, "reference_scores")) == 12
     frozen = taught.project.model.freeze()
     for name in ("centre", "directions", "gains"):
         np.testing.assert_array_equal(array(header, numbers, name), frozen.arrays[name].ravel())
@@ -79,7 +79,7 @@ def test_the_network_in_it_is_the_projects(taught: Classifier, tmp_path: Path) -
     picture = probe_picture(taught.backbone.size)[None]
     (found,) = ort.InferenceSession(graph).run(["embedding"], {"image": picture})
     np.testing.assert_array_equal(found, taught.backbone.embed(picture))
-    header, numbers = knowledge(folder)
+    header, numbers = model(folder)
     np.testing.assert_array_equal(array(header, numbers, "probe"), found[0])
 
 
@@ -178,17 +178,17 @@ def test_a_smaller_network_is_taught_anew(tmp_path: Path, precision: str) -> Non
         plain = clf.export(tmp_path / "plain", "web")
         small = clf.export(tmp_path / "small", "web", precision=precision)
         images = [clf.image(example.id)[0] for example in clf.examples()[::-1]]
-    header, numbers = knowledge(small)
+    header, numbers = model(small)
     graph = gzip.decompress((small / "backbone.onnx.gz").read_bytes())
     size = header["backbone"]["size"]
     session = ort.InferenceSession(graph)
     (found,) = session.run(["embedding"], {"image": probe_picture(size)[None]})
     np.testing.assert_allclose(array(header, numbers, "probe"), found[0], atol=1e-5)
-    former, _ = knowledge(plain)
+    former, _ = model(plain)
     assert header["backbone"]["fingerprint"] != former["backbone"]["fingerprint"]
     if precision == "int8":
         levels = header["arrays"]["levels"]
-        data = gzip.decompress((small / "knowledge.bin.gz").read_bytes())
+        data = gzip.decompress((small / "model.bin.gz").read_bytes())
         (length,) = struct.unpack_from("<I", data, 4)
         found = np.frombuffer(data, np.int8, levels["length"], 8 + length + 4 * levels["start"])
         found = found.reshape(12, -1).astype(float)
@@ -211,10 +211,10 @@ def test_a_page_can_see_smaller_pictures_than_the_project_does(tmp_path: Path) -
         page = ExportedPage(clf.export(tmp_path / "page", "web"))
         pictures = np.stack([to_square(photo(name), 160) for name in NAMES])
         expected = [clf.predict(picture).probabilities for picture in pictures]
-    assert (page.facts.backbone, page.facts.size) == (small, 160)
+    assert (page.metadata.backbone, page.metadata.size) == (small, 160)
     answers = page.run(pictures)
     best = answers.probabilities.argmax(axis=1)
-    assert tuple(page.facts.classes[place].name for place in best) == NAMES
+    assert tuple(page.metadata.classes[place].name for place in best) == NAMES
     for found, told in zip(answers.probabilities, expected, strict=True):
         np.testing.assert_allclose(found, [told[name] for name in NAMES], atol=1e-4)
     with Classifier(path, backbone="efficientnet-lite0") as clf:

@@ -202,16 +202,18 @@ class Classifier:
 
     @property
     def settings(self) -> Settings:
-        """How the project decides: the head, the strictness and the backbones."""
+        """How the project decides: the head, the rejection level and the backbones."""
         return self._project.settings
 
-    def configure(self, *, head: str | None = None, strictness: float | None = None) -> Settings:
+    def configure(
+        self, *, head: str | None = None, rejection_level: float | None = None
+    ) -> Settings:
         """Change how the project decides; what is None stays. Return the new settings.
 
         Raises:
-            SettingError: there is no such head, or the strictness is not from 0 to 1.
+            SettingError: there is no such head, or the rejection level is not from 0 to 1.
         """
-        return self._project.configure(head=head, strictness=strictness)
+        return self._project.configure(head=head, rejection_level=rejection_level)
 
     def evaluate(self, head: str | None = None) -> Evaluation:
         """How often a head is right on the project's own examples, none judged by its recording.
@@ -501,7 +503,7 @@ class Classifier:
         precision: Precision = "fp32",
         any_size: bool = False,
         smoothing: int = USUAL_SMOOTHING_MS,
-        frozen: bool = False,
+        read_only: bool = False,
         embed: bool = False,
         progress: OnProgress | None = None,
     ) -> Path:
@@ -520,7 +522,7 @@ class Classifier:
             precision: of "onnx" and "web": of the network, "fp32", "fp16" or "int8".
             any_size: of "onnx": whether the file takes pictures of any size, and cuts them itself.
             smoothing: of "onnx": milliseconds in which an answer settles where the file is served.
-            frozen: of "web", whether the page only answers, and does not learn.
+            read_only: of "web", whether the page only answers, and does not learn.
             embed: of "web", whether the element for other pages comes with it.
             progress: is told how far it is.
 
@@ -534,7 +536,7 @@ class Classifier:
             precision=precision,
             any_size=any_size,
             smoothing=smoothing,
-            frozen=frozen,
+            read_only=read_only,
             embed=embed,
             overwrite=overwrite,
             progress=progress or (lambda _: None),

@@ -132,8 +132,8 @@ class ExportDiffersError(ClassifyAnythingError):
     code = "export_differs"
 
 
-class FrozenError(ClassifyAnythingError):
-    code = "frozen"
+class ReadOnlyError(ClassifyAnythingError):
+    code = "read_only"
 
 
 class MissingExtraError(ClassifyAnythingError):

@@ -93,7 +93,7 @@ SMOOTHING = Option(
     f"Smoothing time in milliseconds when the ONNX file is served (default: {USUAL_SMOOTHING_MS}).",
 )
 MOST = Option("--most", "Maximum number of images to compare (default: 300).")
-FROZEN = Option("--frozen", "Make the web page read-only: it predicts, but does not learn.")
+READ_ONLY = Option("--read-only", "Make the web page read-only: it predicts, but does not learn.")
 EMBED = Option("--embed", "Add an element that shows the web page inside other pages.")
 EXPORT = Option(
     "--export", "Serve this exported ONNX file instead of a project. It cannot be changed."

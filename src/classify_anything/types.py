@@ -73,9 +73,9 @@ class Prediction:
         probabilities: of each class with examples, most probable first; they sum to 1.
         neighbors: the examples that support it, nearest first.
         class_id: of ``label``.
-        familiarity: the share of the project's examples that, without their recording, belong less
+        typicality: the share of the project's examples that, without their recording, belong less
             clearly to a class than this image; 1 if there are none to compare with. Below the
-            project's strictness, the image is "none of these".
+            project's rejection level, the image is "none of these".
         thumbnail: returns an example as a small JPEG, by id, for notebooks.
     """
 
@@ -84,7 +84,7 @@ class Prediction:
     probabilities: dict[str, float]
     neighbors: tuple[Neighbor, ...]
     class_id: int | None = None
-    familiarity: float = 1.0
+    typicality: float = 1.0
     thumbnail: Callable[[int], bytes] | None = field(default=None, repr=False, compare=False)
 
     def _repr_html_(self) -> str:
@@ -101,7 +101,7 @@ class Prediction:
     def __reduce__(self) -> tuple[type[Prediction], tuple[Any, ...]]:
         # Without the thumbnails, which need the open project.
         values = (self.label, self.probability, self.probabilities, self.neighbors)
-        return Prediction, (*values, self.class_id, self.familiarity)
+        return Prediction, (*values, self.class_id, self.typicality)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,14 +146,14 @@ class Settings:
 
     Attributes:
         head: "adaptive", or "classic" for the votes of the nearest examples.
-        strictness: the share of the project's examples that would be "none of these" if they were
-            new. At 0, every image is assigned to a class.
+        rejection_level: the share of the project's examples that would be "none of these" if they
+            were new. At 0, every image is assigned to a class.
         backbone: the name or the file of the backbone; empty for the default.
         former: backbones used before, to go back to.
     """
 
     head: str = "adaptive"
-    strictness: float = 0.0
+    rejection_level: float = 0.0
     backbone: str = ""
     former: tuple[str, ...] = ()
 

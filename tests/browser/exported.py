@@ -33,7 +33,7 @@ ASK = """async ([size, pictures, orders]) => {
     });
     worker.postMessage({ id, name, given });
   });
-  const { body } = await fetch("knowledge.bin.gz");
+  const { body } = await fetch("model.bin.gz");
   const plain = body.pipeThrough(new DecompressionStream("gzip"));
   const knowledge = await new Response(plain).arrayBuffer();
   const { threads } = await call(0, "open", new URL("backbone.onnx", location).href, size, true);
@@ -96,7 +96,7 @@ def compare(answer: dict[str, Any], expected: Prediction, labels: dict[int, str]
     assert answer["label"] == expected.label
     own = {labels[int(key)]: value for key, value in answer["probabilities"].items()}
     assert own == pytest.approx(expected.probabilities, abs=CLOSE)
-    assert answer["familiarity"] == pytest.approx(expected.familiarity, abs=0.02)
+    assert answer["typicality"] == pytest.approx(expected.typicality, abs=0.02)
     ids = [one["example_id"] for one in answer["neighbors"]]
     named = [one.example_id for one in expected.neighbors]
     assert ids == named

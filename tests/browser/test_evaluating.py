@@ -212,7 +212,7 @@ def test_a_cell_opens_its_pictures_and_moves_them_all(badly_taught: ProjectPage)
     expect(cell).to_have_count(0, timeout=15_000)
 
 
-def test_the_head_and_the_strictness_are_chosen_on_the_page(
+def test_the_head_and_the_rejection_level_are_chosen_on_the_page(
     badly_taught: ProjectPage, server: RunningServer
 ) -> None:
     page = badly_taught.page
@@ -223,7 +223,7 @@ def test_the_head_and_the_strictness_are_chosen_on_the_page(
         page.get_by_label("“None of these”").fill("0.2")
     expect(page.get_by_text("The answer is “none of these”")).to_be_visible()
     settings = server.http.get("/api/state").json()["settings"]
-    assert (settings["head"], settings["strictness"]) == ("classic", 0.2)
+    assert (settings["head"], settings["rejection_level"]) == ("classic", 0.2)
     page.reload()
     expect(page.get_by_label("Classic k-NN votes")).to_be_checked(timeout=15_000)
     page.get_by_label("Classic k-NN votes").uncheck()
@@ -252,8 +252,8 @@ def test_what_is_like_nothing_taught_is_none_of_these_on_the_page(
             reply = server.http.post(f"/api/examples?class_id={class_id}", content=image)
             reply.raise_for_status()
     expect(page.label).to_have_attribute("data-state", "sure")
-    server.http.patch("/api/settings", json={"strictness": 0.1}).raise_for_status()
+    server.http.patch("/api/settings", json={"rejection_level": 0.1}).raise_for_status()
     expect(page.label).to_have_text("None of these")
     expect(page.page.get_by_text("the nearest, and not near enough")).to_be_visible()
-    server.http.patch("/api/settings", json={"strictness": 0}).raise_for_status()
+    server.http.patch("/api/settings", json={"rejection_level": 0}).raise_for_status()
     expect(page.label).to_have_attribute("data-state", "sure")

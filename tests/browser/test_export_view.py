@@ -112,7 +112,7 @@ def test_the_lines_of_an_onnx_file_run_as_they_are_copied(
     tmp_path: Path,
     any_size: bool,
 ) -> None:
-    taught.http.patch("/api/settings", json={"strictness": 0.1})
+    taught.http.patch("/api/settings", json={"rejection_level": 0.1})
     page = open_page(taught.url)
     card = exports(page)("One ONNX file")
     card.get_by_label("Accept pictures of any size").set_checked(any_size)

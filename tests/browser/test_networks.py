@@ -139,7 +139,7 @@ def test_a_browser_that_cannot_learn_what_changed_leaves_it_to_the_program(
             status=400, content_type="application/json", body=json.dumps({"error": error})
         )
 
-    page.page.route("**/api/knowledge", refuse)
+    page.page.route("**/api/model", refuse)
     classes = server.http.get("/api/state").json()["classes"]
     server.http.patch(f"/api/classes/{classes[0]['id']}", json={"name": "Mug"})
     expect(page.toast("Using the program again")).to_be_visible(timeout=20_000)

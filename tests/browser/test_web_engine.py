@@ -19,15 +19,15 @@ from tests.static_host import ISOLATING, hosted
 
 
 @pytest.mark.parametrize("head", ["adaptive", "classic"])
-@pytest.mark.parametrize("strictness", [0.0, 0.3])
+@pytest.mark.parametrize("rejection_level", [0.0, 0.3])
 def test_the_page_says_what_the_program_says(
     taught: Classifier,
     tmp_path: Path,
     visit: Callable[..., ProjectPage],
     head: str,
-    strictness: float,
+    rejection_level: float,
 ) -> None:
-    taught.configure(head=head, strictness=strictness)
+    taught.configure(head=head, rejection_level=rejection_level)
     with hosted(taught.export(tmp_path / "page", "web"), ISOLATING) as host:
         page = visit(host.url).page
         pictures = queries(taught)
@@ -37,7 +37,7 @@ def test_the_page_says_what_the_program_says(
         expected = taught.predict(picture)
         np.testing.assert_allclose(answer["vector"], taught.embed(picture), atol=1e-6)
         compare(answer, expected, taught.project.labels)
-    if strictness:
+    if rejection_level:
         assert None in [answer["label"] for answer in said["answers"]]
 
 
@@ -141,7 +141,7 @@ def first_visit(folder: Path, sent: Sequence[tuple[str, int]], precision: str) -
     of_examples = 0
     for name, size in sent:
         path = folder / (name.lstrip("/") or "index.html")
-        if path.name in ("knowledge.bin.gz", "thumbnails.bin"):
+        if path.name in ("model.bin.gz", "thumbnails.bin"):
             of_examples += size
         else:
             total += size if path.suffix == ".gz" else len(gzip.compress(path.read_bytes()))

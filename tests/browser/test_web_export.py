@@ -169,7 +169,7 @@ def test_a_page_that_is_loading_says_so(watching: Browser, host: StaticHost) -> 
 def test_a_frozen_page_only_answers(
     visit: Callable[..., ProjectPage], taught: Classifier, tmp_path: Path
 ) -> None:
-    with hosted(taught.export(tmp_path / "page", "web", frozen=True)) as host:
+    with hosted(taught.export(tmp_path / "page", "web", read_only=True)) as host:
         page = visit(host.url)
         expect(page.label).to_have_text("coffee")
         expect(page.page.get_by_role("button", name="Hold to add")).to_have_count(0)
@@ -205,7 +205,7 @@ def test_inside_another_page_none_of_these_is_null(
     for name in ("cat", "retina"):
         for shift in range(6):
             clf.add(name, photo(name)[shift * 9 :], recording=f"{name} {shift % 2}")
-    clf.configure(strictness=0.5)
+    clf.configure(rejection_level=0.5)
     with hosted(clf.export(tmp_path / "page", "web", embed=True)) as host:
         page = context(watching).new_page()
         page.goto(f"{host.url}embed.html")
@@ -254,7 +254,7 @@ def test_a_full_browser_says_so_and_changes_nothing(
 @pytest.mark.parametrize(
     ("file", "text"),
     [
-        ("knowledge.bin.gz", "knowledge.bin could not be loaded: error 404"),
+        ("model.bin.gz", "model.bin could not be loaded: error 404"),
         ("assets/engine.worker-*.js", "The part that looks at pictures has stopped"),
     ],
 )

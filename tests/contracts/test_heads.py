@@ -195,7 +195,7 @@ def test_held_out_predictions_equal_those_of_a_head_fitted_without_the_group(
     assert sorted(held.keys.tolist()) == kept.tolist()
     adaptive, same = head.metric == "adaptive", []
     for key, code, said, typicality in zip(
-        held.keys, held.codes, held.probabilities, held.familiarities, strict=True
+        held.keys, held.codes, held.probabilities, held.typicalities, strict=True
     ):
         rest = kept[groups[kept] != groups[key]]
         other = make_head()
@@ -206,7 +206,7 @@ def test_held_out_predictions_equal_those_of_a_head_fitted_without_the_group(
         assert code == codes[key]
         same.append(said.argmax() == decision.probabilities.argmax())
         # The scale of the covariance is not refitted; with 12 recordings that shows a little.
-        assert typicality == pytest.approx(decision.familiarity, abs=0.08 if adaptive else 1e-4)
+        assert typicality == pytest.approx(decision.typicality, abs=0.08 if adaptive else 1e-4)
         if not adaptive:
             np.testing.assert_allclose(said, decision.probabilities, atol=2e-5)
     assert np.mean(same) > (0.9 if adaptive else 0.999)
@@ -220,7 +220,7 @@ def test_the_only_example_of_a_class_is_not_held_out(head: Head) -> None:
     held = head.held_out()
     assert sorted(held.keys.tolist()) == list(range(len(X)))
     assert np.isfinite(held.probabilities).all()
-    assert np.isfinite(held.familiarities).all()
+    assert np.isfinite(held.typicalities).all()
 
 
 def test_with_one_example_per_class_nothing_is_held_out(head: Head) -> None:
@@ -242,6 +242,6 @@ def test_the_parameters_of_a_head_suffice_to_decide(make_head) -> None:
     for query in rng.normal(size=(20, 24)):
         decision = head.decide(query)
         unit = (query / np.linalg.norm(query)).astype(np.float32)
-        probabilities, familiarity = _decide_as_described(frozen, unit)
+        probabilities, typicality = _decide_as_described(frozen, unit)
         np.testing.assert_allclose(probabilities, decision.probabilities, atol=1e-5)
-        assert familiarity == pytest.approx(decision.familiarity, abs=1e-4)
+        assert typicality == pytest.approx(decision.typicality, abs=1e-4)

@@ -65,7 +65,7 @@ def _print(found: Evaluation) -> None:
         f"{found.accuracy:.0%} right, between {low:.0%} and {high:.0%} in 95 of 100 cases "
         f"({len(found.outcomes)} examples, head {found.head})"
     )
-    if any(item.alone for item in found.per_class):
+    if any(item.single_recording for item in found.per_class):
         typer.echo(
             "Where all examples of a class are one recording (*), its number is too good.", err=True
         )
@@ -78,6 +78,6 @@ def _print(found: Evaluation) -> None:
             for label, count in zip(found.labels, row, strict=True)
             if count and label != item.label
         ]
-        share = f"{item.accuracy:.0%}{'*' if item.alone else ''}"
+        share = f"{item.accuracy:.0%}{'*' if item.single_recording else ''}"
         rows.append((share, item.examples, item.label, ", ".join(mistakes)))
     print_table(("right", "examples", "label", "taken for"), rows)

@@ -27,7 +27,7 @@ def export(
         int,
         option(settings.SMOOTHING, metavar="MS", min=0, max=settings.MOST_SMOOTHING_MS),
     ] = settings.USUAL_SMOOTHING_MS,
-    frozen: Annotated[bool, option(settings.FROZEN)] = False,
+    read_only: Annotated[bool, option(settings.READ_ONLY)] = False,
     embed: Annotated[bool, option(settings.EMBED)] = False,
     force: Annotated[bool, option(settings.FORCE)] = False,
     backbone: BackboneName = None,
@@ -48,7 +48,11 @@ def export(
 
     form = form or _FORMS.get(file.suffix.lower(), "folder")
     chosen = Options(
-        precision=precision, any_size=any_size, smoothing=smoothing, frozen=frozen, embed=embed
+        precision=precision,
+        any_size=any_size,
+        smoothing=smoothing,
+        read_only=read_only,
+        embed=embed,
     )
     check_options(form, chosen)
     with (

@@ -75,7 +75,7 @@ def verify(
 
 def _print(exported: Export, found: Verification, *, alone: bool) -> None:
     what = "pictures of its own" if alone else f"pictures and {found.decided} blends of two"
-    print_line(f"{exported.path}: {found.pictures} {what}, precision {exported.facts.precision}")
+    print_line(f"{exported.path}: {found.pictures} {what}, precision {exported.metadata.precision}")
     excused = found.within and found.probabilities > found.tolerance
     print_line(
         f"probabilities differ by up to {found.probabilities:.2g} ({found.tolerance:g} is allowed"

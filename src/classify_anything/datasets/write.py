@@ -26,7 +26,7 @@ _ENDINGS = {
 }
 _NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d|__macosx)(\.|$)|\.")
-_EXPORT_FILES = ((METADATA, CLASSES), ("index.html", "sw.js", "knowledge.bin.gz"))
+_EXPORT_FILES = ((METADATA, CLASSES), ("index.html", "sw.js", "backbone.onnx.gz"))
 """Files that identify an older export, which may be overwritten."""
 _NAME_BYTES = 120
 _ZIP_YEARS = range(1980, 2108)

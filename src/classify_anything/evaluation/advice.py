@@ -56,7 +56,7 @@ def _one_recording(now: Evaluation, class_ids: Sequence[int]) -> list[Advice]:
             (class_id,),
         )
         for item, class_id in zip(now.per_class, class_ids, strict=True)
-        if item.alone
+        if item.single_recording
     ]
 
 

@@ -50,7 +50,7 @@ def evaluate_dataset(
         keys=np.arange(count),
         codes=np.array([code for _, code in rows]),
         probabilities=head.predict_proba(np.stack([one for one, _ in rows])),
-        familiarities=np.zeros(count, np.float32),
-        alone=np.zeros(count, np.bool_),
+        typicalities=np.zeros(count, np.float32),
+        single_recording=np.zeros(count, np.bool_),
     )
     return summarize(name, held, range(count), training_set.labels)

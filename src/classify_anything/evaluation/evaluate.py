@@ -52,8 +52,8 @@ class ClassAccuracy:
             exist.
         interval: its 95 % interval, see ``Evaluation``.
         examples: the number of evaluated examples.
-        alone: whether all of them are one recording. Each was then compared with its own near
-            copies, so the accuracy is too optimistic.
+        single_recording: whether all of them are one recording. Each was then compared with its
+            own near copies, so the accuracy is too optimistic.
     """
 
     label: str
@@ -61,7 +61,7 @@ class ClassAccuracy:
     interval: tuple[float, float] | None
     examples: int
     recordings: int
-    alone: bool
+    single_recording: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,11 @@ class Evaluation:
         return evaluation_html(
             f"{self.accuracy:.0%} accuracy (95% confidence interval: {low:.0%} to {high:.0%})",
             [
-                (item.label, f"{item.accuracy:.0%}{'*' if item.alone else ''}", item.examples)
+                (
+                    item.label,
+                    f"{item.accuracy:.0%}{'*' if item.single_recording else ''}",
+                    item.examples,
+                )
                 for item in self.per_class
                 if item.accuracy is not None
             ],
@@ -158,7 +162,7 @@ def evaluate(training_set: TrainingSet, name: str, head: Head | None = None) -> 
     """Predict each example without its recording, and count correct predictions.
 
     In a class with only one recording, only the example itself is left out; see
-    ``ClassAccuracy.alone``. The only example of a class is skipped.
+    ``ClassAccuracy.single_recording``. The only example of a class is skipped.
 
     Args:
         training_set: the examples.
@@ -195,7 +199,7 @@ def summarize(
         interval=_wilson(accuracy, trials),
         trials=trials,
         per_class=tuple(
-            _of_class(labels[class_id], correct[mine], group_of[mine], held.alone[mine])
+            _of_class(labels[class_id], correct[mine], group_of[mine], held.single_recording[mine])
             for code, class_id in enumerate(ids)
             for mine in [held.codes == code]
         ),
@@ -220,7 +224,7 @@ def _of_class(
     label: str,
     correct: npt.NDArray[np.bool_],
     groups: npt.NDArray[np.int64],
-    alone: npt.NDArray[np.bool_],
+    single_recording: npt.NDArray[np.bool_],
 ) -> ClassAccuracy:
     """Evaluate the examples of one class, each [n]."""
     recordings = len(np.unique(groups))
@@ -231,7 +235,7 @@ def _of_class(
         interval=None if accuracy is None else _wilson(accuracy, recordings),
         examples=len(correct),
         recordings=recordings,
-        alone=bool(alone.any()),
+        single_recording=bool(single_recording.any()),
     )
 
 

@@ -13,9 +13,9 @@ from classify_anything.heads.neighbors import sample_evenly
 from classify_anything.project.snapshot import ProjectSnapshot
 
 
-def learnt(snapshot: ProjectSnapshot) -> BrowserModel:
+def to_browser_model(snapshot: ProjectSnapshot) -> BrowserModel:
     """Put it together."""
-    backbone, knowledge = snapshot.backbone, snapshot.model
+    backbone, model = snapshot.backbone, snapshot.model
     return BrowserModel(
         project=snapshot.path.stem,
         uid=snapshot.uid,
@@ -31,8 +31,8 @@ def learnt(snapshot: ProjectSnapshot) -> BrowserModel:
         examples=snapshot.examples,
         vectors=snapshot.training_set.vectors,
         head=snapshot.head,
-        strictness=knowledge.settings.strictness,
-        familiar=knowledge.familiar(),
+        rejection_level=model.settings.rejection_level,
+        reference_scores=model.reference_scores(),
         probe=backbone.embed(probe_picture(backbone.size)[None])[0],
         views=_some_views(snapshot.training_set) if snapshot.head.name == "adaptive" else {},
     )

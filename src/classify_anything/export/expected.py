@@ -49,13 +49,13 @@ class SnapshotReference:
 
     Args:
         snapshot: what it was.
-        facts: what the export says of itself.
+        metadata: what the export says of itself.
     """
 
-    def __init__(self, snapshot: ProjectSnapshot, facts: ExportMetadata) -> None:
-        self._model, self._facts = snapshot.model, facts
+    def __init__(self, snapshot: ProjectSnapshot, metadata: ExportMetadata) -> None:
+        self._model, self._metadata = snapshot.model, metadata
         self._backbone = snapshot.backbone.for_workers()
-        self._codes = {item.id: code for code, item in enumerate(facts.classes)}
+        self._codes = {item.id: code for code, item in enumerate(metadata.classes)}
 
     def embed(self, pictures: UInt8Array) -> Float32Array:
         """uint8 [n, size, size, 3] → float32 [n, d]."""
@@ -69,53 +69,53 @@ class SnapshotReference:
         for decision in model.decide(embeddings):
             prediction = model.prediction(decision)
             probabilities = np.array(
-                [prediction.probabilities.get(item.name, 0) for item in self._facts.classes],
+                [prediction.probabilities.get(item.name, 0) for item in self._metadata.classes],
                 np.float32,
             )
             codes = [self._codes[neighbor.class_id] for neighbor in prediction.neighbors]
             near = [neighbor.similarity for neighbor in prediction.neighbors]
-            slack = _slack(self._facts, probabilities, codes, near)
+            slack = _slack(self._metadata, probabilities, codes, near)
             known = prediction.label is not None
-            found.append(ExpectedOutput(probabilities, decision.familiarity, known, slack))
+            found.append(ExpectedOutput(probabilities, decision.typicality, known, slack))
         return found
 
 
 class RefitReference:
     """A head that was taught anew, with the network that it was taught by."""
 
-    def __init__(self, taught: FittedHead, embed: Embed, facts: ExportMetadata) -> None:
-        self._taught, self._facts = taught, facts
+    def __init__(self, fitted: FittedHead, embed: Embed, metadata: ExportMetadata) -> None:
+        self._fitted, self._metadata = fitted, metadata
         self.embed = embed
-        ids = {id_: code for code, id_ in enumerate(taught.training_set.labels)}
-        pairs = zip(taught.training_set.keys, taught.training_set.class_ids, strict=True)
+        ids = {id_: code for code, id_ in enumerate(fitted.training_set.labels)}
+        pairs = zip(fitted.training_set.keys, fitted.training_set.class_ids, strict=True)
         self._codes = {key: ids[class_id] for key, class_id in pairs}
 
     def decide(self, embeddings: Float32Array) -> list[ExpectedOutput]:
         """What the head says."""
-        threshold = self._taught.threshold()
+        threshold = self._fitted.threshold()
         found = []
-        for decision in self._taught.head.decide_many(embeddings):
+        for decision in self._fitted.head.decide_many(embeddings):
             codes = [self._codes[key] for key in decision.keys.tolist()]
             near = decision.similarities.tolist()
-            slack = _slack(self._facts, decision.probabilities, codes, near)
-            known = threshold is None or decision.familiarity > threshold
-            found.append(ExpectedOutput(decision.probabilities, decision.familiarity, known, slack))
+            slack = _slack(self._metadata, decision.probabilities, codes, near)
+            known = threshold is None or decision.typicality > threshold
+            found.append(ExpectedOutput(decision.probabilities, decision.typicality, known, slack))
         return found
 
 
 def _slack(
-    facts: ExportMetadata,
+    metadata: ExportMetadata,
     probabilities: Float32Array,
     codes: Sequence[int],
     similarities: Sequence[float],
 ) -> float:
     """How much a probability hangs on the last digits of the neighbours' similarities."""
-    if facts.head not in ("knn", "cosine") or facts.parameters.get("weights") != "distance":
+    if metadata.head not in ("knn", "cosine") or metadata.parameters.get("weights") != "distance":
         return 0.0
     distances = np.maximum(1 - np.asarray(similarities), SMALLEST_DISTANCE)
     votes = np.ones(len(distances))
-    if facts.parameters.get("balanced"):
-        votes = 1 / np.sqrt(np.maximum(np.asarray(facts.examples)[list(codes)], 1))
+    if metadata.parameters.get("balanced"):
+        votes = 1 / np.sqrt(np.maximum(np.asarray(metadata.examples)[list(codes)], 1))
     shares = votes / distances / (votes / distances).sum()
     member = np.asarray(codes)[:, None] == np.arange(len(probabilities))
     change = np.abs(member - probabilities) * (shares * _NOISE / distances)[:, None]

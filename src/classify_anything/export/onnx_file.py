@@ -23,7 +23,7 @@ from classify_anything.export.formats.onnx_metadata import (
     write_metadata_texts,
 )
 from classify_anything.export.onnx_model import load_export
-from classify_anything.export.quantize import reduced
+from classify_anything.export.quantize import quantize_export
 from classify_anything.export.verify import CHECKED, check, probe, verify_alone
 from classify_anything.project.snapshot import ProjectSnapshot
 from classify_anything.types import Progress
@@ -61,37 +61,37 @@ def write_onnx(
         progress(Progress(0, None, "Looking at what is learnt"))
         graph = onnx.load_from_string(snapshot.backbone.graph())
         head, training_set, notes = snapshot.head, snapshot.training_set, []
-        facts = _facts(snapshot, any_size=any_size, smoothing=smoothing)
-        reference: Reference = SnapshotReference(snapshot, facts)
+        metadata = _metadata(snapshot, any_size=any_size, smoothing=smoothing)
+        reference: Reference = SnapshotReference(snapshot, metadata)
         if precision != "fp32":
-            small = reduced(snapshot, precision, Path(folder), progress)
+            small = quantize_export(snapshot, precision, Path(folder), progress)
             graph, head, training_set = (
                 small.graph,
-                small.taught.freeze(),
-                small.taught.training_set,
+                small.fitted.freeze(),
+                small.fitted.training_set,
             )
-            facts = replace(
-                facts,
+            metadata = replace(
+                metadata,
                 precision=precision,
                 fingerprint=small.backbone.fingerprint,
                 parameters=head.parameters,
-                threshold=small.taught.threshold(),
+                threshold=small.fitted.threshold(),
                 accuracy=small.accuracy,
             )
-            reference = RefitReference(small.taught, small.backbone.embed, facts)
+            reference = RefitReference(small.fitted, small.backbone.embed, metadata)
             notes.append(f"{precision}: {small.note}")
-        model = put_together(graph, head, write_metadata_texts(facts), any_size=any_size)
+        model = put_together(graph, head, write_metadata_texts(metadata), any_size=any_size)
         _write(file, model)
         progress(Progress(0, None, "Checking that it decides as the project does"))
         exported = load_export(file.name)
         notes.insert(0, check(path, exported, reference, training_set, snapshot, most=CHECKED))
-        onnx.helper.set_model_props(model, write_metadata_texts(facts, probe(exported)))
+        onnx.helper.set_model_props(model, write_metadata_texts(metadata, probe(exported)))
         _write(file, model)
         verify_alone(load_export(file.name))
         return tuple(notes)
 
 
-def _facts(snapshot: ProjectSnapshot, *, any_size: bool, smoothing: int) -> ExportMetadata:
+def _metadata(snapshot: ProjectSnapshot, *, any_size: bool, smoothing: int) -> ExportMetadata:
     counts = Counter(snapshot.training_set.class_ids)
     return ExportMetadata(
         project=snapshot.path.stem,
@@ -99,7 +99,7 @@ def _facts(snapshot: ProjectSnapshot, *, any_size: bool, smoothing: int) -> Expo
         examples=tuple(counts[item.id] for item in snapshot.classes),
         head=snapshot.head.name,
         parameters=snapshot.head.parameters,
-        strictness=snapshot.model.settings.strictness,
+        rejection_level=snapshot.model.settings.rejection_level,
         threshold=snapshot.model.threshold(),
         smoothing=smoothing,
         backbone=snapshot.backbone.name,

@@ -13,7 +13,7 @@ from classify_anything.errors import ExportError
 from classify_anything.export.formats.onnx_metadata import (
     ExportMetadata,
     Probe,
-    read_facts,
+    read_metadata,
     read_probe,
 )
 from classify_anything.export.formats.onnx_session import OUTPUTS, Answers, Head, Session
@@ -32,7 +32,7 @@ class Exported:
 
     Attributes:
         path: the file.
-        facts: what the file says of itself.
+        metadata: what the file says of itself.
 
     Raises:
         ExportError: it is missing, damaged, not an export, or made by a newer version.
@@ -43,7 +43,7 @@ class Exported:
         self._session = Session(self.path)
         texts = self._session.metadata
         try:
-            self.facts: ExportMetadata = read_facts(texts)
+            self.metadata: ExportMetadata = read_metadata(texts)
             self.probe: Probe | None = read_probe(texts)
             self._check_form()
         except ExportError as error:
@@ -52,28 +52,28 @@ class Exported:
     @property
     def labels(self) -> dict[int, str]:
         """The name of each class by its id, in the order of the classes."""
-        return {item.id: item.name for item in self.facts.classes}
+        return {item.id: item.name for item in self.metadata.classes}
 
     def classes(self) -> list[Class]:
         """The classes, in their order."""
-        return list(self.facts.classes)
+        return list(self.metadata.classes)
 
     def predict(self, image: ImageInput | Picture) -> Prediction:
         """Say which class an image shows, as ``Classifier.predict`` does.
 
-        The file holds no examples, so there are no neighbours, and ``familiarity`` is only 1 for
+        The file holds no examples, so there are no neighbours, and ``typicality`` is only 1 for
         what it knows, and 0 for "none of these".
 
         Raises:
             ImageError: it is not an image that can be read.
         """
-        (prediction,) = self.predictions(to_square(image, self.facts.size)[None])
+        (prediction,) = self.predictions(to_square(image, self.metadata.size)[None])
         return prediction
 
     def predictions(self, squares: UInt8Array) -> list[Prediction]:
         """Say which classes squares show, uint8 [n, size, size, 3] RGB."""
         answers = self.run(squares)
-        known = self.facts.known(answers.similarity)
+        known = self.metadata.known(answers.similarity)
         return [
             self._prediction(probabilities, bool(is_known))
             for probabilities, is_known in zip(answers.probabilities, known, strict=True)
@@ -81,7 +81,7 @@ class Exported:
 
     def known(self, similarity: Float32Array) -> npt.NDArray[np.bool_]:
         """Where it is not "none of these": bool, of the form of ``similarity``."""
-        return self.facts.known(similarity)
+        return self.metadata.known(similarity)
 
     def run(self, squares: UInt8Array) -> Answers:
         """Give all outputs of the file for squares, uint8 [n, size, size, 3] RGB.
@@ -111,7 +111,7 @@ class Exported:
         taught = [
             (item, float(p))
             for item, p, examples in zip(
-                self.facts.classes, probabilities, self.facts.examples, strict=True
+                self.metadata.classes, probabilities, self.metadata.examples, strict=True
             )
             if examples
         ]
@@ -123,19 +123,19 @@ class Exported:
             probabilities={item.name: p for item, p in taught},
             neighbors=(),
             class_id=best.id if known else None,
-            familiarity=float(known),
+            typicality=float(known),
         )
 
     def _check_form(self) -> None:
         inputs, outputs = self._session.inputs, self._session.outputs
-        size, classes = self.facts.size, len(self.facts.classes)
+        size, classes = self.metadata.size, len(self.metadata.classes)
         kind, shape = inputs.get("image", ("", []))
         is_image = kind == "tensor(uint8)" and len(shape) == 4 and shape[3] == 3
-        if not self.facts.any_size:
+        if not self.metadata.any_size:
             is_image = is_image and shape[1:3] == [size, size]
         if not is_image or any(name not in outputs for name in OUTPUTS):
             raise ExportError("damaged: its inputs and outputs are not those of an export.")
-        if outputs["probabilities"][1][1:] != [classes] or not any(self.facts.examples):
+        if outputs["probabilities"][1][1:] != [classes] or not any(self.metadata.examples):
             raise ExportError(f"damaged: it names {classes} classes, but decides on others.")
 
 

@@ -30,7 +30,8 @@ from classify_anything.project.model import threshold
 from classify_anything.types import Class, Float32Array, UInt8Array
 
 _BATCH = 4
-_FILES = ("backbone.onnx.gz", "knowledge.bin.gz")
+_BACKBONE, _MODEL = "backbone.onnx.gz", "model.bin.gz"
+_MODEL_0_1 = "knowledge.bin.gz"
 
 
 class ExportedPage:
@@ -41,7 +42,7 @@ class ExportedPage:
 
     Attributes:
         path: the same.
-        facts: what the page says of itself.
+        metadata: what the page says of itself.
         probe: float32 [d], what its network made of ``probe_picture``.
 
     Raises:
@@ -50,11 +51,12 @@ class ExportedPage:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        backbone, knowledge = (_unpacked(self.path, name) for name in _FILES)
+        backbone = _unpacked(self.path, _BACKBONE)
+        model = _unpacked(self.path, _MODEL_0_1 if _holds(self.path, _MODEL_0_1) else _MODEL)
         try:
-            read = read_browser_model(knowledge)
-            self.facts = _facts(read)
-            retired = self.facts.head in ("means", "ridge")
+            read = read_browser_model(model)
+            self.metadata = _metadata(read)
+            retired = self.metadata.head in ("means", "ridge")
             self._head: Head | _RetiredHead = (
                 _RetiredHead(read)
                 if retired
@@ -86,6 +88,13 @@ def is_page(path: Path) -> bool:
     return path.is_dir() or zipfile.is_zipfile(path)
 
 
+def _holds(path: Path, name: str) -> bool:
+    if path.is_dir() or not zipfile.is_zipfile(path):
+        return (path / name).exists()
+    with zipfile.ZipFile(path) as archive:
+        return name in archive.namelist()
+
+
 def _unpacked(path: Path, name: str) -> bytes:
     try:
         if path.is_dir():
@@ -98,7 +107,7 @@ def _unpacked(path: Path, name: str) -> bytes:
         raise ExportError(f"{path}: damaged: its {name} cannot be read.") from error
 
 
-def _facts(read: Read) -> ExportMetadata:
+def _metadata(read: Read) -> ExportMetadata:
     header, backbone = read.header, read.header["backbone"]
     counts = Counter(header["examples"]["class_ids"])
     return ExportMetadata(
@@ -107,8 +116,8 @@ def _facts(read: Read) -> ExportMetadata:
         examples=tuple(counts[one["id"]] for one in header["classes"]),
         head=header["head"]["name"],
         parameters=header["head"],
-        strictness=header["strictness"],
-        threshold=threshold(read.arrays["familiar"], header["strictness"]),
+        rejection_level=header["rejection_level"],
+        threshold=threshold(read.arrays["reference_scores"], header["rejection_level"]),
         smoothing=settings.USUAL_SMOOTHING_MS,
         backbone=backbone["name"],
         fingerprint=backbone["fingerprint"],
@@ -125,18 +134,20 @@ def _facts(read: Read) -> ExportMetadata:
 
 def _head(read: Read) -> HeadParameters:
     """The head that the page decides with."""
-    told, examples, arrays = read.header["head"], read.header["examples"], read.arrays
+    stored, examples, arrays = read.header["head"], read.header["examples"], read.arrays
     ids, class_ids = examples["ids"], examples["class_ids"]
     vectors = arrays["vectors"].reshape(len(ids), -1)
     classes = [one["id"] for one in read.header["classes"]]
-    head = KNeighborsHead(told["n_neighbors"], "cosine", told["weights"], balanced=told["balanced"])
+    head = KNeighborsHead(
+        stored["n_neighbors"], "cosine", stored["weights"], balanced=stored["balanced"]
+    )
     votes = head.partial_fit(vectors, class_ids, ids, classes).freeze()
-    if told["name"] != "adaptive":
+    if stored["name"] != "adaptive":
         return votes
     return replace(
         votes,
         name="adaptive",
-        parameters={**told, "temperature": float(told["temperature"])},
+        parameters={**stored, "temperature": float(stored["temperature"])},
         arrays={
             "centre": arrays["centre"],
             "directions": arrays["directions"].reshape(-1, vectors.shape[1]),
@@ -149,20 +160,20 @@ class _RetiredHead:
     """Decides as pages of version 0.1 do whose head is "means" or "ridge"."""
 
     def __init__(self, read: Read) -> None:
-        told, examples = read.header["head"], read.header["examples"]
+        stored, examples = read.header["head"], read.header["examples"]
         vectors = read.arrays["vectors"].reshape(len(examples["ids"]), -1)
         ids = np.array(examples["class_ids"])
-        self._temperature = float(told["temperature"])
+        self._temperature = float(stored["temperature"])
         self._offsets = read.arrays["offsets"]
         self._centre = np.zeros(vectors.shape[1], np.float32)
         self._rows = read.arrays["linear"].reshape(-1, vectors.shape[1])
-        self._taught = np.array([one["id"] in ids for one in read.header["classes"]])
-        self._cosines = told["name"] == "means"
+        self._fitted = np.array([one["id"] in ids for one in read.header["classes"]])
+        self._cosines = stored["name"] == "means"
         if self._cosines:
-            means = np.zeros((len(self._taught), vectors.shape[1]), np.float32)
-            for row in np.flatnonzero(self._taught).tolist():
+            means = np.zeros((len(self._fitted), vectors.shape[1]), np.float32)
+            for row in np.flatnonzero(self._fitted).tolist():
                 means[row] = vectors[ids == read.header["classes"][row]["id"]].mean(axis=0)
-            self._centre = means[self._taught].mean(axis=0)
+            self._centre = means[self._fitted].mean(axis=0)
             self._rows = directed(means - self._centre)
             self._offsets = np.zeros(len(means), np.float32)
 
@@ -170,5 +181,5 @@ class _RetiredHead:
         """Score embeddings, float32 [n, d], by one row a class."""
         seen = embeddings - self._centre
         scores = (directed(seen) if self._cosines else seen) @ self._rows.T + self._offsets
-        scores = np.where(self._taught, scores, -np.inf)
+        scores = np.where(self._fitted, scores, -np.inf)
         return Answers(softmax(scores, self._temperature), scores.max(axis=1), embeddings)

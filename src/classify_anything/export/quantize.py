@@ -15,10 +15,10 @@ from classify_anything.export.formats.onnx_graph import EMBEDDING, only
 from classify_anything.export.formats.onnx_metadata import Precision
 from classify_anything.export.retrain import (
     FittedHead,
+    fit_head,
+    load_images,
     reembed_training_set,
-    spread,
-    squares,
-    teach,
+    sample_keys,
 )
 from classify_anything.project.snapshot import ProjectSnapshot
 from classify_anything.types import Progress
@@ -32,7 +32,7 @@ class QuantizedExport:
     Attributes:
         graph: with the one output ``embedding``.
         backbone: that graph, open.
-        taught: a head that has learnt all examples as this network sees them.
+        fitted: a head that has learnt all examples as this network sees them.
         precision: "fp16" or "int8".
         accuracy: the share of examples known without their recording, before and after; None
             where none can be judged.
@@ -40,7 +40,7 @@ class QuantizedExport:
 
     graph: onnx.ModelProto
     backbone: Backbone
-    taught: FittedHead
+    fitted: FittedHead
     precision: Precision
     accuracy: tuple[float, float] | None
 
@@ -53,7 +53,7 @@ class QuantizedExport:
         return f"{after:.1%} right, where the project is {before:.1%} right."
 
 
-def reduced(
+def quantize_export(
     snapshot: ProjectSnapshot,
     precision: Precision,
     folder: Path,
@@ -77,7 +77,7 @@ def reduced(
         return lambda done: progress(Progress(done, total, text))
 
     backbone, training_set = snapshot.backbone, snapshot.training_set
-    chosen = spread(training_set.keys, CALIBRATION_PICTURES)
+    chosen = sample_keys(training_set.keys, CALIBRATION_PICTURES)
     calibrated = counting("Making the network smaller", len(chosen))
     source, target = folder / "backbone.onnx", folder / f"{precision}.onnx"
     onnx.save(only(onnx.load_from_string(backbone.graph()), EMBEDDING), source)
@@ -85,13 +85,13 @@ def reduced(
     if precision == "fp16":
         convert_fp16(source, target)
     else:
-        quantized(source, squares(snapshot, chosen, size), target, calibrated)
+        quantized(source, load_images(snapshot, chosen, size), target, calibrated)
     small = load_backbone(target, threads=min(worker_count(), MAX_THREADS))
     embedded = counting("Retraining on the smaller network", len(training_set.keys))
-    before = teach(snapshot.model, training_set)
+    before = fit_head(snapshot.model, training_set)
     embed = small.for_workers().embed
     anew = reembed_training_set(snapshot, training_set, embed, size, precision, embedded)
-    after = teach(snapshot.model, anew)
+    after = fit_head(snapshot.model, anew)
     was, now = before.accuracy(), after.accuracy()
     known = None if was is None or now is None else (was, now)
     return QuantizedExport(onnx.load(target), small, after, precision, known)

@@ -30,30 +30,30 @@ class FittedHead:
     Args:
         lesson: all examples.
         head: a new one; it learns all of them.
-        strictness: see ``Settings``.
+        rejection_level: see ``Settings``.
     """
 
-    def __init__(self, training_set: TrainingSet, head: Head, strictness: float) -> None:
+    def __init__(self, training_set: TrainingSet, head: Head, rejection_level: float) -> None:
         self.training_set, self.head = training_set, training_set.fit("", head)
-        self._strictness = strictness
+        self._rejection_level = rejection_level
         self._held: HeldOut | None = None
 
-    def familiar(self) -> Float32Array:
-        """How clearly examples belonged without their recording; see ``ProjectModel.familiar``."""
+    def reference_scores(self) -> Float32Array:
+        """Return the typicality of each example without its recording, float32 [m], ascending."""
         held = self._held_out()
-        return np.sort(held.familiarities[~held.alone])
+        return np.sort(held.typicalities[~held.single_recording])
 
     def freeze(self) -> HeadParameters:
-        """The head as plain numbers. Raises SettingError if it cannot be frozen."""
+        """The head as plain numbers. Raises SettingError if it cannot be exported."""
         if not isinstance(self.head, HasParameters):
             raise SettingError(f"A {type(self.head).__name__} cannot be exported.")
         return self.head.freeze()
 
     def threshold(self) -> float | None:
-        """The familiarity that a known prediction is above; None where all are known."""
-        if self._strictness <= 0:
+        """The typicality that a known prediction exceeds; None if all are known."""
+        if self._rejection_level <= 0:
             return None
-        return threshold(self.familiar(), self._strictness)
+        return threshold(self.reference_scores(), self._rejection_level)
 
     def accuracy(self) -> float | None:
         """The share of examples it knows without their recording; None if none can be judged."""
@@ -70,13 +70,13 @@ class FittedHead:
         return self._held
 
 
-def teach(knowledge: ProjectModel, training_set: TrainingSet) -> FittedHead:
+def fit_head(model: ProjectModel, training_set: TrainingSet) -> FittedHead:
     """A new head of the kind that decides there, which has learnt a lesson.
 
     Raises:
         SettingError: the project's head was given to ``Classifier``, and cannot be made again.
     """
-    return FittedHead(training_set, knowledge.new_head(), knowledge.settings.strictness)
+    return FittedHead(training_set, model.new_head(), model.settings.rejection_level)
 
 
 def reembed_training_set(
@@ -109,13 +109,13 @@ def reembed_training_set(
     return replace(training_set, vectors=vectors)
 
 
-def spread(keys: Sequence[int], most: int) -> list[int]:
+def sample_keys(keys: Sequence[int], most: int) -> list[int]:
     """At most so many of the keys, evenly of all."""
     chosen = np.linspace(0, len(keys) - 1, min(len(keys), most)).astype(np.int64)
     return [keys[place] for place in chosen.tolist()]
 
 
-def squares(snapshot: ProjectSnapshot, keys: Sequence[int], size: int) -> UInt8Array:
+def load_images(snapshot: ProjectSnapshot, keys: Sequence[int], size: int) -> UInt8Array:
     """What a network sees of examples: uint8 [n, size, size, 3]."""
     pictures = (snapshot.image(key) for key in keys)
     cut = map_ordered(lambda data: to_square(data, size), pictures, worker_count())

@@ -23,7 +23,12 @@ from classify_anything.export.formats.onnx_session import Answers
 from classify_anything.export.formats.probe import probe_picture
 from classify_anything.export.onnx_model import Exported
 from classify_anything.export.page_model import ExportedPage
-from classify_anything.export.retrain import reembed_training_set, spread, squares, teach
+from classify_anything.export.retrain import (
+    fit_head,
+    load_images,
+    reembed_training_set,
+    sample_keys,
+)
 from classify_anything.heads import unit_rows
 from classify_anything.project.snapshot import ProjectSnapshot
 from classify_anything.types import Float32Array, UInt8Array
@@ -61,7 +66,7 @@ class Export(Protocol):
     def path(self) -> Path: ...
 
     @property
-    def facts(self) -> ExportMetadata: ...
+    def metadata(self) -> ExportMetadata: ...
 
     def run(self, squares: UInt8Array) -> Answers: ...
 
@@ -116,13 +121,13 @@ def verify(export: Export, snapshot: ProjectSnapshot, *, most: int = MOST_COMPAR
         InputError: fewer than two classes have examples.
     """
     _check_same_kind(export, snapshot)
-    training_set, facts = snapshot.training_set, export.facts
-    reference: Reference = SnapshotReference(snapshot, facts)
-    if facts.precision != "fp32":
+    training_set, metadata = snapshot.training_set, export.metadata
+    reference: Reference = SnapshotReference(snapshot, metadata)
+    if metadata.precision != "fp32":
         training_set = reembed_training_set(
-            snapshot, training_set, export.embed, facts.size, facts.precision
+            snapshot, training_set, export.embed, metadata.size, metadata.precision
         )
-        reference = RefitReference(teach(snapshot.model, training_set), export.embed, facts)
+        reference = RefitReference(fit_head(snapshot.model, training_set), export.embed, metadata)
     return compare(export, reference, training_set, snapshot, most=most)
 
 
@@ -148,11 +153,11 @@ def compare(
     """
     class_of = dict(zip(training_set.keys, training_set.class_ids, strict=True))
     by_class = sorted(training_set.keys, key=lambda key: class_of[key])
-    seen = spread(by_class, most)
-    pictures = squares(snapshot, seen, export.facts.size)
+    seen = sample_keys(by_class, most)
+    pictures = load_images(snapshot, seen, export.metadata.size)
     embeddings = reference.embed(pictures)
     looked = _compare(export, export.run(pictures), seen, embeddings, reference.decide(embeddings))
-    blended, vectors = blends(training_set, spread(by_class, MOST_BLENDED))
+    blended, vectors = blends(training_set, sample_keys(by_class, MOST_BLENDED))
     decided = _compare(export, export.decide(vectors), blended, vectors, reference.decide(vectors))
     return Verification(
         pictures=len(seen),
@@ -246,10 +251,12 @@ def verify_alone(exported: Exported) -> Verification:
     best = expected.probabilities.argmax(axis=1)
     rows = np.arange(len(best))
     behind = found.probabilities.max(axis=1) - found.probabilities[rows, best]
-    tolerance = _PROBE_TOLERANCES[exported.facts.precision]
-    known = exported.facts.known
+    tolerance = _PROBE_TOLERANCES[exported.metadata.precision]
+    known = exported.metadata.known
     same_edge = known(found.similarity) == known(expected.similarity)
-    on_edge = _on_edge(exported.facts, found.similarity) | (tolerance > _PROBE_TOLERANCES["fp32"])
+    on_edge = _on_edge(exported.metadata, found.similarity) | (
+        tolerance > _PROBE_TOLERANCES["fp32"]
+    )
     wrong = (behind > 2 * tolerance) | ~(same_edge | on_edge)
     return Verification(
         pictures=len(rows),
@@ -264,7 +271,7 @@ def verify_alone(exported: Exported) -> Verification:
 
 def probe(exported: Exported) -> Probe:
     """What a file says of pictures that anybody can make again."""
-    answers = exported.run(probe_pictures(exported.facts.size))
+    answers = exported.run(probe_pictures(exported.metadata.size))
     return Probe(answers.probabilities, answers.similarity, answers.embedding[:, :_PROBE_NUMBERS])
 
 
@@ -283,30 +290,30 @@ def probe_pictures(size: int) -> UInt8Array:
 def verify_page_alone(page: ExportedPage) -> Verification:
     """Check a page by the one picture of which it says what its network makes."""
     vector = page.probe[None]
-    answers = page.run(probe_picture(page.facts.size)[None])
+    answers = page.run(probe_picture(page.metadata.size)[None])
     expected = page.decide(vector)
-    known = page.facts.known(expected.similarity)
+    known = page.metadata.known(expected.similarity)
     said = ExpectedOutput(
         expected.probabilities[0], float(expected.similarity[0]), bool(known[0]), 0.0
     )
-    return _compare(page, answers, [0], vector, [said], _PROBE_TOLERANCES[page.facts.precision])
+    return _compare(page, answers, [0], vector, [said], _PROBE_TOLERANCES[page.metadata.precision])
 
 
 def _check_same_kind(export: Export, snapshot: ProjectSnapshot) -> None:
-    facts, backbone = export.facts, snapshot.backbone
+    metadata, backbone = export.metadata, snapshot.backbone
     here = [(item.id, item.name) for item in snapshot.classes]
-    there = [(item.id, item.name) for item in facts.classes]
+    there = [(item.id, item.name) for item in metadata.classes]
     if here != there:
         names, own = (
             ", ".join(repr(item.name) for item in some) or "none"
-            for some in (facts.classes, snapshot.classes)
+            for some in (metadata.classes, snapshot.classes)
         )
         raise ExportDiffersError(
             f"{export.path}: has other classes ({names}) than the project ({own})."
         )
-    if facts.precision == "fp32" and facts.fingerprint != backbone.fingerprint:
+    if metadata.precision == "fp32" and metadata.fingerprint != backbone.fingerprint:
         raise ExportDiffersError(
-            f"{export.path}: sees with {facts.backbone}, and the project with {backbone.name}, "
+            f"{export.path}: sees with {metadata.backbone}, and the project with {backbone.name}, "
             "or with another version of it. An export made with another backbone is compared with "
             "the project opened with that one (--backbone)."
         )
@@ -321,11 +328,11 @@ def _compare(
     tolerance: float | None = None,
 ) -> Verification:
     typicality_tolerance = (
-        _TYPICALITY_TOLERANCES[export.facts.precision] if tolerance is None else 1
+        _TYPICALITY_TOLERANCES[export.metadata.precision] if tolerance is None else 1
     )
-    tolerance = TOLERANCES[export.facts.precision] if tolerance is None else tolerance
-    known = export.facts.known(answers.similarity)
-    on_edge = _on_edge(export.facts, answers.similarity)
+    tolerance = TOLERANCES[export.metadata.precision] if tolerance is None else tolerance
+    known = export.metadata.known(answers.similarity)
+    on_edge = _on_edge(export.metadata, answers.similarity)
     largest, within, different = 0.0, True, []
     for place, (key, said) in enumerate(zip(keys, expected, strict=True)):
         found = answers.probabilities[place]
@@ -352,8 +359,8 @@ def _compare(
     )
 
 
-def _on_edge(facts: ExportMetadata, similarity: Float32Array) -> npt.NDArray[np.bool_]:
+def _on_edge(metadata: ExportMetadata, similarity: Float32Array) -> npt.NDArray[np.bool_]:
     """Where a similarity is too near to the threshold to tell on which side it is."""
-    if facts.threshold is None:
+    if metadata.threshold is None:
         return np.zeros(len(similarity), np.bool_)
-    return np.asarray(np.abs(similarity - facts.threshold) <= _EDGE)
+    return np.asarray(np.abs(similarity - metadata.threshold) <= _EDGE)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from classify_anything.datasets.write import new_file, new_folder
-from classify_anything.export.browser_model import learnt
+from classify_anything.export.browser_model import to_browser_model
 from classify_anything.export.expected import Reference, RefitReference, SnapshotReference
 from classify_anything.export.formats.model_file import BrowserModel
 from classify_anything.export.formats.onnx_graph import to_bytes
@@ -18,7 +18,7 @@ from classify_anything.export.formats.onnx_metadata import Precision
 from classify_anything.export.formats.probe import probe_picture
 from classify_anything.export.formats.static_page import write_web
 from classify_anything.export.page_model import ExportedPage
-from classify_anything.export.quantize import QuantizedExport, reduced
+from classify_anything.export.quantize import QuantizedExport, quantize_export
 from classify_anything.export.verify import CHECKED, check
 from classify_anything.images import tiny
 from classify_anything.project.snapshot import ProjectSnapshot
@@ -41,7 +41,7 @@ def write_web_export(
     *,
     overwrite: bool = False,
     precision: Precision = "fp32",
-    frozen: bool = False,
+    read_only: bool = False,
     embed: bool = False,
     progress: Callable[[Progress], object] = lambda _: None,
 ) -> tuple[str, ...]:
@@ -59,17 +59,17 @@ def write_web_export(
     with _part_of(path, overwrite=overwrite) as part, _work_folder() as work:
         progress(Progress(0, None, "Looking at what is learnt"))
         known, graph, training_set = (
-            learnt(snapshot),
+            to_browser_model(snapshot),
             snapshot.backbone.graph(),
             snapshot.training_set,
         )
         small = None
         if precision != "fp32":
-            small = reduced(snapshot, precision, work, progress)
+            small = quantize_export(snapshot, precision, work, progress)
             known, graph, training_set = (
                 _smaller(known, small),
                 to_bytes(small.graph),
-                small.taught.training_set,
+                small.fitted.training_set,
             )
         thumbnails = []
         form = _SMALL_THUMBNAIL if known.coarse else _THUMBNAIL
@@ -80,14 +80,14 @@ def write_web_export(
         progress(Progress(0, None, "Packing the page"))
         folder = part if part.is_dir() else work / "page"
         folder.mkdir(exist_ok=True)
-        write_web(folder, known, graph, thumbnails, frozen=frozen, embed=embed)
+        write_web(folder, known, graph, thumbnails, read_only=read_only, embed=embed)
         if folder != part:
             _pack(folder, part)
         progress(Progress(0, None, "Checking that it decides as the project does"))
         page = ExportedPage(part)
-        reference: Reference = SnapshotReference(snapshot, page.facts)
+        reference: Reference = SnapshotReference(snapshot, page.metadata)
         if small is not None:
-            reference = RefitReference(small.taught, small.backbone.embed, page.facts)
+            reference = RefitReference(small.fitted, small.backbone.embed, page.metadata)
         checked = check(path, page, reference, training_set, snapshot, most=CHECKED)
     return (checked, f"{precision}: {small.note}") if small else (checked,)
 
@@ -128,9 +128,9 @@ def _smaller(known: BrowserModel, small: QuantizedExport) -> BrowserModel:
             "fingerprint": small.backbone.fingerprint,
             "precision": small.precision,
         },
-        vectors=small.taught.training_set.vectors,
-        head=small.taught.freeze(),
-        familiar=small.taught.familiar(),
+        vectors=small.fitted.training_set.vectors,
+        head=small.fitted.freeze(),
+        reference_scores=small.fitted.reference_scores(),
         probe=probe,
         coarse=small.precision == "int8",
     )

@@ -53,7 +53,7 @@ class Options:
         precision: of the network; of "onnx" and "web".
         any_size: whether the file takes pictures of any size; of "onnx".
         smoothing: milliseconds in which an answer settles where it is served; of "onnx".
-        frozen: whether the page only answers; of "web".
+        read_only: whether the page only answers; of "web".
         embed: whether an element for other pages comes with the page; of "web".
         overwrite: whether an older export of that name is replaced.
         progress: is told how far it is.
@@ -62,7 +62,7 @@ class Options:
     precision: Precision = "fp32"
     any_size: bool = False
     smoothing: int = USUAL_SMOOTHING_MS
-    frozen: bool = False
+    read_only: bool = False
     embed: bool = False
     overwrite: bool = False
     progress: Callable[[Progress], object] = lambda _: None
@@ -163,7 +163,7 @@ def _web(snapshot: ProjectSnapshot, path: Path, options: Options) -> tuple[str, 
         path,
         overwrite=options.overwrite,
         precision=options.precision,
-        frozen=options.frozen,
+        read_only=options.read_only,
         embed=options.embed,
         progress=options.progress,
     )
@@ -182,7 +182,7 @@ _FORMS: dict[str, tuple[_Writer, tuple[str, ...]]] = {
     "zip": (_zip, ()),
     "folder": (_folder, ()),
     "onnx": (_onnx, ("precision", "any_size", "smoothing")),
-    "web": (_web, ("precision", "frozen", "embed")),
+    "web": (_web, ("precision", "read_only", "embed")),
     "tfjs-knn": (_tfjs_knn, ()),
 }
 """What writes each form, and the options that only some forms have."""

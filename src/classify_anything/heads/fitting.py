@@ -68,7 +68,7 @@ class Sample:
                 metric.centre, metric.directions[:MAX_DIRECTIONS], metric.gains[:MAX_DIRECTIONS]
             ),
             temperature=temperature,
-            references=np.sort(held.familiarities[~held.alone]),
+            references=np.sort(held.typicalities[~held.single_recording]),
         )
 
     def centred(self) -> Fit:
@@ -101,8 +101,8 @@ class Sample:
                 keys=self.keys[rows],
                 codes=self.codes[rows],
                 probabilities=softmax(scores, temperature),
-                familiarities=np.asarray(scores.max(axis=1, initial=-1), np.float32),
-                alone=self.single_recording[rows],
+                typicalities=np.asarray(scores.max(axis=1, initial=-1), np.float32),
+                single_recording=self.single_recording[rows],
             ),
         )
 

@@ -369,7 +369,7 @@ class KNeighborsHead(ClassifierEstimator):
             self._refresh()
             return self._fit.references if self._fit else np.empty(0, np.float32)
         held = self.held_out()
-        return np.sort(held.familiarities[~held.alone])
+        return np.sort(held.typicalities[~held.single_recording])
 
     def held_out(self) -> HeldOut:
         """Predict each example without its group.
@@ -446,7 +446,7 @@ class KNeighborsHead(ClassifierEstimator):
             probabilities=softmax(scores, self._fit.temperature),
             keys=self._rows.keys[own.rows[chosen]],
             similarities=own.similarities[chosen],
-            familiarity=float(scores[best]),
+            typicality=float(scores[best]),
         )
 
     def _left_out(self, rows: Int64Array) -> tuple[Int64Array, npt.NDArray[np.bool_]]:
@@ -455,9 +455,11 @@ class KNeighborsHead(ClassifierEstimator):
         pairs = np.unique(np.stack([codes, groups]), axis=1)
         lone = np.flatnonzero(np.bincount(pairs[0], minlength=len(self._codes)) == 1)
         sizes = np.bincount(codes, minlength=len(self._codes))
-        alone = np.isin(codes, lone) & (sizes[codes] > 1)
-        groups[alone] = groups.max(initial=0) + 1 + np.arange(int(alone.sum()))
-        return groups, alone
+        single_recording = np.isin(codes, lone) & (sizes[codes] > 1)
+        groups[single_recording] = (
+            groups.max(initial=0) + 1 + np.arange(int(single_recording.sum()))
+        )
+        return groups, single_recording
 
     def _by_class(self) -> Int64Array:
         """Return all rows, ordered by class, then by age, oldest first."""
@@ -502,9 +504,9 @@ class KNeighborsHead(ClassifierEstimator):
         chosen = np.flatnonzero(sizes[rows.codes] > 1)
         chosen = chosen[sample_evenly(rows.codes[chosen], _MAX_SAMPLE)]
         total = rows.mean * len(self)
-        groups, alone = self._left_out(np.arange(len(self)))
+        groups, single_recording = self._left_out(np.arange(len(self)))
         probabilities = np.zeros((len(chosen), len(self._codes)), np.float32)
-        familiarities = np.zeros(len(chosen), np.float32)
+        typicalities = np.zeros(len(chosen), np.float32)
         for start in range(0, len(chosen), _BLOCK):
             block = chosen[start : start + _BLOCK]
             similarities = rows.vectors[block] @ rows.vectors.T
@@ -515,9 +517,13 @@ class KNeighborsHead(ClassifierEstimator):
                 mean = (total - rows.vectors[same].sum(axis=0)) / max(len(left), 1)
                 found = self._decide_by_votes(rows.vectors[row], near, self._votes(left), mean)
                 probabilities[start + place] = found.probabilities
-                familiarities[start + place] = found.familiarity
+                typicalities[start + place] = found.typicality
         return HeldOut(
-            rows.keys[chosen], rows.codes[chosen], probabilities, familiarities, alone[chosen]
+            rows.keys[chosen],
+            rows.codes[chosen],
+            probabilities,
+            typicalities,
+            single_recording[chosen],
         )
 
     def _decide_by_votes(
@@ -535,8 +541,8 @@ class KNeighborsHead(ClassifierEstimator):
         rows, similarities = near.rows[chosen], near.similarities[chosen]
         probabilities = self._vote(rows, similarities, self._votes() if votes is None else votes)
         best = int(probabilities.argmax())
-        familiarity = self._typicality(unit, near, best, self._rows.mean if mean is None else mean)
-        return Decision(probabilities, self._rows.keys[rows], similarities, familiarity)
+        typicality = self._typicality(unit, near, best, self._rows.mean if mean is None else mean)
+        return Decision(probabilities, self._rows.keys[rows], similarities, typicality)
 
     def _vote(
         self, chosen: Int64Array, similarities: Float32Array, votes: npt.NDArray[np.float64]

@@ -22,14 +22,14 @@ class Decision:
         probabilities: float32 [classes], in the order of the head's ``classes_``.
         keys: int64 [k], the examples that support it, nearest first.
         similarities: float32 [k], their cosine similarities.
-        familiarity: how clearly the embedding belongs to the most probable class; comparable only
+        typicality: how clearly the embedding belongs to the most probable class; comparable only
             within a head.
     """
 
     probabilities: Float32Array
     keys: Int64Array
     similarities: Float32Array
-    familiarity: float = 0.0
+    typicality: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +42,16 @@ class HeldOut:
         keys: int64 [n], the examples.
         codes: int64 [n], their classes, as places in ``classes_``.
         probabilities: float32 [n, classes].
-        familiarities: float32 [n], as in a decision.
-        alone: bool [n], whether only the example itself was left out, because all examples of its
-            class are one group; its prediction is then too optimistic.
+        typicalities: float32 [n], as in a decision.
+        single_recording: bool [n], whether only the example itself was left out, because all
+            examples of its class are one group; its prediction is then too optimistic.
     """
 
     keys: Int64Array
     codes: Int64Array
     probabilities: Float32Array
-    familiarities: Float32Array
-    alone: npt.NDArray[np.bool_]
+    typicalities: Float32Array
+    single_recording: npt.NDArray[np.bool_]
 
 
 class Head(Protocol):

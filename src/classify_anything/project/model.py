@@ -59,7 +59,7 @@ class ProjectModel:
         self._refits = True
         self._compared_on = 0
         self._changes = 0
-        self._familiar: Float32Array = np.empty(0, np.float32)
+        self._reference_scores: Float32Array = np.empty(0, np.float32)
 
     def apply(self, snapshot: Snapshot, vectors: Float32Array) -> None:
         """Learn and forget what has changed; ``vectors``, [n, d], are of the rows not removed."""
@@ -164,15 +164,15 @@ class ProjectModel:
             return Prediction(None, 0.0, {}, ())
         taught.sort(key=lambda pair: -pair[1])
         best, probability = taught[0]
-        familiarity = self._familiarity(decision)
-        known = familiarity >= self.settings.strictness
+        typicality = self._share_below(decision)
+        known = typicality >= self.settings.rejection_level
         return Prediction(
             label=self.classes[best].name if known else None,
             probability=probability if known else 0.0,
             probabilities={self.classes[class_id].name: p for class_id, p in taught},
             neighbors=self._neighbors(decision),
             class_id=best if known else None,
-            familiarity=familiarity,
+            typicality=typicality,
         )
 
     def freeze(self) -> HeadParameters:
@@ -184,32 +184,32 @@ class ProjectModel:
             raise SettingError(f"A {type(self._head).__name__} cannot be exported.")
         return self._head.freeze()
 
-    def familiar(self) -> Float32Array:
+    def reference_scores(self) -> Float32Array:
         """The typicality of examples whose recording is left out: float32, ascending.
 
         A prediction is known if the share of these below its own typicality is at least the
-        strictness. Empty while no class has two recordings.
+        rejection level. Empty while no class has two recordings.
         """
         if _is_adaptive(self._head):
             return self._head.references()
         if self._has_stale_references:
             self._use_references(_references(self._head), self._changes)
-        return self._familiar
+        return self._reference_scores
 
     @property
     def _has_stale_references(self) -> bool:
         return len(self.members) > 0 and self._changes > _STALE * self._compared_on
 
     def _use_references(self, fit: Fit, changes: int) -> None:
-        self._familiar = fit.references
+        self._reference_scores = fit.references
         self._compared_on = len(self.members)
         self._changes -= changes
 
     def threshold(self) -> float | None:
-        """A prediction is known if its familiarity is above this; None where all are."""
-        if self.settings.strictness <= 0:
+        """A prediction is known if its typicality exceeds this; None if all are."""
+        if self.settings.rejection_level <= 0:
             return None
-        return threshold(self.familiar(), self.settings.strictness)
+        return threshold(self.reference_scores(), self.settings.rejection_level)
 
     def new_head(self) -> Head:
         """A new head of the kind that decides now, which has no examples yet.
@@ -253,16 +253,16 @@ class ProjectModel:
             if not self._refits:
                 self.leave_fitting()
 
-    def _familiarity(self, decision: Decision) -> float:
+    def _share_below(self, decision: Decision) -> float:
         """The share of own examples that are less familiar than this; see ``Prediction``."""
-        if self.settings.strictness <= 0:
+        if self.settings.rejection_level <= 0:
             return 1.0
-        familiar = self._familiar
+        reference_scores = self._reference_scores
         if self._refits or len(self.members) <= REFIT_ALWAYS or _is_adaptive(self._head):
-            familiar = self.familiar()
-        if len(familiar) == 0:
+            reference_scores = self.reference_scores()
+        if len(reference_scores) == 0:
             return 1.0
-        return float(np.searchsorted(familiar, decision.familiarity) / len(familiar))
+        return float(np.searchsorted(reference_scores, decision.typicality) / len(reference_scores))
 
     def _neighbors(self, decision: Decision) -> tuple[Neighbor, ...]:
         pairs = zip(decision.keys.tolist(), decision.similarities.tolist(), strict=True)
@@ -285,14 +285,16 @@ def _fit(sample: Sample, vectors: Float32Array) -> tuple[Fit, Float32Array | Non
 def _references(head: Head) -> Fit:
     """The reference scores of a head that has nothing else to fit."""
     held = head.held_out()
-    return Fit(None, 1.0, np.sort(held.familiarities[~held.alone]))
+    return Fit(None, 1.0, np.sort(held.typicalities[~held.single_recording]))
 
 
-def threshold(familiar: Float32Array, strictness: float) -> float | None:
-    """The familiarity that a known prediction is above: the share of ``familiar``, float32 [m] and
-    ascending, that is below it is then at least the strictness. None where all are known.
+def threshold(reference_scores: Float32Array, rejection_level: float) -> float | None:
+    """Return the typicality that a known prediction exceeds; None if all are known.
+
+    At least the share ``rejection_level`` of ``reference_scores``, float32 [m], ascending, is
+    below it.
     """
-    if strictness <= 0 or len(familiar) == 0:
+    if rejection_level <= 0 or len(reference_scores) == 0:
         return None
-    shares = np.arange(1, len(familiar) + 1) / len(familiar)
-    return float(familiar[np.searchsorted(shares, strictness)])
+    shares = np.arange(1, len(reference_scores) + 1) / len(reference_scores)
+    return float(reference_scores[np.searchsorted(shares, rejection_level)])

@@ -296,17 +296,21 @@ class Project:
         self.settle()
         return self._model.training_set()
 
-    def configure(self, *, head: str | None = None, strictness: float | None = None) -> Settings:
+    def configure(
+        self, *, head: str | None = None, rejection_level: float | None = None
+    ) -> Settings:
         """Change how the project decides; what is None stays. Raises SettingError."""
         before = self.settings
         settings = replace(
             before,
             head=before.head if head is None else head,
-            strictness=before.strictness if strictness is None else strictness,
+            rejection_level=before.rejection_level if rejection_level is None else rejection_level,
         )
         make_head(settings.head)
-        if not 0 <= settings.strictness <= 1:
-            raise SettingError(f"Strictness is from 0 to 1, not {settings.strictness}.")
+        if not 0 <= settings.rejection_level <= 1:
+            raise SettingError(
+                f"The rejection level is from 0 to 1, not {settings.rejection_level}."
+            )
         if settings != before:
             self.store.set_settings(settings)
         return self.settings

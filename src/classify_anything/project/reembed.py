@@ -40,7 +40,7 @@ class Reembedding:
     def __init__(self, project: Project, backbone: Backbone, change: int | None = None) -> None:
         self._store = project.store
         self._backbone = backbone
-        self.missing = project.store.unseen_by(backbone.fingerprint, change)
+        self.missing = project.store.missing_embeddings(backbone.fingerprint, change)
 
     def batches(
         self, progress: Callable[[Progress], object] = lambda _: None

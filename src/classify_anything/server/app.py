@@ -53,7 +53,7 @@ _STATUS = (
     (errors.TooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (errors.InputError, HTTPStatus.BAD_REQUEST),
     (errors.MissingExtraError, HTTPStatus.NOT_IMPLEMENTED),
-    (errors.FrozenError, HTTPStatus.FORBIDDEN),
+    (errors.ReadOnlyError, HTTPStatus.FORBIDDEN),
     (errors.StoreFullError, HTTPStatus.INSUFFICIENT_STORAGE),
 )
 

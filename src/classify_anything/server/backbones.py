@@ -92,7 +92,7 @@ class Backbones:
     async def info(self) -> BackbonesInfo:
         """All backbones that are known, and the work."""
         used, settings, touched = await self._project.run(
-            lambda clf: (clf.backbone, clf.settings, clf.store.touched())
+            lambda project: (project.backbone, project.settings, project.store.touched())
         )
         known = await asyncio.to_thread(known_backbones, used, settings, self._found)
         speeds = await asyncio.to_thread(remembered)
@@ -122,7 +122,7 @@ class Backbones:
 
     async def follow(self) -> None:
         """Use the backbone that another process has made the project's."""
-        if self._project.state.frozen:
+        if self._project.state.read_only:
             return
         while True:
             wanted = await self._wanted()
@@ -135,7 +135,7 @@ class Backbones:
 
     async def _use(self, wanted: str) -> None:
         """Use a backbone, if it is not in use; where that fails, all pages are told."""
-        if wanted == await self._project.run(lambda clf: name_of(clf.backbone)):
+        if wanted == await self._project.run(lambda project: name_of(project.backbone)):
             await self._project.run(_noticing(""))
             return
         job = self.begin([wanted], use=True)
@@ -145,7 +145,7 @@ class Backbones:
             await self._project.run(_noticing(message))
 
     async def _wanted(self) -> str:
-        return await self._project.run(lambda clf: clf.settings.backbone) or DEFAULT.name
+        return await self._project.run(lambda project: project.settings.backbone) or DEFAULT.name
 
     async def cancel(self) -> None:
         """Stop; the project keeps the backbone it has."""
@@ -156,7 +156,7 @@ class Backbones:
         """Let the backbone look at what a change is to bring back, while the project answers."""
         if change is not None:
             spare_core()
-            backbone = await self._project.run(lambda clf: clf.backbone)
+            backbone = await self._project.run(lambda project: project.backbone)
             await asyncio.to_thread(self._reembed, backbone, change)
 
     async def _work(self, job: BackboneJob, names: list[str]) -> None:
@@ -172,7 +172,7 @@ class Backbones:
 
     def _prepare(self, job: BackboneJob) -> Backbone:
         job.show(Progress(0, None, f"Opening {job.name}"))
-        used = self._project.read(lambda clf: clf.backbone)
+        used = self._project.read(lambda project: project.backbone)
         backbone = used
         if used.opened_as or job.name != name_of(used):
             found = load_backbone(job.name)  # of a file in use, too, which may be another by now
@@ -189,7 +189,7 @@ class Backbones:
         progress: Callable[[Progress], object] = lambda _: None,
     ) -> int:
         """Embed what a backbone lacks beside the live answer; return how many these were."""
-        job = self._project.read(lambda clf: Reembedding(clf, backbone, change))
+        job = self._project.read(lambda project: Reembedding(project, backbone, change))
         with contextlib.closing(job.batches(progress)) as batches:
             for batch in batches:
                 self._project.read(_committing(job, batch))
@@ -198,7 +198,7 @@ class Backbones:
     def _judge(self, job: BackboneJob, backbone: Backbone) -> None:
         job.show(Progress(0, None, f"Judging {backbone.name}"))
         touched, training_set = self._project.read(
-            lambda clf: (clf.store.touched(), clf.training_set_for(backbone))
+            lambda project: (project.store.touched(), project.training_set_for(backbone))
         )
         name = name_of(backbone)
         self._found[name] = _Found(touched, evaluate(training_set, Settings().head))

@@ -28,7 +28,7 @@ SERVER_RUN_ID = secrets.token_hex(8)
 
 
 class Backend(ABC):
-    """Answers for all pages and programs at once; ``FrozenError`` is for what cannot change."""
+    """Answers for all pages and programs at once; ``ReadOnlyError`` is for what cannot change."""
 
     @property
     @abstractmethod
@@ -51,7 +51,7 @@ class Backend(ABC):
 
         Raises:
             ImageError: it cannot be read.
-            FrozenError: it is to be added to an export.
+            ReadOnlyError: it is to be added to an export.
         """
 
     @abstractmethod
@@ -63,7 +63,7 @@ class Backend(ABC):
         """Run a job on the project; whoever watches hears of what it changed.
 
         Raises:
-            FrozenError: there is no project, but an export.
+            ReadOnlyError: there is no project, but an export.
         """
 
     @abstractmethod
@@ -71,7 +71,7 @@ class Backend(ABC):
         """Run a job that changes nothing; for other threads than the event loop's.
 
         Raises:
-            FrozenError: there is no project, but an export.
+            ReadOnlyError: there is no project, but an export.
         """
 
     @abstractmethod
@@ -79,7 +79,7 @@ class Backend(ABC):
         """Tell whoever watches how far the making of views is; None once it has ended.
 
         Raises:
-            FrozenError: there is no project, but an export.
+            ReadOnlyError: there is no project, but an export.
         """
 
     @abstractmethod

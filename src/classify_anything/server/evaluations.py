@@ -22,7 +22,7 @@ class Evaluations:
     async def report(self) -> Report:
         """Evaluate the head in use. Raises InputError if there is nothing to evaluate."""
         async with self._one_at_a_time:
-            revision = await self._project.run(lambda clf: clf.revision)
+            revision = await self._project.run(lambda project: project.revision)
             if self._known is None or self._known.evaluation.revision != revision:
                 snapshot = await self._project.run(take_snapshot)
                 self._known = await asyncio.to_thread(_report, snapshot)

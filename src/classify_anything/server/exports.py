@@ -74,4 +74,4 @@ class ExportJob(Job):
         with self._project.read(take_snapshot) as snapshot:
             self._notes = write_export(snapshot, self._path, wanted.format, options).notes
         if wanted.format == "onnx":
-            self._threshold = load_export(self._path).facts.threshold
+            self._threshold = load_export(self._path).metadata.threshold

@@ -86,7 +86,7 @@ class PredictionInfo(Message):
     label: str | None
     probability: float = Field(ge=0, le=1)
     probabilities: dict[int, float] = Field(description="Of each class that has examples, by id.")
-    familiarity: float = Field(
+    typicality: float = Field(
         ge=0, le=1, description="Share of the own examples that are less clearly of a class."
     )
     neighbors: list[NeighborInfo]
@@ -137,7 +137,7 @@ class SettingsInfo(Message):
     """How the project decides."""
 
     head: Literal["adaptive", "classic"]
-    strictness: float = Field(ge=0, le=1)
+    rejection_level: float = Field(ge=0, le=1)
 
 
 class VariationsInfo(Message):
@@ -161,7 +161,7 @@ class State(Message):
     undo: ChangeInfo | None
     redo: ChangeInfo | None
     notice: str = Field(description="What is out of order, for people; mostly empty.")
-    frozen: bool = Field(description="It only answers: nothing can be added or changed.")
+    read_only: bool = Field(description="It only answers: nothing can be added or changed.")
     smoothing: int | None = Field(
         default=None,
         description="Milliseconds in which an answer settles; null: as the page likes.",
@@ -212,7 +212,7 @@ class SettingsEdit(Message):
     """Body of ``PATCH /api/settings``; what is absent stays."""
 
     head: Literal["adaptive", "classic"] | None = None
-    strictness: float | None = Field(default=None, ge=0, le=1)
+    rejection_level: float | None = Field(default=None, ge=0, le=1)
 
 
 class ClassAccuracyInfo(Message):
@@ -223,7 +223,7 @@ class ClassAccuracyInfo(Message):
     interval: tuple[float, float] | None = Field(description="95 %; a recording is one trial.")
     examples: int = Field(description="That were judged: the only example of a class is not.")
     recordings: int
-    alone: bool = Field(description="All of one recording, so the number is too good.")
+    single_recording: bool = Field(description="All of one recording, so the number is too good.")
 
 
 class OutcomeInfo(Message):
@@ -393,7 +393,7 @@ class ExportRequest(Message):
         le=MOST_SMOOTHING_MS,
         description="Of onnx: milliseconds in which an answer settles where the file is served.",
     )
-    frozen: bool = Field(default=False, description="Of web: the page only answers.")
+    read_only: bool = Field(default=False, description="Of web: the page only answers.")
     embed: bool = Field(default=False, description="Of web: with an element for other pages.")
 
 

@@ -72,7 +72,9 @@ class LiveProject(Backend):
 
     async def predict(self, image: bytes) -> PredictionInfo:
         """Say what an image shows. Raises ImageError."""
-        return await self.run(lambda clf: to_prediction(clf, *clf.predict(clf.embed(image)[None])))
+        return await self.run(
+            lambda project: to_prediction(project, *project.predict(project.embed(image)[None]))
+        )
 
     async def answer(
         self, header: PredictFrame | AddFrame, image: bytes, received: float
@@ -81,7 +83,7 @@ class LiveProject(Backend):
         job = FrameJob(header, image, received)
         self._frames.append(job)
         try:
-            return await self.run(lambda clf: job.answer(clf, tuple(self._frames)))
+            return await self.run(lambda project: job.answer(project, tuple(self._frames)))
         finally:
             self._frames.remove(job)
 
@@ -141,12 +143,12 @@ class LiveProject(Backend):
 
     async def _fit(self) -> float:
         """Fit the head, and return for how many seconds to rest; 0 if nothing has changed."""
-        pending = await self.run(lambda clf: clf.model.pending_fit())
+        pending = await self.run(lambda project: project.model.pending_fit())
         if pending is None:
             return 0.0
         start = perf_counter()
         fit, compared = await asyncio.to_thread(pending.fit)
-        await self.run(lambda clf: clf.model.adopt_fit(pending, fit, compared))
+        await self.run(lambda project: project.model.adopt_fit(pending, fit, compared))
         return _REST * (perf_counter() - start)
 
     def close(self) -> None:
@@ -161,8 +163,8 @@ class LiveProject(Backend):
 
     def _run(self, job: Callable[[Project], T]) -> tuple[T, State | None, bool]:
         """Return a job's result, the state if it has changed, and whether the head needs a fit."""
-        clf, state = self._opened, self._state
-        with clf.store.checking_once():
-            result = job(clf)
-            same = (clf.revision, clf.notice) == (state.revision, state.notice)
-            return result, None if same else to_state(clf), clf.model.needs_fit
+        project, state = self._opened, self._state
+        with project.store.checking_once():
+            result = job(project)
+            same = (project.revision, project.notice) == (state.revision, state.notice)
+            return result, None if same else to_state(project), project.model.needs_fit

@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import NoReturn, TypeVar
 
 from classify_anything._version import __version__
-from classify_anything.errors import FrozenError
+from classify_anything.errors import ReadOnlyError
 from classify_anything.export.onnx_model import Exported
 from classify_anything.images import read_picture
 from classify_anything.project.project import Project
@@ -65,7 +65,7 @@ class ReadOnlyBackend(Backend):
 
     def expect_project(self) -> NoReturn:
         """Raise FrozenError: it is none."""
-        raise FrozenError(
+        raise ReadOnlyError(
             f"{self._exported.path.name} is an export, which only answers: it has no examples, and "
             "nothing in it can be added or changed. Open the project for that."
         )
@@ -102,7 +102,7 @@ class ReadOnlyBackend(Backend):
 
     def _answer(self, seq: int, image: bytes, received: float) -> Answer:
         times = [received, perf_counter()]
-        picture = read_picture(image, self._exported.facts.size)
+        picture = read_picture(image, self._exported.metadata.size)
         times.append(perf_counter())
         prediction = to_prediction(self._exported, self._exported.predict(picture))
         # The file is one graph: its head counts as part of the backbone, and there is no store.
@@ -118,25 +118,25 @@ class ReadOnlyBackend(Backend):
 
 
 def _to_state(exported: Exported) -> State:
-    facts = exported.facts
+    metadata = exported.metadata
     return State(
         revision=0,
-        project=facts.project,
-        backbone=facts.backbone,
+        project=metadata.project,
+        backbone=metadata.backbone,
         version=__version__,
-        image_size=facts.size,
+        image_size=metadata.size,
         settings=SettingsInfo(
-            head="classic" if facts.head == "cosine" else "adaptive",
-            strictness=facts.strictness,
+            head="classic" if metadata.head == "cosine" else "adaptive",
+            rejection_level=metadata.rejection_level,
         ),
         classes=[
             ClassInfo(id=item.id, name=item.name, color=item.color, examples=count, latest=[])
-            for item, count in zip(facts.classes, facts.examples, strict=True)
+            for item, count in zip(metadata.classes, metadata.examples, strict=True)
         ],
         undo=None,
         redo=None,
         notice="",
-        frozen=True,
-        smoothing=facts.smoothing,
+        read_only=True,
+        smoothing=metadata.smoothing,
         run=SERVER_RUN_ID,
     )

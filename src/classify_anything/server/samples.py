@@ -71,12 +71,12 @@ _SAMPLES: tuple[Message, ...] = (
         backbone="efficientnet-lite0",
         version=__version__,
         image_size=224,
-        settings=SettingsInfo(head="adaptive", strictness=0.05),
+        settings=SettingsInfo(head="adaptive", rejection_level=0.05),
         classes=[_MUG],
         undo=_CHANGE,
         redo=None,
         notice="",
-        frozen=False,
+        read_only=False,
         run="9f2c41d07be8a653",
     ),
     PredictionInfo(
@@ -84,7 +84,7 @@ _SAMPLES: tuple[Message, ...] = (
         label="Mug",
         probability=0.92,
         probabilities={1: 0.92, 2: 0.08},
-        familiarity=0.4,
+        typicality=0.4,
         neighbors=[_NEIGHBOR],
     ),
     Neighbors(neighbors=[_NEIGHBOR]),
@@ -120,7 +120,7 @@ _SAMPLES: tuple[Message, ...] = (
     ExampleIds(ids=[7, 8]),
     ExampleMove(ids=[7, 8], class_id=2),
     ImportStart(label="Mug"),
-    SettingsEdit(head="adaptive", strictness=0.05),
+    SettingsEdit(head="adaptive", rejection_level=0.05),
     ExampleMap(ids=[7, 8], class_ids=[1, 1], x=[0.5, -1.0], y=[0.1, -0.1]),
     Report(
         evaluation=EvaluationInfo(
@@ -137,7 +137,7 @@ _SAMPLES: tuple[Message, ...] = (
                     interval=(0.5, 1.0),
                     examples=2,
                     recordings=1,
-                    alone=True,
+                    single_recording=True,
                 )
             ],
             confusion=[[2]],

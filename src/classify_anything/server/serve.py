@@ -66,8 +66,8 @@ def serve_export(
     Raises:
         ExportError: the file cannot be opened.
     """
-    with address.socket, contextlib.closing(ReadOnlyBackend(load_export(export))) as frozen:
-        _run(make_server(frozen, address, on_ready, open_browser=open_browser), address)
+    with address.socket, contextlib.closing(ReadOnlyBackend(load_export(export))) as read_only:
+        _run(make_server(read_only, address, on_ready, open_browser=open_browser), address)
 
 
 def open_project(

@@ -43,7 +43,7 @@ def to_state(project: Project) -> State:
         undo=ChangeInfo.model_validate(undo) if undo else None,
         redo=ChangeInfo.model_validate(redo) if redo else None,
         notice=project.notice,
-        frozen=False,
+        read_only=False,
         run=SERVER_RUN_ID,
     )
 
@@ -67,7 +67,7 @@ def to_report(now: Evaluation, training_set: TrainingSet, revision: int) -> Repo
                     interval=item.interval,
                     examples=item.examples,
                     recordings=item.recordings,
-                    alone=item.alone,
+                    single_recording=item.single_recording,
                 )
                 for class_id, item in zip(ids, now.per_class, strict=True)
             ],
@@ -108,7 +108,7 @@ def to_prediction(project: Project | Exported, prediction: Prediction) -> Predic
         label=prediction.label,
         probability=prediction.probability,
         probabilities={ids[label]: p for label, p in prediction.probabilities.items()},
-        familiarity=prediction.familiarity,
+        typicality=prediction.typicality,
         neighbors=[NeighborInfo.model_validate(one) for one in prediction.neighbors],
     )
 

@@ -40,7 +40,7 @@ class Views:
 
     async def follow(self) -> None:
         """Make missing views until cancelled; after an error, wait for the next change."""
-        if self._project.state.frozen:
+        if self._project.state.read_only:
             return
         seen = -1
         while True:
@@ -58,7 +58,9 @@ class Views:
 
     async def _make(self, revision: int) -> bool:
         """Make what is missing at a revision; return False if something else comes between."""
-        backbone, missing = await self._project.run(lambda clf: (clf.backbone, clf.missing_views()))
+        backbone, missing = await self._project.run(
+            lambda project: (project.backbone, project.missing_views())
+        )
         ids = [id_ for id_ in missing if (backbone.fingerprint, id_) not in self._left_out]
         size = _PER_WORKER * worker_count()
         try:
@@ -79,7 +81,7 @@ class Views:
         """Make and keep the views of some examples; those that have none are not tried again."""
 
         def read(some: Sequence[int]) -> list[tuple[int, bytes]]:
-            return self._project.read(lambda clf: clf.store.images_of(some))
+            return self._project.read(lambda project: project.store.images_of(some))
 
         left = set(ids)
         try:

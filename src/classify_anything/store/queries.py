@@ -190,7 +190,9 @@ def rows_since(connection: sa.Connection, revision: int, backbone: str) -> list[
     ]
 
 
-def unseen_by(connection: sa.Connection, backbone: str, change: int | None = None) -> list[int]:
+def missing_embeddings(
+    connection: sa.Connection, backbone: str, change: int | None = None
+) -> list[int]:
     """Return the ids of examples without an embedding of a backbone, oldest first.
 
     With a change, only of those that undoing or redoing it restores.

@@ -113,13 +113,13 @@ class Store:
         with self._reading() as connection:
             return _settings(connection.execute(sa.select(project.c.settings)).scalar_one())
 
-    def unseen_by(self, backbone: str, change: int | None = None) -> list[int]:
+    def missing_embeddings(self, backbone: str, change: int | None = None) -> list[int]:
         """Return the ids of examples without an embedding of a backbone, oldest first.
 
         With a change, only of those that undoing or redoing it restores.
         """
         with self._reading() as connection:
-            return queries.unseen_by(connection, backbone, change)
+            return queries.missing_embeddings(connection, backbone, change)
 
     def touched(self) -> tuple[int, int]:
         """Return a value that differs after every change of examples or their classes."""

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 APPLICATION_ID = 0x436C4179
 """SQLite's ``application_id`` of a project: "ClAy"."""
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """The number of the newest migration, stored as SQLite's ``user_version``."""
 
 metadata = sa.MetaData()

@@ -1,16 +1,16 @@
 /** The backend of this page, chosen once. */
 
 import { BrowserBackend } from "./browser/backend";
-import { marksOf } from "./browser/page-metadata";
+import { pageMetadata } from "./browser/page-metadata";
 import type { Backend } from "./server/backend";
 import { ServerBackend } from "./server/server-backend.svelte";
 
 export { ApiError } from "./server/errors";
 
-const marks = marksOf(document);
+const metadata = pageMetadata(document);
 
 /** An exported page carries its project with it. */
-export const backend: Backend = marks ? new BrowserBackend(marks) : new ServerBackend();
+export const backend: Backend = metadata ? new BrowserBackend(metadata) : new ServerBackend();
 export const { api } = backend;
 
 /** The picture of an example as it came. */

@@ -1,10 +1,10 @@
-"""The model of a project as one file for the browser: ``knowledge.bin``.
+"""The model of a project as one file for the browser: ``model.bin``.
 
 ``CAKN``, the length of the header (uint32, little-endian), the header (UTF-8 JSON, padded with
 spaces to a multiple of 4 bytes), then little-endian numbers: float32, but ``views`` float16 and
 ``levels`` int8. The header's ``arrays`` gives the start of each array, counted in float32, and its
 length. ``vectors`` may be empty: ``levels`` are then the same vectors, not normalised.
-``web/src/lib/browser/knowledge.ts`` reads it.
+``web/src/lib/browser/model.ts`` reads it.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class BrowserModel:
         examples: oldest first.
         vectors: float32 [n, d], unit vectors of the examples.
         head: the parameters of its head.
-        strictness: see ``Settings``.
-        familiar: float32 [m], see ``ProjectModel.familiar``.
+        rejection_level: see ``Settings``.
+        reference_scores: float32 [m], see ``ProjectModel.reference_scores``.
         probe: float32 [d], the embedding of ``probe_picture``.
         views: by the ids of some examples, the embeddings float [8, d] of their views.
         coarse: whether to write the vectors in 8 bits; see ``int8_vectors.py``.
@@ -60,8 +60,8 @@ class BrowserModel:
     examples: Sequence[Example]
     vectors: Float32Array
     head: HeadParameters
-    strictness: float
-    familiar: Float32Array
+    rejection_level: float
+    reference_scores: Float32Array
     probe: Float32Array
     views: Mapping[int, npt.NDArray[np.floating]]
     coarse: bool = False
@@ -73,7 +73,7 @@ def write_browser_model(model: BrowserModel) -> bytes:
     empty = np.empty(0, np.float32)
     arrays = {
         "vectors": empty if model.coarse else model.vectors,
-        "familiar": model.familiar,
+        "reference_scores": model.reference_scores,
         "centre": head.arrays.get("centre", empty),
         "directions": head.arrays.get("directions", empty),
         "gains": head.arrays.get("gains", empty),
@@ -116,7 +116,7 @@ def write_browser_model(model: BrowserModel) -> bytes:
             "temperature": head.parameters.get("temperature", 1.0),
         },
         "viewed": list(model.views),
-        "strictness": model.strictness,
+        "rejection_level": model.rejection_level,
         "arrays": places,
     }
     text = json.dumps(header, separators=(",", ":")).encode()

@@ -48,7 +48,7 @@ class ExportMetadata:
         examples: the number of examples per class, in that order.
         head: "adaptive" or "cosine"; files of version 0.1 also have "knn", "means" or "ridge".
         parameters: of the head.
-        strictness: see ``Settings``.
+        rejection_level: see ``Settings``.
         threshold: "none of these" unless ``similarity`` is above it; None: never.
         smoothing: the page's smoothing time in milliseconds.
         backbone, fingerprint, license: of the backbone; its licence is "" if unknown.
@@ -66,7 +66,7 @@ class ExportMetadata:
     examples: tuple[int, ...]
     head: str
     parameters: Mapping[str, Any]
-    strictness: float
+    rejection_level: float
     threshold: float | None
     smoothing: int
     backbone: str
@@ -85,30 +85,30 @@ class ExportMetadata:
         return np.asarray(similarity > lowest)
 
 
-def write_metadata_texts(facts: ExportMetadata, probe: Probe | None = None) -> dict[str, str]:
+def write_metadata_texts(metadata: ExportMetadata, probe: Probe | None = None) -> dict[str, str]:
     """Return the texts by name; all but single words are JSON."""
     texts = {
         "format": FORMAT,
         "format_version": str(VERSION),
-        "project": facts.project,
-        "labels": json.dumps([item.name for item in facts.classes]),
-        "class_ids": json.dumps([item.id for item in facts.classes]),
-        "colors": json.dumps([item.color for item in facts.classes]),
-        "examples": json.dumps(facts.examples),
-        "head": facts.head,
-        "parameters": json.dumps(dict(facts.parameters)),
-        "strictness": json.dumps(facts.strictness),
-        "threshold": json.dumps(facts.threshold),
-        "smoothing": json.dumps({"milliseconds": facts.smoothing}),
-        "backbone": facts.backbone,
-        "fingerprint": facts.fingerprint,
-        "backbone_license": facts.license,
-        "size": json.dumps(facts.size),
-        "any_size": json.dumps(facts.any_size),
-        "precision": facts.precision,
-        "accuracy": json.dumps(facts.accuracy),
-        "created_at": facts.created_at,
-        "version": facts.version,
+        "project": metadata.project,
+        "labels": json.dumps([item.name for item in metadata.classes]),
+        "class_ids": json.dumps([item.id for item in metadata.classes]),
+        "colors": json.dumps([item.color for item in metadata.classes]),
+        "examples": json.dumps(metadata.examples),
+        "head": metadata.head,
+        "parameters": json.dumps(dict(metadata.parameters)),
+        "rejection_level": json.dumps(metadata.rejection_level),
+        "threshold": json.dumps(metadata.threshold),
+        "smoothing": json.dumps({"milliseconds": metadata.smoothing}),
+        "backbone": metadata.backbone,
+        "fingerprint": metadata.fingerprint,
+        "backbone_license": metadata.license,
+        "size": json.dumps(metadata.size),
+        "any_size": json.dumps(metadata.any_size),
+        "precision": metadata.precision,
+        "accuracy": json.dumps(metadata.accuracy),
+        "created_at": metadata.created_at,
+        "version": metadata.version,
     }
     if probe is not None:
         texts["probe"] = json.dumps(
@@ -121,7 +121,7 @@ def write_metadata_texts(facts: ExportMetadata, probe: Probe | None = None) -> d
     return texts
 
 
-def read_facts(texts: Mapping[str, str]) -> ExportMetadata:
+def read_metadata(texts: Mapping[str, str]) -> ExportMetadata:
     """Invert ``write_metadata_texts``.
 
     Raises:
@@ -133,7 +133,7 @@ def read_facts(texts: Mapping[str, str]) -> ExportMetadata:
             json.loads(texts[key]) for key in ("labels", "class_ids", "colors", "examples")
         )
         threshold, accuracy = json.loads(texts["threshold"]), json.loads(texts["accuracy"])
-        facts = ExportMetadata(
+        metadata = ExportMetadata(
             project=texts["project"],
             classes=tuple(
                 Class(int(id_), str(name), int(color))
@@ -142,7 +142,7 @@ def read_facts(texts: Mapping[str, str]) -> ExportMetadata:
             examples=tuple(map(int, examples)),
             head=texts["head"],
             parameters=dict(json.loads(texts["parameters"])),
-            strictness=float(json.loads(texts["strictness"])),
+            rejection_level=float(json.loads(_rejection_level(texts))),
             threshold=None if threshold is None else float(threshold),
             smoothing=int(json.loads(texts["smoothing"])["milliseconds"]),
             backbone=texts["backbone"],
@@ -157,9 +157,13 @@ def read_facts(texts: Mapping[str, str]) -> ExportMetadata:
         )
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise ExportError(f"damaged: invalid metadata ({error}).") from error
-    if len(facts.examples) != len(facts.classes):
+    if len(metadata.examples) != len(metadata.classes):
         raise ExportError("damaged: invalid metadata (examples).")
-    return facts
+    return metadata
+
+
+def _rejection_level(texts: Mapping[str, str]) -> str:
+    return texts["strictness" if "strictness" in texts else "rejection_level"]  # version 0.1
 
 
 def read_probe(texts: Mapping[str, str]) -> Probe | None:

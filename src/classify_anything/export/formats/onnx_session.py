@@ -27,7 +27,7 @@ class Answers:
 
     Attributes:
         probabilities: float32 [n, classes].
-        similarity: float32 [n], the familiarity.
+        similarity: float32 [n], the typicality.
         embedding: float32 [n, d].
     """
 

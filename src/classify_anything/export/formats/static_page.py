@@ -2,7 +2,7 @@
 
 ``index.html``, ``assets/``        the same page as the program serves
 ``backbone.onnx.gz``               the backbone, gzipped because not every host compresses
-``knowledge.bin.gz``               the model; see ``model_file.py``
+``model.bin.gz``               the model; see ``model_file.py``
 ``thumbnails.bin``                 a thumbnail of each example
 ``sw.js``, ``manifest.webmanifest``, ``*.png``  offline after the first visit, installable
 ``embed.js``, ``embed.html``       the page inside another page
@@ -64,21 +64,21 @@ document.addEventListener("prediction", ({ detail }) => {
 
 def write_web(
     folder: Path,
-    learnt: BrowserModel,
+    model: BrowserModel,
     backbone: bytes,
     thumbnails: Sequence[bytes],
     *,
-    frozen: bool = False,
+    read_only: bool = False,
     embed: bool = False,
 ) -> None:
     """Write the page into an empty folder.
 
     Args:
         folder: an existing, empty folder.
-        learnt: the model.
+        model: the model.
         backbone: the ONNX graph: ``image`` uint8 [n, size, size, 3] → ``embedding`` float32 [n, d].
         thumbnails: a WebP of each example, oldest first.
-        frozen: whether the page is read-only.
+        read_only: whether the page is read-only.
         embed: whether to add the element for other pages.
 
     Raises:
@@ -89,14 +89,14 @@ def write_web(
     _copy_page(folder)
     for name, data in (
         ("backbone.onnx", backbone),
-        ("knowledge.bin", write_browser_model(learnt)),
+        ("model.bin", write_browser_model(model)),
     ):
         (folder / f"{name}.gz").write_bytes(_packed(data))
     (folder / "thumbnails.bin").write_bytes(_joined(thumbnails))
-    made = _fingerprint(folder, frozen=frozen)
-    marks = {"made": made, "size": learnt.backbone["size"], "frozen": frozen}
-    _mark(folder / "index.html", marks, learnt.project)
-    _write_manifest(folder / "manifest.webmanifest", learnt.project)
+    made = _fingerprint(folder, read_only=read_only)
+    metadata = {"made": made, "size": model.backbone["size"], "read_only": read_only}
+    _write_metadata(folder / "index.html", metadata, model.project)
+    _write_manifest(folder / "manifest.webmanifest", model.project)
     (folder / "_headers").write_text(_HEADERS)
     shutil.copyfile(STATIC / "export" / "from-file.js", folder / "from-file.js")
     if embed:
@@ -145,17 +145,17 @@ def _joined(pictures: Sequence[bytes]) -> bytes:
     return struct.pack(f"<{len(lengths)}I", *lengths) + b"".join(pictures)
 
 
-def _fingerprint(folder: Path, *, frozen: bool) -> str:
-    digest = hashlib.sha256(b"frozen" if frozen else b"")
+def _fingerprint(folder: Path, *, read_only: bool) -> str:
+    digest = hashlib.sha256(b"read_only" if read_only else b"")
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _mark(index: Path, marks: dict[str, object], project: str) -> None:
+def _write_metadata(index: Path, metadata: dict[str, object], project: str) -> None:
     """Mark the page as the export of a project."""
     head = (
-        f'<meta name="classify-anything-export" content="{html.escape(json.dumps(marks))}" />\n'
+        f'<meta name="classify-anything-export" content="{html.escape(json.dumps(metadata))}" />\n'
         f'    <meta http-equiv="Content-Security-Policy" content="{html.escape(_POLICY)}" />\n'
         '    <link rel="manifest" href="manifest.webmanifest" />\n'
         '    <link rel="apple-touch-icon" href="apple-touch-icon.png" />\n'

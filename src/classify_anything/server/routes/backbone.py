@@ -10,7 +10,7 @@ from fastapi import APIRouter, Response
 
 from classify_anything.backbones.layer_profile import layers_of
 from classify_anything.errors import ConflictError
-from classify_anything.export.browser_model import learnt
+from classify_anything.export.browser_model import to_browser_model
 from classify_anything.export.formats.model_file import write_browser_model
 from classify_anything.project.snapshot import ProjectSnapshot, take_snapshot
 from classify_anything.server.messages import (
@@ -26,8 +26,8 @@ router = APIRouter(prefix="/api", responses=ALWAYS)
 _FILE: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
 
 
-@router.get("/knowledge", response_class=Response, responses=_FILE)
-async def knowledge(project: ProjectOf) -> Response:
+@router.get("/model", response_class=Response, responses=_FILE)
+async def model(project: ProjectOf) -> Response:
     """All that is learnt, for a page that looks by itself; 400 while there are not two classes."""
     snapshot = await project.run(take_snapshot)
     data = await asyncio.to_thread(_browser_model, snapshot)
@@ -36,7 +36,7 @@ async def knowledge(project: ProjectOf) -> Response:
 
 def _browser_model(snapshot: ProjectSnapshot) -> bytes:
     with snapshot:
-        return write_browser_model(learnt(snapshot))
+        return write_browser_model(to_browser_model(snapshot))
 
 
 @router.get("/backbone", response_class=Response, responses={**_FILE, **CONFLICT})
@@ -45,7 +45,7 @@ async def backbone(project: ProjectOf, fingerprint: str | None = None) -> Respon
 
     With a ``fingerprint``, only that one: what is learnt fits no other.
     """
-    used = await project.run(lambda clf: clf.backbone)
+    used = await project.run(lambda project: project.backbone)
     if fingerprint not in (None, used.fingerprint):
         raise ConflictError("Another network is in use by now.")
     graph = await asyncio.to_thread(used.graph)
@@ -81,7 +81,7 @@ async def backbone_layers(project: ProjectOf) -> LayersInfo:
 
     Those of a .tflite are not timed.
     """
-    backbone = await project.run(lambda clf: clf.backbone)
+    backbone = await project.run(lambda project: project.backbone)
     found = await asyncio.to_thread(layers_of, backbone, measure=True)
     return LayersInfo(
         name=backbone.name,

@@ -16,24 +16,26 @@ router = APIRouter(prefix="/api/classes", responses=ALWAYS)
 @router.post("", status_code=HTTPStatus.CREATED)
 async def add_class(project: ProjectOf, body: NewClass) -> ClassInfo:
     """Add a class; without a name, the first free "Class N"."""
-    return await project.run(lambda clf: to_class(clf, clf.store.add_class(body.name)))
+    return await project.run(lambda project: to_class(project, project.store.add_class(body.name)))
 
 
 @router.patch("/{class_id}", responses=NOT_FOUND)
 async def edit_class(project: ProjectOf, class_id: Id, body: ClassEdit) -> ClassInfo:
     """Rename a class, or give it another colour."""
     return await project.run(
-        lambda clf: to_class(clf, clf.edit_class(class_id, name=body.name, color=body.color))
+        lambda project: to_class(
+            project, project.edit_class(class_id, name=body.name, color=body.color)
+        )
     )
 
 
 @router.delete("/{class_id}", responses=NOT_FOUND)
 async def remove_class(project: ProjectOf, class_id: Id) -> State:
     """Delete a class and its examples."""
-    return await change(project, lambda clf: clf.remove_class(class_id))
+    return await change(project, lambda project: project.remove_class(class_id))
 
 
 @router.delete("/{class_id}/examples", responses=NOT_FOUND)
 async def clear_class(project: ProjectOf, class_id: Id) -> State:
     """Delete all examples of a class; the class stays."""
-    return await change(project, lambda clf: clf.clear_class(class_id))
+    return await change(project, lambda project: project.clear_class(class_id))

@@ -18,7 +18,8 @@ router = APIRouter(prefix="/api", responses=ALWAYS)
 async def edit_settings(project: ProjectOf, body: SettingsEdit) -> State:
     """Change the head, or how sure it must be. What is absent stays."""
     return await change(
-        project, lambda clf: clf.configure(head=body.head, strictness=body.strictness)
+        project,
+        lambda project: project.configure(head=body.head, rejection_level=body.rejection_level),
     )
 
 

@@ -52,7 +52,7 @@ async def list_examples(
 ) -> ExamplePage:
     """Examples, newest first, a page at a time: all, or of a class, a source or a recording."""
     found = await project.run(
-        lambda clf: clf.examples(
+        lambda project: project.examples(
             class_id, source=source, recording=recording, before=before, limit=limit + 1
         )
     )
@@ -106,7 +106,9 @@ async def add_example(
 @router.get("/api/examples/{example_id}", responses=NOT_FOUND)
 async def example(project: ProjectOf, example_id: Id) -> ExampleInfo:
     """What is known of an example, but its picture."""
-    return ExampleInfo.model_validate(await project.run(lambda clf: clf.store.example(example_id)))
+    return ExampleInfo.model_validate(
+        await project.run(lambda project: project.store.example(example_id))
+    )
 
 
 @router.get(
@@ -119,7 +121,7 @@ async def image(project: ProjectOf, example_id: Id, run: _Name = None) -> Respon
 
     With the ``run`` of the state in its address it may be kept for ever.
     """
-    data, media_type = await project.run(lambda clf: clf.store.image(example_id))
+    data, media_type = await project.run(lambda project: project.store.image(example_id))
     return Response(data, media_type=media_type, headers=kept(run))
 
 
@@ -133,7 +135,7 @@ async def thumbnail(project: ProjectOf, example_id: Id, run: _Name = None) -> Re
 
     With the ``run`` of the state in its address it may be kept for ever.
     """
-    data, _ = await project.run(lambda clf: clf.store.image(example_id))
+    data, _ = await project.run(lambda project: project.store.image(example_id))
     small = await asyncio.to_thread(make_thumbnail, data)
     return Response(small, media_type="image/jpeg", headers=kept(run))
 
@@ -143,26 +145,26 @@ async def neighbors(
     project: ProjectOf, example_id: Id, limit: Annotated[int, Query(ge=1, le=100)] = 8
 ) -> Neighbors:
     """The examples most like one, nearest first."""
-    found = await project.run(lambda clf: clf.neighbors(example_id, limit))
+    found = await project.run(lambda project: project.neighbors(example_id, limit))
     return Neighbors(neighbors=[NeighborInfo.model_validate(one) for one in found])
 
 
 @router.delete("/api/examples/{example_id}", responses=NOT_FOUND)
 async def remove_example(project: ProjectOf, example_id: Id) -> State:
     """Delete one example."""
-    return await change(project, lambda clf: clf.remove(example_id))
+    return await change(project, lambda project: project.remove(example_id))
 
 
 @router.post("/api/examples/remove", responses=NOT_FOUND)
 async def remove_examples(project: ProjectOf, body: ExampleIds) -> State:
     """Delete many examples, as one change."""
-    return await change(project, lambda clf: clf.remove(body.ids))
+    return await change(project, lambda project: project.remove(body.ids))
 
 
 @router.post("/api/examples/move", responses=NOT_FOUND)
 async def move_examples(project: ProjectOf, body: ExampleMove) -> State:
     """Give many examples another class, as one change."""
-    return await change(project, lambda clf: clf.move(body.ids, body.class_id))
+    return await change(project, lambda project: project.move(body.ids, body.class_id))
 
 
 @router.delete("/api/recordings/last", responses=CONFLICT)

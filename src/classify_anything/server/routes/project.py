@@ -40,14 +40,14 @@ async def predict(project: ProjectOf, request: Request) -> PredictionInfo:
 async def undo(project: ProjectOf, backbones: BackbonesOf, body: UndoRequest) -> State:
     """Undo the newest change."""
     await backbones.embed_missing(body.change or _id(project.state.undo))
-    return await change(project, lambda clf: clf.store.undo(body.change))
+    return await change(project, lambda project: project.store.undo(body.change))
 
 
 @router.post("/api/redo", responses=CONFLICT)
 async def redo(project: ProjectOf, backbones: BackbonesOf, body: UndoRequest) -> State:
     """Do the change again that was undone last."""
     await backbones.embed_missing(body.change or _id(project.state.redo))
-    return await change(project, lambda clf: clf.store.redo(body.change))
+    return await change(project, lambda project: project.store.redo(body.change))
 
 
 def _id(found: ChangeInfo | None) -> int | None:

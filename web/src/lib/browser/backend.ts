@@ -5,7 +5,7 @@ import { ApiError } from "../server/errors";
 import type { Listener, Predictor } from "../live/predictor";
 import type { PredictionInfo, State } from "../server/types";
 import { checkAbilities } from "./abilities";
-import type { Lesson } from "./model";
+import type { TrainingExample } from "./model";
 import { browserApi } from "./browser-api";
 import type { BrowserProject, Target } from "./browser-project";
 import { browserExports } from "./browser-exports";
@@ -14,11 +14,11 @@ import { tell, tellReady } from "./embedded";
 import { startEngine } from "./engine";
 import type { Engine } from "./engine.worker";
 import { read } from "./files";
-import { parseKnowledge, type Knowledge } from "./knowledge";
+import { parseBrowserModel, type BrowserModel } from "./browser-model";
 import type { Place } from "./local-import";
 import { changed, type Example, type LocalProject, type Snapshot } from "./local-project";
-import type { Marks } from "./page-metadata";
-import { Notebook } from "./journal";
+import type { PageMetadata } from "./page-metadata";
+import { Journal } from "./journal";
 import { kept } from "./offline";
 import { examined, type Examined } from "./pictures";
 import { parseThumbnails } from "./thumbnails";
@@ -32,26 +32,26 @@ export class BrowserBackend implements Backend, BrowserProject {
   readonly exports = browserExports(
     () => this.#taught(),
     () => this.#takeHome(),
-    () => this.#knowledge.project,
+    () => this.#browserModel.project,
   );
   readonly engine: Engine;
   /** Settles when everything is there; rejects with one line that a person understands. */
   readonly ready: Promise<void>;
-  notebook!: Notebook;
-  readonly #marks: Marks;
-  #knowledge!: Knowledge;
+  journal!: Journal;
+  readonly #metadata: PageMetadata;
+  #browserModel!: BrowserModel;
   #thumbnails!: ReadonlyMap<number, Blob>;
   readonly #addresses = new Map<number, string>();
   #listener: Listener | null = null;
   #making = false;
 
-  constructor(marks: Marks) {
-    this.#marks = marks;
-    this.views = marks.frozen ? ["live"] : ["live", "examples", "export"];
+  constructor(metadata: PageMetadata) {
+    this.#metadata = metadata;
+    this.views = metadata.read_only ? ["live"] : ["live", "examples", "export"];
     const seen = kept();
     this.engine = startEngine(seen);
     this.ready = seen.then(() => {
-      checkAbilities(!marks.frozen);
+      checkAbilities(!metadata.read_only);
       return this.#open();
     });
   }
@@ -66,7 +66,7 @@ export class BrowserBackend implements Backend, BrowserProject {
   thumbnailAddress(exampleId: number): string {
     const known = this.#addresses.get(exampleId);
     if (known) return known;
-    const picture = this.#thumbnails.get(exampleId) ?? this.notebook.pictures.get(exampleId)?.picture;
+    const picture = this.#thumbnails.get(exampleId) ?? this.journal.pictures.get(exampleId)?.picture;
     if (!picture) return "";
     const address = URL.createObjectURL(picture);
     this.#addresses.set(exampleId, address);
@@ -74,7 +74,7 @@ export class BrowserBackend implements Backend, BrowserProject {
   }
 
   get project(): LocalProject {
-    return this.notebook.project;
+    return this.journal.project;
   }
 
   get state(): State {
@@ -82,19 +82,19 @@ export class BrowserBackend implements Backend, BrowserProject {
     return {
       type: "state",
       revision,
-      project: this.#knowledge.project,
-      backbone: this.#knowledge.backbone.name,
-      version: this.#knowledge.package,
-      image_size: this.#marks.size,
+      project: this.#browserModel.project,
+      backbone: this.#browserModel.backbone.name,
+      version: this.#browserModel.package,
+      image_size: this.#metadata.size,
       settings: {
-        head: this.#knowledge.head.name === "adaptive" ? "adaptive" : "classic",
-        strictness: this.#knowledge.strictness,
+        head: this.#browserModel.head.name === "adaptive" ? "adaptive" : "classic",
+        rejection_level: this.#browserModel.rejection_level,
       },
       classes: this.project.classes,
       undo: undoable,
       redo: redoable,
       notice: "",
-      frozen: this.#marks.frozen,
+      read_only: this.#metadata.read_only,
       run: "",
     };
   }
@@ -120,15 +120,15 @@ export class BrowserBackend implements Backend, BrowserProject {
   }
 
   async #add({ picture, sha256 }: Examined, vector: Float32Array, target: Target) {
-    const first = this.notebook.pictures.size === 0;
-    const added = await this.notebook.change(() => {
+    const first = this.journal.pictures.size === 0;
+    const added = await this.journal.change(() => {
       const { class_id, label, classes = [], group, recording, source, createdAt } = target;
       const told = { recording, source, sha256, createdAt };
       const added =
         label === undefined
           ? this.project.add(class_id ?? -1, group, told)
           : this.project.take(label, classes, group, told);
-      this.notebook.pictures.set(added.example.id, { picture, vector, seenBy: this.#knowledge.backbone.fingerprint });
+      this.journal.pictures.set(added.example.id, { picture, vector, seenBy: this.#browserModel.backbone.fingerprint });
       return added;
     });
     // Else a browser that is short of space may drop it; it decides for itself whether to ask.
@@ -138,7 +138,7 @@ export class BrowserBackend implements Backend, BrowserProject {
 
   #taught(): Packed[] {
     return this.project.now.examples.flatMap((example: Example) => {
-      const kept = this.notebook.pictures.get(example.id);
+      const kept = this.journal.pictures.get(example.id);
       return kept ? [{ ...example, picture: kept.picture }] : [];
     });
   }
@@ -151,37 +151,37 @@ export class BrowserBackend implements Backend, BrowserProject {
   }
 
   async #open(): Promise<void> {
-    const opened = this.engine.open(address("backbone.onnx"), this.#marks.size, true);
+    const opened = this.engine.open(address("backbone.onnx"), this.#metadata.size, true);
     const [file, thumbnails] = await Promise.all([
-      read(address("knowledge.bin"), true),
+      read(address("model.bin"), true),
       read(address("thumbnails.bin")),
     ]);
-    this.#knowledge = parseKnowledge(file.slice(0));
-    this.#thumbnails = parseThumbnails(thumbnails, this.#knowledge.examples.ids);
-    const { made, frozen } = this.#marks;
-    this.notebook = await Notebook.open(this.#knowledge, made, !frozen, {
+    this.#browserModel = parseBrowserModel(file.slice(0));
+    this.#thumbnails = parseThumbnails(thumbnails, this.#browserModel.examples.ids);
+    const { made, read_only: readOnly } = this.#metadata;
+    this.journal = await Journal.open(this.#browserModel, made, !readOnly, {
       changed: (before, after) => this.#teach(before, after),
       tell: (message) => this.#listener?.error(message),
     });
     await opened;
-    await this.engine.check(address("backbone.onnx"), true, this.#knowledge.probe);
+    await this.engine.check(address("backbone.onnx"), true, this.#browserModel.probe);
     await this.engine.know(file);
     this.#listener?.state(this.state);
-    this.notebook.begin();
+    this.journal.begin();
     tellReady();
   }
 
   /** Tell the engine, and then the page, what is different. */
   async #teach(before: Snapshot, after: Snapshot): Promise<void> {
     if (before.classes !== after.classes) await this.engine.arrange([...after.classes]);
-    const lessons: Lesson[] = [];
+    const examples: TrainingExample[] = [];
     const gone: number[] = [];
     for (const [id, example] of changed(before, after)) {
-      if (example) lessons.push({ id, classId: example.classId, recordingId: example.recordingId, ...(await this.#vectorOf(id)) });
+      if (example) examples.push({ id, classId: example.classId, recordingId: example.recordingId, ...(await this.#vectorOf(id)) });
       else gone.push(id);
     }
     if (gone.length > 0) await this.engine.forget(gone);
-    if (lessons.length > 0) await this.engine.learn(lessons);
+    if (examples.length > 0) await this.engine.learn(examples);
     this.#listener?.state(this.state);
     void this.#makeViews();
     for (const id of gone) {
@@ -192,13 +192,13 @@ export class BrowserBackend implements Backend, BrowserProject {
 
   /** Embed the views of what was taught here, one example at a time, while no picture waits for an answer. */
   async #makeViews(): Promise<void> {
-    if (this.#making || this.#knowledge.head.name !== "adaptive") return;
+    if (this.#making || this.#browserModel.head.name !== "adaptive") return;
     this.#making = true;
     try {
       for (let next = this.#unvaried(); next; next = this.#unvaried()) {
         const { id, sha256, kept } = next;
         const views = await this.engine.views(kept.picture, sha256);
-        await this.notebook.seenAnew(id, { ...kept, views });
+        await this.journal.seenAnew(id, { ...kept, views });
         await this.engine.vary(id, views);
       }
     } catch (error) {
@@ -212,20 +212,20 @@ export class BrowserBackend implements Backend, BrowserProject {
     const { examples } = this.project.now;
     const wanted = new Set(wantedViews(examples));
     for (const { id, sha256 } of examples) {
-      const kept = this.notebook.pictures.get(id);
-      if (wanted.has(id) && kept && !kept.views && kept.seenBy === this.#knowledge.backbone.fingerprint) return { id, sha256, kept };
+      const kept = this.journal.pictures.get(id);
+      if (wanted.has(id) && kept && !kept.views && kept.seenBy === this.#browserModel.backbone.fingerprint) return { id, sha256, kept };
     }
     return null;
   }
 
   /** The embeddings of what was taught here; where another backbone has made them, they are made anew. */
   async #vectorOf(id: number): Promise<{ vector?: Float32Array; views?: Float32Array | undefined }> {
-    const kept = this.notebook.pictures.get(id);
+    const kept = this.journal.pictures.get(id);
     if (!kept) return {};
-    const { fingerprint } = this.#knowledge.backbone;
+    const { fingerprint } = this.#browserModel.backbone;
     if (kept.seenBy === fingerprint) return { vector: kept.vector, views: kept.views };
     const { vector } = await this.engine.predict(kept.picture);
-    await this.notebook.seenAnew(id, { picture: kept.picture, vector, seenBy: fingerprint });
+    await this.journal.seenAnew(id, { picture: kept.picture, vector, seenBy: fingerprint });
     return { vector };
   }
 }

@@ -13,7 +13,7 @@ export function browserApi(backend: BrowserProject): Api {
   /** One change, once everything is there. */
   async function change<T>(act: (project: LocalProject) => T): Promise<T> {
     await backend.ready;
-    return backend.notebook.change(() => act(backend.project));
+    return backend.journal.change(() => act(backend.project));
   }
 
   /** A change, and the state after it. */
@@ -109,7 +109,7 @@ export function browserApi(backend: BrowserProject): Api {
     beginBackbones: notHere,
     cancelBackbones: notHere,
     layers: notHere,
-    knowledge: notHere,
+    model: notHere,
     exportSizes: notHere,
     beginExport: notHere,
     exportInfo: notHere,

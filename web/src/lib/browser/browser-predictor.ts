@@ -9,7 +9,7 @@ const NOT_YET = {
   label: null,
   probability: 0,
   probabilities: {},
-  familiarity: 1,
+  typicality: 1,
   neighbors: [],
 };
 

@@ -2,7 +2,7 @@
 
 import type { PredictionInfo, State } from "../server/types";
 import type { Engine } from "./engine.worker";
-import type { Notebook } from "./journal";
+import type { Journal } from "./journal";
 import type { Place } from "./local-import";
 import type { Example, LocalProject, NewClass } from "./local-project";
 
@@ -23,7 +23,7 @@ export interface BrowserProject {
   /** Settles when everything is loaded; rejects with one line that a person understands. */
   readonly ready: Promise<void>;
   readonly engine: Engine;
-  readonly notebook: Notebook;
+  readonly journal: Journal;
   readonly project: LocalProject;
   readonly state: State;
   /** Report an answer about the camera. */

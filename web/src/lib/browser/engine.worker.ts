@@ -1,10 +1,10 @@
 /** Looks at pictures on a thread of its own, so that the page never stutters. */
 
-import { Brain, type Lesson } from "./model";
+import { Model, type TrainingExample } from "./model";
 import type { Metric, Sample } from "./fitting";
 import FittingWorker from "./fitting.worker?worker";
-import type { KnownClass } from "./knowledge";
-import { parseKnowledge } from "./knowledge";
+import type { ModelClass } from "./browser-model";
+import { parseBrowserModel } from "./browser-model";
 import { agrees } from "./probe";
 import { Session, type Provider } from "./session";
 import { SquareReader } from "./squares";
@@ -12,7 +12,7 @@ import { inHalf, makeViews } from "./views";
 
 let session: Session;
 let squares: SquareReader;
-let brain: Brain | null = null;
+let model: Model | null = null;
 let fitter: Worker | undefined;
 let predicting = 0;
 
@@ -58,7 +58,7 @@ const ENGINE = {
 
   /** Know what is in this file, and nothing else. */
   async know(file: ArrayBuffer | null) {
-    brain = file && (await Brain.open(parseKnowledge(file), fit));
+    model = file && (await Model.open(parseBrowserModel(file), fit));
   },
 
   async predict(picture: Blob) {
@@ -69,7 +69,7 @@ const ENGINE = {
       times.push(performance.now());
       const vector = await session.embed(pixels);
       times.push(performance.now());
-      const prediction = brain?.predict(vector) ?? null;
+      const prediction = model?.predict(vector) ?? null;
       times.push(performance.now());
       const [decode, backbone, head] = times.slice(1).map((time, step) => time - times[step]!);
       return { prediction, vector, decode: decode!, backbone: backbone!, head: head! };
@@ -90,15 +90,15 @@ const ENGINE = {
   },
 
   embed: (pixels: Uint8Array) => session.embed(pixels),
-  learn: async (lessons: readonly Lesson[]) => brain?.learn(lessons),
-  vary: async (id: number, views: Float32Array) => brain?.vary(id, views),
-  forget: async (ids: readonly number[]) => brain?.forget(ids),
+  learn: async (examples: readonly TrainingExample[]) => model?.learn(examples),
+  vary: async (id: number, views: Float32Array) => model?.vary(id, views),
+  forget: async (ids: readonly number[]) => model?.forget(ids),
   /** Settles when the metric fits what was learnt; answers do not wait for it. */
-  fitted: async () => brain?.ready,
-  arrange: async (classes: readonly KnownClass[]) => brain?.arrange(classes),
-  configure: async (strictness: number) => brain?.configure(strictness),
+  fitted: async () => model?.ready,
+  arrange: async (classes: readonly ModelClass[]) => model?.arrange(classes),
+  configure: async (rejectionLevel: number) => model?.configure(rejectionLevel),
   close: async () => self.close(),
-  neighbors: async (id: number, count: number) => brain?.neighbors(id, count) ?? [],
+  neighbors: async (id: number, count: number) => model?.neighbors(id, count) ?? [],
 };
 
 export type Engine = typeof ENGINE;

@@ -1,11 +1,11 @@
 /** The heads against ``golden/head.json``, which ``tests/golden.py`` wrote with the Python heads. */
 
 import { expect, test } from "vitest";
-import { Brain, knownRows } from "./model";
+import { Model, knownRows } from "./model";
 import { fitMetric } from "./fitting";
 import golden from "./golden/head.json";
 import { makeHead, type Decision, type Fit } from "./heads";
-import type { Knowledge } from "./knowledge";
+import type { BrowserModel } from "./browser-model";
 import { product, Rows } from "./rows";
 
 const fit: Fit = async (sample) => fitMetric(sample);
@@ -20,9 +20,9 @@ function unit(vector: number[] | Float64Array): Float32Array {
   return found;
 }
 
-function knowledgeOf({ classes, steps, ...shipped }: Case, strictness = 0): Knowledge {
+function browserModelOf({ classes, steps, ...shipped }: Case, rejectionLevel = 0): BrowserModel {
   const { ids, class_ids, recording_ids, vectors } = steps[0]!.add;
-  const arrays = ["centre", "directions", "gains", "lengths", "views", "familiar"] as const;
+  const arrays = ["centre", "directions", "gains", "lengths", "views", "reference_scores"] as const;
   return {
     head: shipped.head,
     viewed: shipped.viewed,
@@ -30,9 +30,9 @@ function knowledgeOf({ classes, steps, ...shipped }: Case, strictness = 0): Know
     classes: classes.map((id) => ({ id, name: `class ${id}`, color: 0 })),
     examples: { ids, class_ids, recording_ids },
     vectors: Float32Array.from(vectors.flatMap((vector) => [...unit(vector)])),
-    strictness,
+    rejection_level: rejectionLevel,
     ...Object.fromEntries(arrays.map((name) => [name, Float32Array.from(shipped[name])])),
-  } as unknown as Knowledge;
+  } as unknown as BrowserModel;
 }
 
 function put(rows: Rows, { ids, class_ids, recording_ids, vectors }: Case["steps"][number]["add"]): void {
@@ -41,15 +41,15 @@ function put(rows: Rows, { ids, class_ids, recording_ids, vectors }: Case["steps
 
 function compare(rows: Rows, found: Decision, expected: Expected): void {
   expected.probabilities.forEach((value, i) => expect(found.probabilities[i]).toBeCloseTo(value, 4));
-  expect(found.familiarity).toBeCloseTo(expected.familiarity, 4);
+  expect(found.typicality).toBeCloseTo(expected.typicality, 4);
   expect(found.near.map(({ slot }) => rows.idOf(slot))).toEqual(expected.neighbors);
   expected.similarities.forEach((value, i) => expect(found.near[i]!.similarity).toBeCloseTo(value, 4));
 }
 
 test.each(golden.cases)("$name", async (one) => {
-  const knowledge = knowledgeOf(one);
-  const rows = knownRows(knowledge);
-  const head = makeHead(rows, knowledge, fit);
+  const browserModel = browserModelOf(one);
+  const rows = knownRows(browserModel);
+  const head = makeHead(rows, browserModel, fit);
   await head.ready;
   for (const [number, { add, remove, queries, decisions }] of one.steps.entries()) {
     if (number > 0) {
@@ -68,15 +68,15 @@ test.each(golden.cases)("$name", async (one) => {
 
 test.each(golden.cases)("$name: none of these", async (one) => {
   const { queries, decisions } = one.steps[0]!;
-  const strictness = 0.2;
-  const brain = await Brain.open(knowledgeOf(one, strictness), fit);
+  const rejectionLevel = 0.2;
+  const model = await Model.open(browserModelOf(one, rejectionLevel), fit);
   queries.forEach((query, i) => {
-    const { class_id, familiarity, neighbors } = brain.predict(unit(query));
+    const { class_id, typicality, neighbors } = model.predict(unit(query));
     const expected = decisions[i]!;
     expect(neighbors.map(({ example_id }) => example_id)).toEqual(expected.neighbors);
     if (expected.share === null) return;
-    expect(familiarity).toBeCloseTo(expected.share, 5);
-    expect(class_id === null).toBe(expected.share < strictness);
+    expect(typicality).toBeCloseTo(expected.share, 5);
+    expect(class_id === null).toBe(expected.share < rejectionLevel);
   });
 });
 
@@ -89,21 +89,21 @@ test("a fit of many examples keeps no answer waiting, and takes evenly of all cl
   let begin!: () => void;
   const asked = new Promise<void>((resolve) => (begin = resolve));
   const fits: number[][] = [];
-  const head = makeHead(rows, knowledgeOf(one), async (sample) => {
+  const head = makeHead(rows, browserModelOf(one), async (sample) => {
     fits.push([1, 2].map((id) => sample.classes.filter((own) => own === id).length));
     await asked;
     return fitMetric(sample);
   });
   await head.ready;
-  const before = head.decide(vectorOf(5)).familiarity;
+  const before = head.decide(vectorOf(5)).typicality;
   head.follow(100);
   expect(fits).toEqual([]);
   head.follow(1);
   expect(fits).toEqual([[380, 100]]);
-  expect(head.decide(vectorOf(5)).familiarity).toBe(before);
+  expect(head.decide(vectorOf(5)).typicality).toBe(before);
   begin();
   await head.ready;
-  expect(head.decide(vectorOf(5)).familiarity).not.toBe(before);
+  expect(head.decide(vectorOf(5)).typicality).not.toBe(before);
 });
 
 test("32,768 examples, of which Python compares only candidates", async () => {
@@ -124,7 +124,7 @@ test("32,768 examples, of which Python compares only candidates", async () => {
   for (let n = 0; n < count; n++) rows.put(n, Math.floor(n / burst) % classes, n, vectorOf(n));
   const arrays = ["centre", "directions", "gains", "lengths"] as const;
   const numbers = Object.fromEntries(arrays.map((name) => [name, Float32Array.from(shipped[name])]));
-  const head = makeHead(rows, { head: shipped.head, ...numbers } as unknown as Knowledge, fit);
+  const head = makeHead(rows, { head: shipped.head, ...numbers } as unknown as BrowserModel, fit);
   await head.ready;
   queries.forEach((query, i) => {
     const near = vectorOf(query, (j) => 0.1 * randomValue(40_000_000 + query * dimension + j));

@@ -2,14 +2,14 @@
 
 import { head as HEAD, views as VIEWS } from "../../../../src/classify_anything/constants.json";
 import type { Metric, Sample } from "./fitting";
-import type { Knowledge } from "./knowledge";
+import type { BrowserModel } from "./browser-model";
 import { product, type Near, type Rows } from "./rows";
 import { wantedViews } from "./views";
 
 /** Probabilities in the order of the classes, how clearly it belongs to the best of them, and why. */
 export interface Decision {
   probabilities: number[];
-  familiarity: number;
+  typicality: number;
   near: Near[];
 }
 
@@ -46,7 +46,7 @@ class Adaptive implements Head {
   #changes = 0;
   #fitting = false;
 
-  constructor(rows: Rows, { head, centre, directions, gains, lengths }: Knowledge, fit: Fit) {
+  constructor(rows: Rows, { head, centre, directions, gains, lengths }: BrowserModel, fit: Fit) {
     this.#rows = rows;
     this.#fit = fit;
     this.#count = head.n_neighbors;
@@ -87,7 +87,7 @@ class Adaptive implements Head {
     const best = argmax(scores);
     return {
       probabilities: softmax(scores, this.#temperature / Math.sqrt(this.#recordings)),
-      familiarity: scores[best] ?? -1,
+      typicality: scores[best] ?? -1,
       near: this.#rows.best(similarities, this.#count, classes[best] ?? -1),
     };
   }
@@ -155,11 +155,11 @@ class Adaptive implements Head {
 class Votes implements Head {
   readonly ready = AT_ONCE;
   readonly #rows: Rows;
-  readonly #head: Knowledge["head"];
+  readonly #head: BrowserModel["head"];
   /** Of all examples; null after a change. */
   #mean: Float32Array | null = null;
 
-  constructor(rows: Rows, { head }: Knowledge) {
+  constructor(rows: Rows, { head }: BrowserModel) {
     this.#rows = rows;
     this.#head = head;
   }
@@ -187,11 +187,11 @@ class Votes implements Head {
     const total = sum([...votes.values()]);
     const probabilities = classes.map((id) => (votes.get(id) ?? 0) / total);
     const own = this.#rows.best(similarities, HEAD.typical_neighbors, classes[argmax(probabilities)] ?? -1);
-    return { probabilities, familiarity: this.#familiarity(own, unit), near };
+    return { probabilities, typicality: this.#typicality(own, unit), near };
   }
 
   /** The mean cosine with the class's nearest, seen from the mean of all examples. */
-  #familiarity(own: readonly Near[], unit: Float32Array): number {
+  #typicality(own: readonly Near[], unit: Float32Array): number {
     const rows = this.#rows;
     const mean = (this.#mean ??= average(rows.alive.map((slot) => rows.vector(slot)), rows.dimension));
     const seen = difference(unit, mean);
@@ -199,8 +199,8 @@ class Votes implements Head {
   }
 }
 
-export function makeHead(rows: Rows, knowledge: Knowledge, fit: Fit): Head {
-  return knowledge.head.name === "adaptive" ? new Adaptive(rows, knowledge, fit) : new Votes(rows, knowledge);
+export function makeHead(rows: Rows, browserModel: BrowserModel, fit: Fit): Head {
+  return browserModel.head.name === "adaptive" ? new Adaptive(rows, browserModel, fit) : new Votes(rows, browserModel);
 }
 
 /** A vector from the centre, its part in each direction of a metric, and how long the metric makes it. */

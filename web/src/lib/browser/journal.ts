@@ -2,10 +2,10 @@
 
 import { ApiError } from "../server/errors";
 import { messageOf } from "../page/words";
-import type { Knowledge } from "./knowledge";
+import type { BrowserModel } from "./browser-model";
 import { changed, LocalProject, type Snapshot } from "./local-project";
 import { merged, shipped } from "./merging";
-import { Shelf, type KeptPicture, type News } from "./storage";
+import { ProjectStorage, type KeptPicture, type News } from "./storage";
 
 export interface Reader {
   /** It is different now, by a change here or on another page. */
@@ -14,17 +14,17 @@ export interface Reader {
   tell(message: string): void;
 }
 
-export class Notebook {
+export class Journal {
   readonly project: LocalProject;
   /** By the ids of examples that were taught here; undo needs those of deleted ones. */
   readonly pictures = new Map<number, KeptPicture>();
-  readonly #knowledge: Knowledge;
+  readonly #browserModel: BrowserModel;
   readonly #made: string;
   readonly #reader: Reader;
   readonly #name: string;
   /** What the export brought. */
   readonly #shipped: Snapshot;
-  #shelf: Shelf | null = null;
+  #storage: ProjectStorage | null = null;
   /** The number of the newest change on the shelf that is known here. */
   #change = -1;
   /** Whether another export wrote what is on the shelf, or none did. */
@@ -32,21 +32,21 @@ export class Notebook {
   #channel: BroadcastChannel | null = null;
   #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(knowledge: Knowledge, made: string, reader: Reader) {
-    this.#knowledge = knowledge;
+  private constructor(browserModel: BrowserModel, made: string, reader: Reader) {
+    this.#browserModel = browserModel;
     this.#made = made;
     this.#reader = reader;
     // Whether the address says index.html or not, and whichever project lies there today.
-    this.#name = `classify-anything ${new URL("./", document.baseURI).pathname} ${knowledge.uid}`;
-    this.#shipped = shipped(knowledge);
+    this.#name = `classify-anything ${new URL("./", document.baseURI).pathname} ${browserModel.uid}`;
+    this.#shipped = shipped(browserModel);
     this.project = new LocalProject(this.#shipped);
   }
 
   /** ``made`` tells which export it is; one that does not learn keeps nothing. */
-  static async open(knowledge: Knowledge, made: string, learns: boolean, reader: Reader): Promise<Notebook> {
-    const notebook = new Notebook(knowledge, made, reader);
-    if (learns) await notebook.#load();
-    return notebook;
+  static async open(browserModel: BrowserModel, made: string, learns: boolean, reader: Reader): Promise<Journal> {
+    const journal = new Journal(browserModel, made, reader);
+    if (learns) await journal.#load();
+    return journal;
   }
 
   /** Tell the reader of all that the export did not bring. */
@@ -80,30 +80,30 @@ export class Notebook {
   /** Keep the embedding that another backbone has made of a picture. */
   async seenAnew(id: number, picture: KeptPicture): Promise<void> {
     this.pictures.set(id, picture);
-    await this.#shelf?.update(id, picture);
+    await this.#storage?.update(id, picture);
   }
 
   async #load(): Promise<void> {
     try {
-      const shelf = await Shelf.open(this.#name);
-      this.#shelf = shelf;
-      await this.#adopt(await shelf.since(-1));
+      const storage = await ProjectStorage.open(this.#name);
+      this.#storage = storage;
+      await this.#adopt(await storage.since(-1));
       this.#channel = new BroadcastChannel(this.#name);
       this.#channel.onmessage = () => {
         // What cannot be taken over now is told with the next change.
         void this.#after(() => this.#alone(() => this.#catchUp())).catch(() => undefined);
       };
     } catch (error) {
-      this.#shelf = null;
+      this.#storage = null;
       this.#reader.tell(`${messageOf(error)} What you teach is gone when the page is closed.`);
     }
   }
 
   /** Take over what another page has changed meanwhile. */
   async #catchUp(): Promise<void> {
-    const news = await this.#shelf?.since(this.#change);
+    const news = await this.#storage?.since(this.#change);
     if (!news?.kept || newest(news) <= this.#change) return;
-    if (news.kept.made !== this.#made && news.kept.exportedAt > this.#knowledge.created_at) {
+    if (news.kept.made !== this.#made && news.kept.exportedAt > this.#browserModel.created_at) {
       throw new ApiError("conflict", "A newer form of this page was opened meanwhile. Load this page again.");
     }
     const before = this.project.now;
@@ -116,7 +116,7 @@ export class Notebook {
     if (!kept) return;
     this.#foreign = kept.made !== this.#made;
     // The merge needs everything that another export wrote.
-    const rows = (this.#foreign && (await this.#shelf?.since(-1))?.rows) || news.rows;
+    const rows = (this.#foreign && (await this.#storage?.since(-1))?.rows) || news.rows;
     const known = this.#foreign ? [] : this.project.now.examples;
     const examples = new Map(known.map((one) => [one.id, one]));
     for (const { id, example, kept: picture } of rows) {
@@ -140,8 +140,8 @@ export class Notebook {
       return { id, change, example, kept: example ? this.pictures.get(id) : undefined };
     });
     const { classes, nextId } = now;
-    const kept = { change, classes, nextId, made: this.#made, exportedAt: this.#knowledge.created_at };
-    await this.#shelf?.save(rows, this.#foreign || classes !== before.classes ? kept : null, this.#foreign);
+    const kept = { change, classes, nextId, made: this.#made, exportedAt: this.#browserModel.created_at };
+    await this.#storage?.save(rows, this.#foreign || classes !== before.classes ? kept : null, this.#foreign);
     [this.#change, this.#foreign] = [change, false];
   }
 
@@ -153,7 +153,7 @@ export class Notebook {
 
   /** While no other page changes anything. */
   async #alone<T>(act: () => Promise<T>): Promise<T> {
-    if (!this.#shelf) return act();
+    if (!this.#storage) return act();
     return navigator.locks.request(this.#name, act);
   }
 }

@@ -4,7 +4,7 @@ import { ApiError } from "../server/errors";
 import type { ChangeInfo, ClassEdit, ClassInfo } from "../server/types";
 import { examples as counted } from "../page/words";
 import { classes as CLASSES } from "../../../../src/classify_anything/constants.json";
-import type { KnownClass } from "./knowledge";
+import type { ModelClass } from "./browser-model";
 
 /** Classes, examples and recordings that are made here have ids from here on. */
 export const FIRST_LOCAL_ID = 1_000_000_000;
@@ -37,7 +37,7 @@ export interface NewClass {
 
 /** What there is at one moment. */
 export interface Snapshot {
-  classes: readonly KnownClass[];
+  classes: readonly ModelClass[];
   /** Oldest first. */
   examples: readonly Example[];
   /** Ids from here on are free; those before may stand for something that was undone. */
@@ -108,14 +108,14 @@ export class LocalProject {
     });
   }
 
-  addClass(name?: string): KnownClass {
+  addClass(name?: string): ModelClass {
     const chosen = name === undefined ? this.#freeName() : this.#checked(name);
     const info = this.#newClass(chosen);
     this.#change(`${chosen} added`, { classes: [...this.#now.classes, info] });
     return info;
   }
 
-  editClass(id: number, { name, color }: ClassEdit): KnownClass {
+  editClass(id: number, { name, color }: ClassEdit): ModelClass {
     const before = this.classOf(id);
     const after = { ...before, name: name ? this.#checked(name, id) : before.name, color: color ?? before.color };
     const text =
@@ -208,13 +208,13 @@ export class LocalProject {
     this.#step(this.#redo, this.#undo, "after", "redo", expected);
   }
 
-  classOf(id: number): KnownClass {
+  classOf(id: number): ModelClass {
     const info = this.#now.classes.find((info) => info.id === id);
     if (!info) throw new ApiError("not_found", `No class ${id}.`);
     return info;
   }
 
-  #newClass(name: string, color?: number): KnownClass {
+  #newClass(name: string, color?: number): ModelClass {
     const used = this.#now.classes.map(({ color }) => color);
     const rarest = [...Array(CLASSES.colors).keys()].sort((a, b) => count(used, a) - count(used, b))[0] ?? 0;
     return { id: this.#nextId++, name, color: color === undefined ? rarest : color % CLASSES.colors };
@@ -226,7 +226,7 @@ export class LocalProject {
     return (this.#latest = Math.max(Date.now() * 1000, latest + 1, this.#latest + 1));
   }
 
-  #named(label: string): KnownClass | undefined {
+  #named(label: string): ModelClass | undefined {
     return this.#now.classes.find(({ name }) => name.toLowerCase() === clean(label).toLowerCase());
   }
 

@@ -1,10 +1,10 @@
 /** A newer export under an address where something was taught: both together. */
 
-import type { Knowledge } from "./knowledge";
+import type { BrowserModel } from "./browser-model";
 import { FIRST_LOCAL_ID, type Example, type Snapshot } from "./local-project";
 
 /** What an export brought. */
-export function shipped({ classes, examples }: Knowledge): Snapshot {
+export function shipped({ classes, examples }: BrowserModel): Snapshot {
   return {
     classes,
     examples: examples.ids.map((id, place) => ({

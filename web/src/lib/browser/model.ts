@@ -1,12 +1,12 @@
-/** What is known, and what is said of a picture: the TypeScript side of ``knowledge.py``. */
+/** What is known, and what is said of a picture: the TypeScript side of ``browserModel.py``. */
 
 import type { NeighborInfo, PredictionInfo } from "../server/types";
 import { argmax, makeHead, type Fit, type Head } from "./heads";
-import type { KnownClass, Knowledge } from "./knowledge";
+import type { ModelClass, BrowserModel } from "./browser-model";
 import { Rows, type Near } from "./rows";
 
 /** An example to be learnt; one that was here before needs no vector. */
-export interface Lesson {
+export interface TrainingExample {
   id: number;
   classId: number;
   recordingId: number;
@@ -19,30 +19,30 @@ const NOTHING: PredictionInfo = {
   label: null,
   probability: 0,
   probabilities: {},
-  familiarity: 1,
+  typicality: 1,
   neighbors: [],
 };
 
-export class Brain {
+export class Model {
   readonly #rows: Rows;
   readonly #head: Head;
-  readonly #familiar: Float32Array;
+  readonly #referenceScores: Float32Array;
   #names = new Map<number, string>();
-  #strictness: number;
+  #rejectionLevel: number;
 
-  private constructor(knowledge: Knowledge, fit: Fit) {
-    this.#familiar = knowledge.familiar;
-    this.#strictness = knowledge.strictness;
-    this.#rows = knownRows(knowledge);
-    this.arrange(knowledge.classes);
-    this.#head = makeHead(this.#rows, knowledge, fit);
+  private constructor(browserModel: BrowserModel, fit: Fit) {
+    this.#referenceScores = browserModel.reference_scores;
+    this.#rejectionLevel = browserModel.rejection_level;
+    this.#rows = knownRows(browserModel);
+    this.arrange(browserModel.classes);
+    this.#head = makeHead(this.#rows, browserModel, fit);
   }
 
   /** ``fit`` learns a metric on another thread. */
-  static async open(knowledge: Knowledge, fit: Fit): Promise<Brain> {
-    const brain = new Brain(knowledge, fit);
-    await brain.ready;
-    return brain;
+  static async open(browserModel: BrowserModel, fit: Fit): Promise<Model> {
+    const model = new Model(browserModel, fit);
+    await model.ready;
+    return model;
   }
 
   /** Settles when nothing is left to be fitted. */
@@ -51,24 +51,24 @@ export class Brain {
   }
 
   /** All classes, in their order. */
-  arrange(classes: readonly KnownClass[]): void {
+  arrange(classes: readonly ModelClass[]): void {
     this.#rows.classes = classes.map(({ id }) => id);
     this.#names = new Map(classes.map(({ id, name }) => [id, name]));
   }
 
-  configure(strictness: number): void {
-    this.#strictness = strictness;
+  configure(rejectionLevel: number): void {
+    this.#rejectionLevel = rejectionLevel;
   }
 
   /** Learn examples, or give those that are known another class. */
-  learn(lessons: readonly Lesson[]): void {
-    const unknown = lessons.find(({ id, vector }) => !vector && this.#rows.slotOf(id) === undefined);
+  learn(examples: readonly TrainingExample[]): void {
+    const unknown = examples.find(({ id, vector }) => !vector && this.#rows.slotOf(id) === undefined);
     if (unknown) throw new Error(`Nothing is known of example ${unknown.id}.`);
-    for (const { id, classId, recordingId, vector, views } of lessons) {
+    for (const { id, classId, recordingId, vector, views } of examples) {
       this.#rows.put(id, classId, recordingId, vector);
       if (views) this.#rows.views.set(id, views);
     }
-    this.#head.follow(lessons.length);
+    this.#head.follow(examples.length);
   }
 
   /** Learn the embeddings of an example's views. */
@@ -84,19 +84,19 @@ export class Brain {
 
   predict(unit: Float32Array): PredictionInfo {
     if (this.#rows.alive.length === 0) return NOTHING;
-    const { probabilities, familiarity, near } = this.#head.decide(unit);
+    const { probabilities, typicality, near } = this.#head.decide(unit);
     const taught = this.#rows.classes.flatMap((id, place) =>
       this.#rows.size(id) > 0 ? [{ id, probability: probabilities[place] ?? 0 }] : [],
     );
     const best = taught[argmax(taught.map(({ probability }) => probability))];
-    const share = this.#share(familiarity);
-    const known = best !== undefined && share >= this.#strictness;
+    const share = this.#share(typicality);
+    const known = best !== undefined && share >= this.#rejectionLevel;
     return {
       class_id: known ? best.id : null,
       label: known ? (this.#names.get(best.id) ?? null) : null,
       probability: known ? best.probability : 0,
       probabilities: Object.fromEntries(taught.map(({ id, probability }) => [id, probability])),
-      familiarity: share,
+      typicality: share,
       neighbors: near.map((one) => this.#neighbor(one)),
     };
   }
@@ -117,14 +117,14 @@ export class Brain {
   }
 
   /** The share of own examples that were less clearly of their class. */
-  #share(familiarity: number): number {
-    if (this.#strictness <= 0 || this.#familiar.length === 0) return 1;
-    return this.#familiar.filter((one) => one < familiarity).length / this.#familiar.length;
+  #share(typicality: number): number {
+    if (this.#rejectionLevel <= 0 || this.#referenceScores.length === 0) return 1;
+    return this.#referenceScores.filter((one) => one < typicality).length / this.#referenceScores.length;
   }
 }
 
 /** All that came with an export. */
-export function knownRows({ examples, classes, backbone, vectors, viewed, views }: Knowledge): Rows {
+export function knownRows({ examples, classes, backbone, vectors, viewed, views }: BrowserModel): Rows {
   const rows = new Rows(backbone.dimension);
   rows.classes = classes.map(({ id }) => id);
   examples.ids.forEach((id, place) => {

@@ -1,7 +1,7 @@
 /** What a page without a server keeps in this browser: IndexedDB, a database for each project at an address. */
 
 import { openDB, type DBSchema, type IDBPDatabase } from "idb";
-import type { KnownClass } from "./knowledge";
+import type { ModelClass } from "./browser-model";
 import type { Example } from "./local-project";
 
 /** Version 1 was never released: what it kept is dropped. */
@@ -32,7 +32,7 @@ export interface Row {
 /** What is kept beside the examples; ``made`` and ``exportedAt`` identify the export that wrote it. */
 export interface Kept {
   change: number;
-  classes: readonly KnownClass[];
+  classes: readonly ModelClass[];
   nextId: number;
   made: string;
   exportedAt: string;
@@ -49,7 +49,7 @@ interface Schema extends DBSchema {
   examples: { key: number; value: Row; indexes: { change: number } };
 }
 
-export class Shelf {
+export class ProjectStorage {
   readonly #database: IDBPDatabase<Schema>;
 
   private constructor(database: IDBPDatabase<Schema>) {
@@ -57,7 +57,7 @@ export class Shelf {
   }
 
   /** Rejects with one line that a person understands. */
-  static async open(name: string): Promise<Shelf> {
+  static async open(name: string): Promise<ProjectStorage> {
     if (!globalThis.indexedDB) throw new Error("This browser keeps nothing (no IndexedDB).");
     const upgrade = (database: IDBPDatabase<Schema>) => {
       for (const store of database.objectStoreNames) database.deleteObjectStore(store);
@@ -67,7 +67,7 @@ export class Shelf {
     const database = await openDB<Schema>(name, VERSION, { upgrade }).catch(() => {
       throw new Error("This browser keeps nothing for this page, as in a private window.");
     });
-    return new Shelf(database);
+    return new ProjectStorage(database);
   }
 
   /** What was written after a change, by whichever page. */

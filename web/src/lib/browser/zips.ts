@@ -4,7 +4,7 @@ import { strToU8, unzip, zip, type Zippable } from "fflate";
 import Papa from "papaparse";
 import { isHidden, type LocalFile } from "../files/files";
 import type { Example } from "./local-project";
-import type { KnownClass } from "./knowledge";
+import type { ModelClass } from "./browser-model";
 import { toIso } from "./timestamps";
 import { endingOf } from "./pictures";
 
@@ -15,7 +15,7 @@ export interface Packed extends Example {
 const NOT_IN_NAMES = /[<>:"/\\|?*\x00-\x1f]/g;
 
 /** A folder for each class, with the lists ``metadata.csv`` and ``classes.csv`` of ``datasets/metadata.py``. */
-export async function packed(classes: readonly KnownClass[], examples: readonly Packed[]): Promise<Blob> {
+export async function packed(classes: readonly ModelClass[], examples: readonly Packed[]): Promise<Blob> {
   const files: Zippable = {};
   const rows = [["file_name", "label", "recording", "created_at", "source", "sha256"]];
   const names = new Map(classes.map(({ id, name }, place) => [id, { name, folder: folderOf(name, place) }]));

@@ -1,6 +1,6 @@
 /** Pictures out of a video file: at even times, cut as those of the camera are. */
 
-import type { Grabber } from "./frame-encoder";
+import type { FrameEncoder } from "./frame-encoder";
 import { present } from "./frame-source";
 
 /** Part of a video: seconds, and frames a second. */
@@ -48,12 +48,12 @@ export function closeClip(video: HTMLVideoElement): void {
 export async function* picturesOf(
   video: HTMLVideoElement,
   times: readonly number[],
-  grabber: Grabber,
+  encoder: FrameEncoder,
   seen?: number,
 ): AsyncGenerator<Blob> {
   for (const time of times) {
     await seek(video, time);
-    const { jpeg } = await grabber.grab(present(video), seen);
+    const { jpeg } = await encoder.grab(present(video), seen);
     yield new Blob([jpeg], { type: "image/jpeg" });
   }
 }

@@ -1,7 +1,7 @@
 import type { Delivery, Order } from "./frame-encoder.worker";
 import { PICTURE_SIZE } from "./camera";
 import GrabberWorker from "./frame-encoder.worker?worker";
-import type { Sight } from "./frame-source";
+import type { CapturedFrame } from "./frame-source";
 
 export interface Picture {
   jpeg: Uint8Array<ArrayBuffer>;
@@ -22,7 +22,7 @@ interface Waiting {
  * Makes pictures in a worker: on the page's own thread a browser compresses only when it is idle,
  * which beside a gliding bar can be 15 ms later.
  */
-export class Grabber {
+export class FrameEncoder {
   readonly #worker = new GrabberWorker();
   readonly #orders = new Map<number, Waiting>();
   #count = 0;
@@ -37,7 +37,7 @@ export class Grabber {
   }
 
   /** ``seen`` is the side of what the network sees, in pixels: the picture is not smaller. */
-  async grab({ capturedAt, take }: Sight, seen = 0): Promise<Picture> {
+  async grab({ capturedAt, take }: CapturedFrame, seen = 0): Promise<Picture> {
     const start = performance.now();
     const frame = await take();
     const jpeg = await this.#order({ id: this.#count++, frame, size: Math.max(PICTURE_SIZE, seen) });

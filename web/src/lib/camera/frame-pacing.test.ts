@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { Rhythm } from "./frame-pacing";
+import { FramePacing } from "./frame-pacing";
 
 /** A camera of 30 frames a second, pictures that take 5 ms, and answers that take so long. */
-function rhythm(answering: number): Rhythm {
-  const made = new Rhythm();
+function pacing(answering: number): FramePacing {
+  const made = new FramePacing();
   made.frame(0);
   made.frame(33);
   made.making = 5;
@@ -15,21 +15,21 @@ function rhythm(answering: number): Rhythm {
 
 describe("when the next picture is made", () => {
   it("is at once, where the answer comes before the frame after it", () => {
-    expect(rhythm(25).isTime(1002)).toBe(true);
+    expect(pacing(25).isTime(1002)).toBe(true);
   });
 
   it("is not while a newer frame will still be in time", () => {
-    const slow = rhythm(100);
+    const slow = pacing(100);
     expect(slow.isTime(1010)).toBe(false);
     expect(slow.isTime(1043)).toBe(false);
     expect(slow.isTime(1076)).toBe(true);
   });
 
   it("is with every frame, once the answer is late", () => {
-    expect(rhythm(50).isTime(1200)).toBe(true);
+    expect(pacing(50).isTime(1200)).toBe(true);
   });
 
   it("is at once, before anything is known", () => {
-    expect(new Rhythm().isTime(5)).toBe(true);
+    expect(new FramePacing().isTime(5)).toBe(true);
   });
 });

@@ -1,7 +1,7 @@
 /** When the next picture is to be made, so that it is ready as the one before has its answer. */
 
 /** All times are of performance.now(), in milliseconds. */
-export class Rhythm {
+export class FramePacing {
   /** How long it takes to make a picture. */
   making = 0;
   #askedAt = 0;

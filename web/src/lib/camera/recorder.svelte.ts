@@ -1,9 +1,9 @@
 /** What a press of a class's button does: at once or after a countdown, while held or for a time. */
 
-import type { Asking } from "../files/image-query.svelte";
+import type { ImageQuery } from "../files/image-query.svelte";
 import { countDown } from "./countdown";
 import type { Live } from "../live/live.svelte";
-import type { Pace } from "./recording-options.svelte";
+import type { RecordingOptions } from "./recording-options.svelte";
 
 interface Countdown {
   classId: number;
@@ -11,33 +11,33 @@ interface Countdown {
   left: number;
 }
 
-export class Shutter {
+export class Recorder {
   countdown = $state.raw<Countdown | null>(null);
   /** The class that is recorded, or about to be. */
   readonly pressed: number | null = $derived.by(() => this.countdown?.classId ?? this.#live.held);
 
   readonly #live: Live;
-  readonly #asking: Asking;
-  readonly #pace: Pace;
+  readonly #imageQuery: ImageQuery;
+  readonly #recordingOptions: RecordingOptions;
   #cancelStart = (): void => undefined;
   #cancelEnd = (): void => undefined;
 
-  constructor(live: Live, asking: Asking, pace: Pace) {
+  constructor(live: Live, imageQuery: ImageQuery, recordingOptions: RecordingOptions) {
     this.#live = live;
-    this.#asking = asking;
-    this.#pace = pace;
+    this.#imageQuery = imageQuery;
+    this.#recordingOptions = recordingOptions;
   }
 
   press(classId: number): void {
-    if (this.#asking.question) {
-      void this.#asking.teach(classId);
+    if (this.#imageQuery.question) {
+      void this.#imageQuery.teach(classId);
       return;
     }
     const again = this.pressed === classId;
-    if (again && !this.#pace.timed) return;
+    if (again && !this.#recordingOptions.timed) return;
     this.stop();
     if (again) return;
-    this.#cancelStart = countDown(this.#pace.delay, (left) => {
+    this.#cancelStart = countDown(this.#recordingOptions.delay, (left) => {
       this.countdown = left > 0 ? { classId, left } : null;
       if (left === 0) this.#record(classId);
     });
@@ -45,7 +45,7 @@ export class Shutter {
 
   /** Ends what lasts as long as the button is held. */
   release(): void {
-    if (!this.#pace.timed) this.stop();
+    if (!this.#recordingOptions.timed) this.stop();
   }
 
   /** Ends everything. */
@@ -57,7 +57,7 @@ export class Shutter {
   }
 
   #record(classId: number): void {
-    const { rate, length, timed } = this.#pace;
+    const { rate, length, timed } = this.#recordingOptions;
     this.#live.press(classId, rate);
     if (!timed) return;
     this.#cancelEnd = countDown(length, (left) => {

@@ -7,7 +7,7 @@ const REMEMBERED = "recording";
 export const MAX_DELAY = 10;
 export const MAX_LENGTH = 60;
 
-export class Pace {
+export class RecordingOptions {
   /** Pictures a second. */
   rate = $state(USUAL_RATE);
   /** Seconds from the press to the first picture. */
@@ -24,7 +24,7 @@ export class Pace {
     this.length = within(length, 0, MAX_LENGTH, 0);
   }
 
-  set(changed: Partial<Pick<Pace, "rate" | "delay" | "length">>): void {
+  set(changed: Partial<Pick<RecordingOptions, "rate" | "delay" | "length">>): void {
     Object.assign(this, changed);
     const { rate, delay, length } = this;
     remember(REMEMBERED, JSON.stringify({ rate, delay, length }));

@@ -1,7 +1,7 @@
 /** The Export view: makes one file at a time, and hands it over. */
 
 import { backend } from "../api";
-import type { ExportChoice, ExportForm, Made } from "../server/backend";
+import type { ExportChoice, ExportForm, ExportFile } from "../server/backend";
 import type { Toasts } from "../page/toasts.svelte";
 import { messageOf } from "../page/words";
 import type { Step } from "../project/work.svelte";
@@ -11,7 +11,7 @@ export class Exporting {
   sizes = $state.raw<Readonly<Record<string, number>>>({});
   /** The running export and its progress. */
   making = $state.raw<{ form: ExportForm; step: Step } | null>(null);
-  made = $state.raw<ReadonlyMap<string, Made>>(new Map());
+  made = $state.raw<ReadonlyMap<string, ExportFile>>(new Map());
   readonly #toasts: Toasts;
   #abort: AbortController | null = null;
 
@@ -44,7 +44,7 @@ export class Exporting {
   }
 
   /** Download the exported file again. */
-  async again(form: ExportForm, made: Made): Promise<void> {
+  async again(form: ExportForm, made: ExportFile): Promise<void> {
     if (!made.there || (await made.there())) {
       download(made);
       return;
@@ -55,7 +55,7 @@ export class Exporting {
 }
 
 /** Save it with the browser. */
-function download({ address, name }: Made): void {
+function download({ address, name }: ExportFile): void {
   const link = document.createElement("a");
   link.href = address;
   link.download = name;

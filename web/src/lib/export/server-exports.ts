@@ -1,6 +1,6 @@
 /** The export formats of a server. */
 
-import type { ExportChoice, ExportForm, Exports, Made } from "../server/backend";
+import type { ExportChoice, ExportForm, Exports, ExportFile } from "../server/backend";
 import { keptSmoothing } from "../live/smoothing-setting";
 import { ApiError } from "../server/errors";
 import { rest } from "../server/rest";
@@ -81,7 +81,7 @@ export const FORMS: readonly ExportForm[] = [
     name: "A page that needs no server",
     text: "This page with your examples, as a folder for any web host. It answers and keeps learning in the visitor's own browser, on phones too, and offline after the first visit. No picture leaves the device. The program compares it with this page before you get it.",
     options: [
-      { name: "frozen", kind: "switch", text: "Read-only: it answers, but cannot be taught" },
+      { name: "read_only", kind: "switch", text: "Read-only: it answers, but cannot be taught" },
       { name: "embed", kind: "switch", text: "Add an element for other pages" },
       PRECISION,
     ],
@@ -130,7 +130,7 @@ export const serverExports: Exports = {
   make,
 };
 
-async function make(form: string, choice: ExportChoice, report: Report, signal: AbortSignal): Promise<Made> {
+async function make(form: string, choice: ExportChoice, report: Report, signal: AbortSignal): Promise<ExportFile> {
   const own = form === "onnx" ? { smoothing: keptSmoothing() ?? USUAL_SMOOTHING_MS } : {};
   let info = await rest.beginExport({ format: form as ExportRequest["format"], ...choice, ...own });
   try {
@@ -147,7 +147,7 @@ async function make(form: string, choice: ExportChoice, report: Report, signal: 
   return handedOver(info);
 }
 
-function handedOver({ id, status, name, bytes, notes, threshold, error }: ExportInfo): Made {
+function handedOver({ id, status, name, bytes, notes, threshold, error }: ExportInfo): ExportFile {
   if (status !== "done") throw new ApiError(error?.code ?? status, error?.message ?? "The export was cancelled.");
   return {
     name,

@@ -3,9 +3,9 @@
 import { api } from "../api";
 import { closeClip, openClip, picturesOf, timesOf, type Cut } from "../camera/clip";
 import { distinct, isVideo, sorted, type LocalFile } from "./files";
-import { Grabber } from "../camera/frame-encoder";
+import { FrameEncoder } from "../camera/frame-encoder";
 import { importFiles, LAST_TRIES, type Outcome } from "./imports";
-import { patiently } from "../live/retry";
+import { withRetries } from "../live/retry";
 import type { Project } from "../project/project.svelte";
 import type { Toasts } from "../page/toasts.svelte";
 import type { ClassInfo } from "../server/types";
@@ -26,7 +26,7 @@ export interface Mixed {
   useless: readonly LocalFile[];
 }
 
-export class Adding {
+export class AddFiles {
   /** Pictures whose class is to be chosen. */
   pictures = $state.raw<readonly LocalFile[]>([]);
   /** Videos of which a part is to be chosen, one after the other. */
@@ -40,7 +40,7 @@ export class Adding {
   readonly #project: Project;
   readonly #toasts: Toasts;
   readonly #work: Work;
-  readonly #grabber = new Grabber();
+  readonly #encoder = new FrameEncoder();
 
   constructor(project: Project, toasts: Toasts, work: Work) {
     this.#project = project;
@@ -110,7 +110,7 @@ export class Adding {
     const added: number[] = [];
     let change: number | undefined;
     try {
-      for await (const picture of picturesOf(video, times, this.#grabber, this.#project.state?.image_size)) {
+      for await (const picture of picturesOf(video, times, this.#encoder, this.#project.state?.image_size)) {
         signal.throwIfAborted();
         report({ text: "Adding pictures", done: added.length, total: times.length });
         const example = await api.addExample(picture, { label, recording, source: "video" });
@@ -128,7 +128,7 @@ export class Adding {
 
   async #takeBack(added: readonly number[], change: number | undefined, reason: string): Promise<void> {
     try {
-      await patiently(() => this.#project.takeBack(added, change), { tries: LAST_TRIES });
+      await withRetries(() => this.#project.takeBack(added, change), { tries: LAST_TRIES });
     } catch {
       throw new LeftBehind(`${reason} But ${examples(added.length)} could not be undone. Undo them when the server is back.`);
     }

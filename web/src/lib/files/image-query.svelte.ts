@@ -12,7 +12,7 @@ export interface Question {
   address: string;
 }
 
-export class Asking {
+export class ImageQuery {
   question = $state.raw<Question | null>(null);
   prediction = $state.raw<PredictionInfo | null>(null);
 

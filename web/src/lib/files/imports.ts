@@ -2,7 +2,7 @@
 
 import { api, ApiError } from "../api";
 import type { LocalFile } from "./files";
-import { patiently } from "../live/retry";
+import { withRetries } from "../live/retry";
 import type { ImportInfo, ProblemInfo } from "../server/types";
 import { messageOf } from "../page/words";
 import { LeftBehind, type Report } from "../project/work.svelte";
@@ -91,7 +91,7 @@ async function sendOne(id: string, path: string, file: File, signal: AbortSignal
 async function finished(id: string, report: Report, signal: AbortSignal): Promise<ImportInfo> {
   for (;;) {
     const waiting = () => report({ text: "Waiting for the server", done: 0, total: null });
-    const info = await patiently(() => api.importInfo(id, signal), { tries: TRIES, signal, waiting });
+    const info = await withRetries(() => api.importInfo(id, signal), { tries: TRIES, signal, waiting });
     if (info.status === "done") return info;
     if (info.status !== "running") {
       throw new ApiError(info.error?.code ?? info.status, info.error?.message ?? "The import was cancelled.");
@@ -104,11 +104,11 @@ async function finished(id: string, report: Report, signal: AbortSignal): Promis
 /** Leave the project as it was, even if the import was done before it heard of it; else say what is not so. */
 async function takeBack(id: string, reason: string): Promise<void> {
   try {
-    const ended = await patiently(() => api.cancelImport(id), { tries: LAST_TRIES });
+    const ended = await withRetries(() => api.cancelImport(id), { tries: LAST_TRIES });
     const { status, change } = ended;
     if (change === null) return;
     if (status !== "done") throw new LeftBehind(`${reason} ${STILL_THERE}`);
-    await patiently(() => api.undo(change), { tries: LAST_TRIES });
+    await withRetries(() => api.undo(change), { tries: LAST_TRIES });
   } catch (error) {
     if (error instanceof LeftBehind || !(error instanceof ApiError)) throw error;
     switch (error.code) {

@@ -1,15 +1,15 @@
 import { tick } from "svelte";
 import { backend } from "../api";
-import type { Asking } from "../files/image-query.svelte";
-import { Grabber, type Picture } from "../camera/frame-encoder";
+import type { ImageQuery } from "../files/image-query.svelte";
+import { FrameEncoder, type Picture } from "../camera/frame-encoder";
 import { Recording } from "../camera/holding";
 import { leaveMeasure, Meter, type Summary } from "./meter";
 import type { Connection, Listener, Place, Predictor, Reply } from "./predictor";
 import type { Project } from "../project/project.svelte";
 import { keepSmoothing, keptSmoothing } from "./smoothing-setting";
-import { Rhythm } from "../camera/frame-pacing";
+import { FramePacing } from "../camera/frame-pacing";
 import { Smoother, USUAL_SMOOTHING_MS } from "./smoothing";
-import { eachFrame, present, type Sight } from "../camera/frame-source";
+import { eachFrame, present, type CapturedFrame } from "../camera/frame-source";
 import type { Toasts } from "../page/toasts.svelte";
 import type { PredictionInfo } from "../server/types";
 import { examples, messageOf } from "../page/words";
@@ -45,14 +45,14 @@ export class Live {
   moving = $state<Place | null>(null);
 
   /** The answer for the picture in question, or else for the camera's newest frame. */
-  readonly prediction = $derived.by(() => (this.#asking.question ? this.#asking.prediction : this.#seen));
+  readonly prediction = $derived.by(() => (this.#imageQuery.question ? this.#imageQuery.prediction : this.#seen));
   #seen = $state.raw<PredictionInfo | null>(null);
 
   readonly #project: Project;
   readonly #toasts: Toasts;
-  readonly #asking: Asking;
+  readonly #imageQuery: ImageQuery;
   readonly #predictor: Predictor;
-  readonly #grabber = new Grabber();
+  readonly #encoder = new FrameEncoder();
   readonly #smoother = new Smoother(keptSmoothing() ?? USUAL_SMOOTHING_MS);
   readonly #meter = new Meter();
   readonly #measuring = new URLSearchParams(location.search).has("measure");
@@ -60,17 +60,17 @@ export class Live {
   #recording: Recording | null = null;
   #tally: Tally | null = null;
   /** The newest unused frame. */
-  #fresh: Sight | null = null;
+  #fresh: CapturedFrame | null = null;
   /** The next encoded picture; it is encoded while the previous one is predicted. */
   #ready: Picture | null = null;
-  readonly #rhythm = new Rhythm();
+  readonly #pacing = new FramePacing();
   #smoothing = $state(this.#smoother.constant);
   #grabbing = false;
 
-  constructor(project: Project, toasts: Toasts, asking: Asking) {
+  constructor(project: Project, toasts: Toasts, imageQuery: ImageQuery) {
     this.#project = project;
     this.#toasts = toasts;
-    this.#asking = asking;
+    this.#imageQuery = imageQuery;
     this.#predictor = backend.createPredictor(this.#listener());
     this.place = this.#predictor.place;
     setInterval(() => this.#summarize(), SUMMARY_MS);
@@ -107,10 +107,10 @@ export class Live {
   /** Use this video from now on; return a function that stops. */
   watch(video: HTMLVideoElement, stream: MediaStream): () => void {
     this.#video = video;
-    const stop = eachFrame(video, stream, (sight) => {
+    const stop = eachFrame(video, stream, (frame) => {
       this.#drop();
-      this.#fresh = sight;
-      this.#rhythm.frame(performance.now());
+      this.#fresh = frame;
+      this.#pacing.frame(performance.now());
       this.#look();
     });
     return () => {
@@ -153,18 +153,18 @@ export class Live {
 
   /** Predict or add the newest frame, if there is one and nothing is pending. */
   #look(): void {
-    if (this.#asking.question || this.#recording) this.#ready = null;
-    if (this.#asking.question) return;
+    if (this.#imageQuery.question || this.#recording) this.#ready = null;
+    if (this.#imageQuery.question) return;
     if (this.#ready && this.#predictor.free) void this.#ask(this.#ready);
-    const sight = this.#fresh;
-    if (!sight || this.#grabbing) return;
+    const frame = this.#fresh;
+    if (!frame || this.#grabbing) return;
     if (this.#recording && this.#tally) {
       const ready = this.#predictor.free || !this.#predictor.online;
       if (ready && this.#recording.due(performance.now())) {
-        void this.#add(sight, this.#recording, this.#tally);
+        void this.#add(frame, this.#recording, this.#tally);
       }
-    } else if (this.#predictor.free || (this.#predictor.online && this.#rhythm.isTime(performance.now()))) {
-      void this.#prepare(sight);
+    } else if (this.#predictor.free || (this.#predictor.online && this.#pacing.isTime(performance.now()))) {
+      void this.#prepare(frame);
     }
   }
 
@@ -173,10 +173,10 @@ export class Live {
     this.#fresh = null;
   }
 
-  async #prepare(sight: Sight): Promise<void> {
+  async #prepare(frame: CapturedFrame): Promise<void> {
     try {
-      this.#ready = await this.#grab(sight);
-      this.#rhythm.making = this.#ready.encode;
+      this.#ready = await this.#grab(frame);
+      this.#pacing.making = this.#ready.encode;
     } catch {
       return; // One frame less; the next one is on its way.
     }
@@ -188,10 +188,10 @@ export class Live {
     const { capturedAt, wait, encode } = picture;
     const askedAt = performance.now();
     const waited = askedAt - capturedAt - wait - encode;
-    this.#rhythm.asked(askedAt);
+    this.#pacing.asked(askedAt);
     try {
       const reply = await this.#predictor.predict(picture);
-      this.#rhythm.answered(performance.now());
+      this.#pacing.answered(performance.now());
       this.#look(); // The next picture is looked at while this answer is drawn.
       await this.#show(reply, { ...picture, wait: wait + waited });
     } catch {
@@ -199,7 +199,7 @@ export class Live {
     }
   }
 
-  async #add(sight: Sight, { id, classId }: Recording, tally: Tally): Promise<void> {
+  async #add(frame: CapturedFrame, { id, classId }: Recording, tally: Tally): Promise<void> {
     if (this.#predictor.full) {
       this.release();
       this.#toasts.show("Too many examples are waiting. Continue when the server is back.");
@@ -208,7 +208,7 @@ export class Live {
     tally.taken += 1;
     this.taken += 1;
     try {
-      const picture = await this.#grab(sight);
+      const picture = await this.#grab(frame);
       const reply = await this.#predictor.add(picture, { classId, recording: id });
       tally.added += 1;
       tally.change = reply.answer.change;
@@ -222,11 +222,11 @@ export class Live {
     this.#look();
   }
 
-  async #grab(sight: Sight): Promise<Picture> {
-    if (sight === this.#fresh) this.#fresh = null;
+  async #grab(frame: CapturedFrame): Promise<Picture> {
+    if (frame === this.#fresh) this.#fresh = null;
     this.#grabbing = true;
     try {
-      return await this.#grabber.grab(sight, this.#project.state?.image_size);
+      return await this.#encoder.grab(frame, this.#project.state?.image_size);
     } finally {
       this.#grabbing = false;
     }

@@ -4,7 +4,7 @@ import { ApiError } from "../server/errors";
 
 const PAUSE_MS = 500;
 
-export interface Patience {
+export interface RetryOptions {
   /** Total number of attempts. */
   tries: number;
   signal?: AbortSignal;
@@ -13,7 +13,7 @@ export interface Patience {
 }
 
 /** Every answer is final, also an error; only silence is retried. */
-export async function patiently<T>(ask: () => Promise<T>, { tries, signal, waiting }: Patience): Promise<T> {
+export async function withRetries<T>(ask: () => Promise<T>, { tries, signal, waiting }: RetryOptions): Promise<T> {
   for (let tried = 1; ; tried++) {
     try {
       return await ask();

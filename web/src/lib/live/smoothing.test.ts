@@ -8,7 +8,7 @@ function says(classId: number | null, sure = 0.9): PredictionInfo {
   const probabilities = classId === 2 ? { 1: 1 - sure, 2: sure } : { 1: sure, 2: 1 - sure };
   const label = classId === null ? null : `Class ${classId}`;
   const neighbors = [{ example_id: 1, class_id: 1, similarity: 0.5 }];
-  return { class_id: classId, label, probability: classId ? sure : 0, probabilities, familiarity: 1, neighbors };
+  return { class_id: classId, label, probability: classId ? sure : 0, probabilities, typicality: 1, neighbors };
 }
 
 function shown(smoother: Smoother, answers: readonly PredictionInfo[]): (number | null)[] {

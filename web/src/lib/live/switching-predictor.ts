@@ -2,7 +2,7 @@
 
 import { startEngine } from "../browser/engine";
 import type { Engine } from "../browser/engine.worker";
-import { parseKnowledge, type Knowledge } from "../browser/knowledge";
+import { parseBrowserModel, type BrowserModel } from "../browser/browser-model";
 import type { Picture } from "../camera/frame-encoder";
 import type { Listener, NewExample, Place, Predictor, Reply } from "./predictor";
 import { RemotePredictor } from "./remote";
@@ -20,11 +20,11 @@ const NOTHING: PredictionInfo = {
   label: null,
   probability: 0,
   probabilities: {},
-  familiarity: 1,
+  typicality: 1,
   neighbors: [],
 };
 
-export class EitherPredictor implements Predictor {
+export class SwitchingPredictor implements Predictor {
   readonly places = ["server", "browser"] as const;
   place: Place = "server";
   readonly #remote: RemotePredictor;
@@ -135,23 +135,23 @@ export class EitherPredictor implements Predictor {
     const { revision, image_size, classes } = this.#state ?? (await rest.state());
     // Without two classes there is no model.
     const taught = classes.filter(({ examples }) => examples > 0).length;
-    const file = taught < 2 ? null : await rest.knowledge();
-    const knowledge = file && parseKnowledge(file);
-    const fits = this.#engine && (!knowledge || knowledge.backbone.fingerprint === this.#opened);
+    const file = taught < 2 ? null : await rest.model();
+    const browserModel = file && parseBrowserModel(file);
+    const fits = this.#engine && (!browserModel || browserModel.backbone.fingerprint === this.#opened);
     if (fits) await this.#engine?.know(file);
-    else await this.#open(file, knowledge, image_size);
+    else await this.#open(file, browserModel, image_size);
     this.#known = revision;
   }
 
   /** Replace the engine once the new one is ready: a model fits only one network. */
-  async #open(file: ArrayBuffer | null, knowledge: Knowledge | null, imageSize: number): Promise<void> {
-    const { fingerprint, size } = knowledge?.backbone ?? { fingerprint: "", size: imageSize };
+  async #open(file: ArrayBuffer | null, browserModel: BrowserModel | null, imageSize: number): Promise<void> {
+    const { fingerprint, size } = browserModel?.backbone ?? { fingerprint: "", size: imageSize };
     const query = fingerprint && `?${new URLSearchParams({ fingerprint })}`;
     const model = new URL(`api/backbone${query}`, document.baseURI).href;
     const engine = startEngine(Promise.resolve());
     try {
       await engine.open(model, size, false);
-      if (knowledge) await engine.check(model, false, knowledge.probe);
+      if (browserModel) await engine.check(model, false, browserModel.probe);
       await engine.know(file);
     } catch (error) {
       void engine.close();

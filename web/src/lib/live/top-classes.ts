@@ -10,7 +10,7 @@ const LEAD = 0.05;
  * @param before what was shown until now
  * @param ids all, in their order
  */
-export function leading(
+export function topClasses(
   before: readonly number[],
   ids: readonly number[],
   probabilities: Readonly<Record<string, number>>,

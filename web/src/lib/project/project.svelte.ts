@@ -12,9 +12,9 @@ export class Project {
   readonly classes: readonly ClassInfo[] = $derived(this.state?.classes ?? []);
   readonly learnt = $derived(this.classes.some(({ examples }) => examples > 0));
   /** In the first minute: the class to hold next. */
-  readonly guided = $derived(this.state?.frozen ? undefined : firstMinute(this.classes));
+  readonly guided = $derived(this.state?.read_only ? undefined : firstMinute(this.classes));
   /** Whether nothing can be added or changed. */
-  readonly frozen = $derived(this.state?.frozen ?? false);
+  readonly readOnly = $derived(this.state?.read_only ?? false);
   readonly #byId = $derived(new Map(this.classes.map((info) => [info.id, info])));
   readonly #toasts: Toasts;
 

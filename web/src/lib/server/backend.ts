@@ -33,7 +33,7 @@ export type ExportOption =
 export type ExportChoice = Readonly<Record<string, string | boolean>>;
 
 /** An exported file. */
-export interface Made {
+export interface ExportFile {
   name: string;
   address: string;
   bytes: number;
@@ -50,7 +50,7 @@ export interface Exports {
   readonly forms: readonly ExportForm[];
   /** The approximate size of each format. */
   sizes(): Promise<Record<string, number>>;
-  make(form: string, choice: ExportChoice, report: Report, signal: AbortSignal): Promise<Made>;
+  make(form: string, choice: ExportChoice, report: Report, signal: AbortSignal): Promise<ExportFile>;
 }
 
 export interface Backend {

@@ -600,7 +600,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/knowledge": {
+    "/api/model": {
         parameters: {
             query?: never;
             header?: never;
@@ -608,10 +608,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Knowledge
+         * Model
          * @description All that is learnt, for a page that looks by itself; 400 while there are not two classes.
          */
-        get: operations["knowledge_api_knowledge_get"];
+        get: operations["model_api_model_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -890,10 +890,10 @@ export interface components {
             /** Recordings */
             recordings: number;
             /**
-             * Alone
+             * Single Recording
              * @description All of one recording, so the number is too good.
              */
-            alone: boolean;
+            single_recording: boolean;
         };
         /**
          * ClassEdit
@@ -1142,11 +1142,11 @@ export interface components {
              */
             smoothing: number;
             /**
-             * Frozen
+             * Read Only
              * @description Of web: the page only answers.
              * @default false
              */
-            frozen: boolean;
+            read_only: boolean;
             /**
              * Embed
              * @description Of web: with an element for other pages.
@@ -1370,10 +1370,10 @@ export interface components {
                 [key: string]: number;
             };
             /**
-             * Familiarity
+             * Typicality
              * @description Share of the own examples that are less clearly of a class.
              */
-            familiarity: number;
+            typicality: number;
             /** Neighbors */
             neighbors: components["schemas"]["NeighborInfo"][];
         };
@@ -1405,8 +1405,8 @@ export interface components {
         SettingsEdit: {
             /** Head */
             head?: ("adaptive" | "classic") | null;
-            /** Strictness */
-            strictness?: number | null;
+            /** Rejection Level */
+            rejection_level?: number | null;
         };
         /**
          * SettingsInfo
@@ -1418,8 +1418,8 @@ export interface components {
              * @enum {string}
              */
             head: "adaptive" | "classic";
-            /** Strictness */
-            strictness: number;
+            /** Rejection Level */
+            rejection_level: number;
         };
         /**
          * State
@@ -1456,10 +1456,10 @@ export interface components {
              */
             notice: string;
             /**
-             * Frozen
+             * Read Only
              * @description It only answers: nothing can be added or changed.
              */
-            frozen: boolean;
+            read_only: boolean;
             /**
              * Smoothing
              * @description Milliseconds in which an answer settles; null: as the page likes.
@@ -3780,7 +3780,7 @@ export interface operations {
             };
         };
     };
-    knowledge_api_knowledge_get: {
+    model_api_model_get: {
         parameters: {
             query?: never;
             header?: never;

@@ -59,8 +59,8 @@ export const rest = {
   beginBackbones: (choice: BackboneChoice) => call<BackbonesInfo>("POST", "/api/backbones", choice),
   cancelBackbones: () => call<BackbonesInfo>("DELETE", "/api/backbones"),
   layers: () => call<LayersInfo>("GET", "/api/backbone/layers"),
-  knowledge: async () => {
-    const response = await fetch("/api/knowledge");
+  model: async () => {
+    const response = await fetch("/api/model");
     if (!response.ok) throw new ApiError(`http_${response.status}`, "The server did not send its model.");
     return response.arrayBuffer();
   },

@@ -1,7 +1,7 @@
 /** The project is on a server: pictures go over the socket, everything else over HTTP. */
 
 import type { Backend } from "./backend";
-import { EitherPredictor } from "../live/switching-predictor";
+import { SwitchingPredictor } from "../live/switching-predictor";
 import type { Listener, Predictor } from "../live/predictor";
 import { socketAddress } from "../live/remote";
 import { rest } from "./rest";
@@ -21,7 +21,7 @@ export class ServerBackend implements Backend {
       this.#run = state.run;
       listener.state(state);
     };
-    return new EitherPredictor(socketAddress(location), { ...listener, state }, isLetIn);
+    return new SwitchingPredictor(socketAddress(location), { ...listener, state }, isLetIn);
   }
 
   imageAddress(exampleId: number): string {

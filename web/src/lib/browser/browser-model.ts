@@ -2,14 +2,14 @@
 
 import { browser_model as FORMAT } from "../../../../src/classify_anything/constants.json";
 
-export interface KnownClass {
+export interface ModelClass {
   id: number;
   name: string;
   color: number;
 }
 
 /** All examples as columns of equal length, oldest first. */
-export interface KnownExamples {
+export interface ModelExamples {
   ids: number[];
   class_ids: number[];
   recording_ids: number[];
@@ -19,7 +19,7 @@ export interface KnownExamples {
   sha256: string[];
 }
 
-export interface Knowledge {
+export interface BrowserModel {
   version: number;
   project: string;
   /** What no other project has. */
@@ -28,8 +28,8 @@ export interface Knowledge {
   created_at: string;
   package: string;
   backbone: { name: string; fingerprint: string; size: number; dimension: number };
-  classes: KnownClass[];
-  examples: KnownExamples;
+  classes: ModelClass[];
+  examples: ModelExamples;
   head: {
     name: "adaptive" | "cosine";
     n_neighbors: number;
@@ -39,11 +39,11 @@ export interface Knowledge {
   };
   /** The ids of examples whose views come with it. */
   viewed: number[];
-  strictness: number;
+  rejection_level: number;
   /** Unit vectors of the examples, [n, dimension]. */
   vectors: Float32Array;
   /** How clearly each of some own examples belonged when its recording was left out, ascending. */
-  familiar: Float32Array;
+  reference_scores: Float32Array;
   /** Of the adaptive head: its metric, and how long the metric makes each example; see ``heads.ts``. */
   centre: Float32Array;
   directions: Float32Array;
@@ -55,32 +55,32 @@ export interface Knowledge {
   probe: Float32Array;
 }
 
-type Arrays = "vectors" | "familiar" | "centre" | "directions" | "gains" | "lengths" | "views" | "probe";
+type Arrays = "vectors" | "reference_scores" | "centre" | "directions" | "gains" | "lengths" | "views" | "probe";
 
 interface Span {
   start: number;
   length: number;
 }
 
-type Header = Omit<Knowledge, Arrays> & {
+type Header = Omit<BrowserModel, Arrays> & {
   arrays: Record<Arrays | "levels", Span>;
 };
 
 const { magic: MAGIC, version: VERSION } = FORMAT;
 
 /** Throws an Error with one line that a person understands. */
-export function parseKnowledge(file: ArrayBuffer): Knowledge {
+export function parseBrowserModel(file: ArrayBuffer): BrowserModel {
   const bytes = new Uint8Array(file);
   const magic = String.fromCharCode(...bytes.subarray(0, MAGIC.length));
-  if (magic !== MAGIC) throw new Error("knowledge.bin is damaged, or not a file of Classify Anything.");
+  if (magic !== MAGIC) throw new Error("model.bin is damaged, or not a file of Classify Anything.");
   const length = new DataView(file).getUint32(4, true);
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length))) as Header;
   if (header.version !== VERSION) {
-    throw new Error(`knowledge.bin has version ${header.version}; this page reads ${VERSION}. Export it again.`);
+    throw new Error(`model.bin has version ${header.version}; this page reads ${VERSION}. Export it again.`);
   }
   const data = 8 + Math.ceil(length / 4) * 4;
   const numbers = ({ start, length }: Span) => {
-    if (data + 4 * (start + length) > file.byteLength) throw new Error("knowledge.bin is cut short.");
+    if (data + 4 * (start + length) > file.byteLength) throw new Error("model.bin is cut short.");
     return new Float32Array(file, data + 4 * start, length);
   };
   const { arrays, ...rest } = header;
@@ -88,7 +88,7 @@ export function parseKnowledge(file: ArrayBuffer): Knowledge {
   return {
     ...rest,
     vectors: arrays.levels.length > 0 ? units(levels, rest.backbone.dimension) : numbers(arrays.vectors),
-    familiar: numbers(arrays.familiar),
+    reference_scores: numbers(arrays.reference_scores),
     centre: numbers(arrays.centre),
     directions: numbers(arrays.directions),
     gains: numbers(arrays.gains),
