@@ -1,4 +1,4 @@
-"""Any ONNX graph that takes an image is a backbone, whatever its form."""
+"""Any ONNX graph with an image input can be a backbone."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MEAN = np.array([123.675, 116.28, 103.53])
 STD = np.array([58.395, 57.12, 57.375])
 
 NOTHING = {"begin": 0, "end": 0, "axis": 1}
-"""A slice of a row in which nothing is."""
+"""An empty slice of a row."""
 
 
 def with_form(path: Path, text: str) -> Backbone:
@@ -37,7 +37,7 @@ def with_form(path: Path, text: str) -> Backbone:
 
 
 def planes(maps: np.ndarray) -> np.ndarray:
-    """[n, 4, 4, 3] → [n, 3, 4, 4], as an NCHW graph flattens them."""
+    """Transpose [n, 4, 4, 3] to [n, 3, 4, 4], as flattened by an NCHW graph."""
     return maps.transpose(0, 3, 1, 2)
 
 
@@ -54,7 +54,7 @@ def test_layout_and_type_are_read_from_the_graph(tmp_path: Path, kind: str, layo
     )
 
 
-def test_the_toml_says_what_the_graph_does_not(tmp_path: Path) -> None:
+def test_the_toml_adds_to_the_graph(tmp_path: Path) -> None:
     path = write_network(tmp_path / "a.onnx", dims=("n", "h", "w"))
     backbone = with_form(
         path,
@@ -66,7 +66,7 @@ def test_the_toml_says_what_the_graph_does_not(tmp_path: Path) -> None:
     np.testing.assert_allclose(backbone.embed(pictures()), unit(planes(normal)), atol=1e-5)
 
 
-def test_a_graph_that_takes_any_size_gets_224(tmp_path: Path) -> None:
+def test_a_graph_of_any_size_gets_224_pixels(tmp_path: Path) -> None:
     path = write_network(tmp_path / "a.onnx", dims=("n", "h", "w"), end="map")
     assert load_backbone(path).size == 224
 
@@ -93,7 +93,7 @@ def test_a_map_and_tokens_are_pooled_and_an_inner_tensor_can_be_named(
 @pytest.mark.parametrize(
     ("end", "text"), [("map", ""), ("two", 'output = "cells"'), ("turned", 'output = "features"')]
 )
-def test_where_a_map_has_its_channels_is_read_from_what_made_it(
+def test_the_channel_axis_of_a_map_follows_from_its_layer(
     tmp_path: Path, end: str, text: str
 ) -> None:
     path = write_network(tmp_path / "a.onnx", layout="NHWC", end="two" if end == "turned" else end)
@@ -112,7 +112,7 @@ def test_where_a_map_has_its_channels_is_read_from_what_made_it(
 
 
 @pytest.mark.parametrize("weights", ["inside", "outside"])
-def test_a_graph_may_have_graphs_within(tmp_path: Path, weights: str) -> None:
+def test_a_graph_may_contain_subgraphs(tmp_path: Path, weights: str) -> None:
     path = write_network(tmp_path / "a.onnx")
     model = onnx.load(path)
     two = [numpy_helper.from_array(np.float32(2), "two")]
@@ -134,7 +134,7 @@ def test_a_graph_may_have_graphs_within(tmp_path: Path, weights: str) -> None:
 @pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
 @pytest.mark.parametrize("last", ["Gemm", "MatMul", "Conv"])
 @pytest.mark.parametrize("classes", [5, 1000])
-def test_of_a_classifier_what_goes_into_its_last_layer_is_taken(
+def test_the_embedding_of_a_classifier_is_the_input_of_its_last_layer(
     tmp_path: Path, last: str, classes: int, layout: str
 ) -> None:
     path = write_network(tmp_path / "a.onnx", layout=layout, classifier=last, classes=classes)
@@ -146,13 +146,13 @@ def test_of_a_classifier_what_goes_into_its_last_layer_is_taken(
     assert with_form(path, 'output = "features"').dimension == classes
 
 
-def test_a_projection_at_the_end_is_no_classifier(tmp_path: Path) -> None:
+def test_a_final_projection_is_not_a_classifier(tmp_path: Path) -> None:
     path = write_network(tmp_path / "a.onnx", classifier="Gemm", classes=512)
     assert load_backbone(path).dimension == 512
 
 
 @pytest.mark.parametrize("names", [("image", "embedding"), ("embedding", "image")])
-def test_names_that_backbones_use_may_mean_other_things(
+def test_a_graph_may_use_the_names_image_and_embedding_differently(
     tmp_path: Path, names: tuple[str, str]
 ) -> None:
     backbone = load_backbone(write_network(tmp_path / "a.onnx", names=names))
@@ -170,7 +170,7 @@ def test_old_and_new_graphs_are_read(tmp_path: Path, opset: int) -> None:
     )
 
 
-def test_weights_may_be_inputs_too_as_they_once_had_to(tmp_path: Path) -> None:
+def test_weights_may_be_inputs_as_in_old_graphs(tmp_path: Path) -> None:
     path = write_network(tmp_path / "a.onnx", classifier="MatMul")
     expected = load_backbone(path).embed(pictures())
     model = onnx.load(path)
@@ -182,15 +182,15 @@ def test_weights_may_be_inputs_too_as_they_once_had_to(tmp_path: Path) -> None:
     np.testing.assert_array_equal(load_backbone(path).embed(pictures()), expected)
 
 
-def test_what_the_embedding_does_not_need_is_not_computed(tmp_path: Path) -> None:
-    # Its reshape fails with any other size than 32.
+def test_unneeded_nodes_are_not_computed(tmp_path: Path) -> None:
+    # The reshape fails for sizes other than 32.
     path = write_network(tmp_path / "a.onnx", dims=("n", "h", "w"), end="map")
     path.with_suffix(".toml").write_text("size = 64")
     backbone = load_backbone(path)
     assert backbone.embed(np.full((2, 64, 64, 3), 9, np.uint8)).shape == (2, 3)
 
 
-def test_even_the_channels_may_be_any_number(tmp_path: Path) -> None:
+def test_the_number_of_channels_may_be_symbolic(tmp_path: Path) -> None:
     path = write_network(tmp_path / "a.onnx")
     model = onnx.load(path)
     for dim, name in zip(model.graph.input[0].type.tensor_type.shape.dim, "nchw", strict=True):
@@ -200,15 +200,15 @@ def test_even_the_channels_may_be_any_number(tmp_path: Path) -> None:
     np.testing.assert_array_equal(with_form(path, "size = 32").embed(pictures()), expected)
 
 
-def test_a_graph_for_one_image_at_a_time_takes_many(tmp_path: Path) -> None:
+def test_a_graph_for_one_image_embeds_a_batch(tmp_path: Path) -> None:
     one = load_backbone(write_network(tmp_path / "one.onnx", dims=(1, 32, 32)))
     many = load_backbone(write_network(tmp_path / "many.onnx"))
     np.testing.assert_allclose(one.embed(pictures(7)), many.embed(pictures(7)), atol=1e-6)
     np.testing.assert_array_equal(one.for_workers().embed(pictures(7)), one.embed(pictures(7)))
 
 
-def test_the_largest_weights_of_8_bits_are_added_up_rightly(tmp_path: Path) -> None:
-    """On x86 processors without VNNI that needs more than the 16 bits of the quickest way."""
+def test_sums_of_the_largest_8_bit_weights_are_correct(tmp_path: Path) -> None:
+    """x86 CPUs without VNNI would need more than the 16 bits of the fastest kernel."""
     kernel = np.zeros((16, 4, 1, 1), np.int8)
     kernel[0, :], kernel[1, ::2] = 127, 127
     constants = {
@@ -239,11 +239,11 @@ def test_the_largest_weights_of_8_bits_are_added_up_rightly(tmp_path: Path) -> N
     onnx.save(model, tmp_path / "bright.onnx")
     white = np.full((1, 32, 32, 3), 255, np.uint8)
     (found,) = load_backbone(tmp_path / "bright.onnx").embed(white)
-    # The last channel comes twice, so a pixel is four numbers; the second kernel takes two of them.
+    # A pixel has four numbers, as the last channel is repeated; the second kernel uses two.
     np.testing.assert_allclose(found[:2], unit(np.array([[2, 1]]))[0], atol=0.01)
 
 
-def test_what_changes_embeddings_changes_the_fingerprint(tmp_path: Path) -> None:
+def test_the_fingerprint_changes_with_the_embeddings(tmp_path: Path) -> None:
     path = write_network(tmp_path / "a.onnx")
     plainly = load_backbone(path)
     named = with_form(path, 'name = "other"')
@@ -274,7 +274,7 @@ def test_what_changes_embeddings_changes_the_fingerprint(tmp_path: Path) -> None
         ({"opset": 6}, "", "opset 6 is not supported; at least 7 is required"),
     ],
 )
-def test_what_cannot_be_used_is_told_in_one_line(
+def test_error_for_an_unusable_graph_is_one_line(
     tmp_path: Path, options: dict[str, object], text: str, message: str
 ) -> None:
     path = write_network(tmp_path / "a.onnx", **options)
@@ -302,7 +302,7 @@ def test_what_cannot_be_used_is_told_in_one_line(
         ('pool = "max"', "'pool' must be mean or first, not 'max'"),
     ],
 )
-def test_a_toml_that_says_what_cannot_be_is_named(tmp_path: Path, text: str, message: str) -> None:
+def test_error_for_an_invalid_toml_names_it(tmp_path: Path, text: str, message: str) -> None:
     path = write_network(tmp_path / "a.onnx")
     with pytest.raises(BackboneError, match=rf"a\.toml: .*{message}"):
         with_form(path, text)
@@ -320,7 +320,7 @@ def test_a_toml_that_says_what_cannot_be_is_named(tmp_path: Path, text: str, mes
         ),
     )
 )
-def test_whatever_a_toml_says_is_a_form_or_an_error(found: dict[str, object]) -> None:
+def test_any_toml_is_a_form_or_an_error(found: dict[str, object]) -> None:
     try:
         form = parse_form(found)
     except BackboneError as error:
@@ -332,13 +332,13 @@ def test_whatever_a_toml_says_is_a_form_or_an_error(found: dict[str, object]) ->
     assert "\n" not in message
 
 
-def test_a_toml_may_begin_with_a_mark_of_its_encoding(tmp_path: Path) -> None:
+def test_a_toml_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     path = write_network(tmp_path / "a.onnx")
     path.with_suffix(".toml").write_text('name = "mine"', encoding="utf-8-sig")
     assert load_backbone(path).name == "mine"
 
 
-def test_a_toml_that_is_not_text_is_named(tmp_path: Path) -> None:
+def test_error_for_a_binary_toml_names_it(tmp_path: Path) -> None:
     path = write_network(tmp_path / "a.onnx")
     path.with_suffix(".toml").write_bytes(b"\xff\xfe")
     with pytest.raises(BackboneError, match=r"a\.toml: cannot be read"):
@@ -346,7 +346,7 @@ def test_a_toml_that_is_not_text_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
-def test_a_graph_that_is_cut_short_is_refused(tmp_path: Path, share: float) -> None:
+def test_a_truncated_graph_is_rejected(tmp_path: Path, share: float) -> None:
     data = write_network(tmp_path / "whole.onnx", classifier="Gemm", classes=1000).read_bytes()
     cut = tmp_path / "cut.onnx"
     cut.write_bytes(data[: int(len(data) * share)])
@@ -358,7 +358,7 @@ def test_a_graph_that_is_cut_short_is_refused(tmp_path: Path, share: float) -> N
 
 
 def beside(path: Path, seed: int = 0) -> Path:
-    """The graph with its weights, or others, in a file beside it, as torch writes it."""
+    """Save a graph with its weights, or random ones, in a separate file, as torch does."""
     model = onnx.load(path)
     for tensor in model.graph.initializer:
         if seed and tensor.data_type == TensorProto.FLOAT and len(tensor.dims) > 1:
@@ -383,7 +383,7 @@ WITH_WEIGHTS = {
 
 
 @pytest.mark.parametrize("write", WITH_WEIGHTS.values(), ids=WITH_WEIGHTS.keys())
-def test_weights_may_lie_beside_the_file_and_are_part_of_it(
+def test_weights_may_be_in_a_separate_file(
     tmp_path: Path, write: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CLASSIFY_ANYTHING_CACHE", str(tmp_path / "cache"))
@@ -414,13 +414,13 @@ def noise(size: int) -> UInt8Array:
 
 
 @pytest.mark.parametrize("shape", [[1, 48], [2, 24], [2, 48, 1], [96]])
-def test_what_comes_out_has_to_be_a_row_of_each_picture(tmp_path: Path, shape: list[int]) -> None:
+def test_the_output_must_be_one_row_per_picture(tmp_path: Path, shape: list[int]) -> None:
     path = write_backbone(tmp_path / "a.onnx")
     model = onnx.load(path)
     model.graph.node[-1].output[0] = "rows"
     constants = [numpy_helper.from_array(np.array(shape), "shape")]
     nodes = [helper.make_node("Reshape", ["rows", "shape"], ["embedding"])]
-    if shape[0] == 1:  # of many pictures
+    if shape[0] == 1:  # one row for all pictures
         nodes = [helper.make_node("ReduceMean", ["rows"], ["embedding"], axes=[0])]
     model.graph.node.extend(nodes)
     model.graph.initializer.extend(constants)
@@ -430,7 +430,7 @@ def test_what_comes_out_has_to_be_a_row_of_each_picture(tmp_path: Path, shape: l
         load_backbone(path).embed(noise(SIZE))
 
 
-def test_a_network_without_an_output_is_refused(tmp_path: Path) -> None:
+def test_a_graph_without_an_output_is_rejected(tmp_path: Path) -> None:
     path = write_backbone(tmp_path / "a.onnx")
     model = onnx.load(path)
     model.graph.node[-1].output[0] = "rows"
@@ -447,7 +447,7 @@ def test_a_network_without_an_output_is_refused(tmp_path: Path) -> None:
     ("dims", "message"),
     [((4, SIZE, SIZE), "requires batches of 4"), (("n", 5000, 5000), "5000×5000 exceed")],
 )
-def test_what_is_too_much_is_refused(
+def test_batches_and_images_that_are_too_large_are_rejected(
     tmp_path: Path, dims: tuple[int | str, ...], message: str
 ) -> None:
     path = write_network(tmp_path / "a.onnx", dims=dims)
@@ -462,9 +462,7 @@ def test_what_is_too_much_is_refused(
             load_backbone(path)
 
 
-def test_nothing_is_printed_for_a_damaged_file(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_damaged_file_prints_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = write_network(tmp_path / "a.onnx", names=("a name in ASCII", "features"))
     path.write_bytes(path.read_bytes().replace(b"a name in ASCII", b"a name \xff\xfe ASCII"))
     with pytest.raises(BackboneError, match=r"a\.onnx: not an ONNX graph"):
@@ -473,12 +471,12 @@ def test_nothing_is_printed_for_a_damaged_file(
 
 
 @pytest.mark.parametrize("name", ["a\0b.onnx", "\ud800.onnx", "a\nb"])
-def test_what_can_be_no_name_is_told(name: str) -> None:
+def test_error_for_an_invalid_name(name: str) -> None:
     with pytest.raises(BackboneError, match=f"name {re.escape(repr(name))}"):
         load_backbone(name)
 
 
-def test_a_project_works_with_such_a_graph(tmp_path: Path) -> None:
+def test_a_project_with_an_onnx_file(tmp_path: Path) -> None:
     path = write_network(tmp_path / "a.onnx", classifier="Gemm")
     with Classifier(tmp_path / "desk.db", backbone=path) as clf:
         clf.add_many([("red", plain("red")), ("blue", plain("blue"))])

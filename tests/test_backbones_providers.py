@@ -1,4 +1,4 @@
-"""A provider is used only if it is there and gives the processor's embeddings."""
+"""A provider must be available, and compute the same embeddings as the CPU."""
 
 from __future__ import annotations
 
@@ -33,41 +33,41 @@ def network(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("provider", [None, "cpu"])
-def test_the_processor_is_the_default(network: Path, provider: str | None) -> None:
+def test_the_cpu_is_the_default(network: Path, provider: str | None) -> None:
     assert load_backbone(network, provider=provider).provider == "cpu"
 
 
-def test_automatically_is_the_processor_where_there_is_nothing_else(network: Path) -> None:
+def test_auto_chooses_an_available_provider(network: Path) -> None:
     backbone = load_backbone(network, provider="auto")
     assert backbone.provider in providers.available()
 
 
 @pytest.mark.parametrize("provider", ELSEWHERE)
-def test_a_provider_that_is_not_there_is_told(network: Path, provider: str) -> None:
+def test_error_for_an_unavailable_provider(network: Path, provider: str) -> None:
     with pytest.raises(BackboneError, match=rf"does not support {provider}; it supports .*cpu\."):
         load_backbone(network, provider=provider)
 
 
-def test_what_is_no_provider_is_told(network: Path) -> None:
+def test_error_for_an_unknown_provider(network: Path) -> None:
     with pytest.raises(BackboneError, match=r"Unknown provider 'gpu'\. Choose tensorrt, cuda"):
         load_backbone(network, provider="gpu")
 
 
-def test_the_environment_names_one(network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_provider_from_the_environment(network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLASSIFY_ANYTHING_PROVIDER", "gpu")
     with pytest.raises(BackboneError, match="Unknown provider 'gpu'"):
         load_backbone(network)
     assert load_backbone(network, provider="cpu").provider == "cpu"
 
 
-def test_a_tflite_network_runs_on_the_processor_only(tmp_path: Path) -> None:
+def test_tflite_files_run_only_on_the_cpu(tmp_path: Path) -> None:
     path = tflite.write_network(tmp_path / "a.tflite")
     assert load_backbone(path, provider="auto").provider == "cpu"
     with pytest.raises(BackboneError, match=r"a\.tflite: \.tflite files run only on cpu, not cuda"):
         load_backbone(path, provider="cuda")
 
 
-def test_other_embeddings_are_found_out(network: Path) -> None:
+def test_different_embeddings_are_rejected(network: Path) -> None:
     right, wrong = opened(network, ""), opened(network, "channels = 'BGR'")
     check_same(right, opened(network, ""))
     with pytest.raises(
@@ -76,14 +76,14 @@ def test_other_embeddings_are_found_out(network: Path) -> None:
         check_same(wrong, right)
 
 
-def test_embeddings_that_are_not_finite_are_found_out(network: Path) -> None:
+def test_embeddings_that_are_not_finite_are_rejected(network: Path) -> None:
     right = opened(network, "")
     with pytest.raises(BackboneError, match="NaN or infinity"):
         check_same(opened(network, "std = 1e-44"), right)
 
 
 class OpenOn:
-    """Opens a network that is right on the processor and wrong everywhere else."""
+    """Open a backbone that is correct on the CPU and wrong on other providers."""
 
     def __init__(self, network: Path) -> None:
         self._right = opened(network, "")
@@ -95,7 +95,7 @@ class OpenOn:
         return self._right if provider == CPU else self._wrong
 
 
-def test_automatically_the_next_one_is_taken_with_a_warning(
+def test_auto_tries_the_next_provider_with_a_warning(
     network: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     open_on = OpenOn(network)
@@ -107,7 +107,7 @@ def test_automatically_the_next_one_is_taken_with_a_warning(
     assert "returns other embeddings on" in differs
 
 
-def test_the_first_that_gives_the_same_is_taken(network: Path) -> None:
+def test_auto_uses_the_first_provider_with_the_same_embeddings(network: Path) -> None:
     again = opened(network, "")
     backbone = providers.first_same(
         ["cuda"], lambda provider: again if provider == "cuda" else opened(network, "")
@@ -115,12 +115,12 @@ def test_the_first_that_gives_the_same_is_taken(network: Path) -> None:
     assert backbone is again
 
 
-def test_one_that_is_named_is_not_replaced(network: Path) -> None:
+def test_a_named_provider_is_not_replaced(network: Path) -> None:
     with pytest.raises(BackboneError, match=r"does not start|does not support tensorrt"):
         open_checked("tensorrt", OpenOn(network))
 
 
-def test_the_command_line_takes_one(tmp_path: Path, network: Path) -> None:
+def test_provider_option(tmp_path: Path, network: Path) -> None:
     project = taught(tmp_path, network)
     shown = ("evaluate", "-p", project, "--backbone", network)
     assert run(*shown, "--provider", "auto").returncode == 0
@@ -132,7 +132,7 @@ def test_the_command_line_takes_one(tmp_path: Path, network: Path) -> None:
     assert f"This ONNX Runtime does not support {ELSEWHERE[0]}" in page.stderr
 
 
-def test_embeddings_that_are_not_of_length_one_are_compared_by_their_direction(
+def test_embeddings_of_any_length_are_compared_by_direction(
     tmp_path: Path,
 ) -> None:
     def long(negative: bool) -> Backbone:

@@ -1,4 +1,4 @@
-"""Any .tflite network that takes an image is a backbone, quantised or not."""
+"""Any .tflite model with an image input can be a backbone, quantized or not."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def with_form(path: Path, text: str) -> Backbone:
 
 
 def alike(found: np.ndarray, expected: np.ndarray) -> float:
-    """The least similarity of the rows; all must be of length 1."""
+    """Return the lowest similarity of the rows, which must have length 1."""
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
     return float((found * expected).sum(axis=1).min())
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("classifier", [False, True])
-def test_an_extractor_gives_its_output_and_a_classifier_what_goes_into_its_last_layer(
+def test_the_embedding_is_the_output_or_the_input_of_the_classifier(
     tmp_path: Path, kind: str, classifier: bool
 ) -> None:
     backbone = load_backbone(write_network(tmp_path / "a.tflite", kind, classifier=classifier))
@@ -42,14 +42,14 @@ def test_an_extractor_gives_its_output_and_a_classifier_what_goes_into_its_last_
     middle = 127.5 if kind == "float32" else 128
     found = backbone.embed(pictures())
     assert found.dtype == np.float32
-    # Quantised cells are whole numbers.
+    # Quantized cells are integers.
     assert alike(found, unit(cells(pictures()) - middle)) > (
         0.999999 if kind == "float32" else 0.999
     )
 
 
 @pytest.mark.parametrize("kind", ["uint8", "int8"])
-def test_numbers_are_given_and_taken_with_scale_and_zero_point(tmp_path: Path, kind: str) -> None:
+def test_scale_and_zero_point_are_applied(tmp_path: Path, kind: str) -> None:
     path = write_network(tmp_path / "a.tflite", kind, scale=1 / 50, zero=120)
     backbone = with_form(path, "mean = [120, 110, 100]\nstd = [60, 70, 80]\nchannels = 'BGR'")
     normal = (cells(pictures())[..., ::-1] - np.array([120, 110, 100])) / np.array([60, 70, 80])
@@ -57,7 +57,7 @@ def test_numbers_are_given_and_taken_with_scale_and_zero_point(tmp_path: Path, k
 
 
 @pytest.mark.parametrize("wanted", ["'cells'", "1"])
-def test_an_inner_tensor_is_named_or_numbered(tmp_path: Path, wanted: str) -> None:
+def test_an_inner_tensor_is_selected_by_name_or_number(tmp_path: Path, wanted: str) -> None:
     path = write_network(tmp_path / "a.tflite", classifier=True)
     backbone = with_form(path, f"output = {wanted}\nname = 'mine'")
     assert (backbone.name, backbone.dimension) == ("mine", 3)
@@ -65,7 +65,7 @@ def test_an_inner_tensor_is_named_or_numbered(tmp_path: Path, wanted: str) -> No
     assert alike(backbone.embed(pictures()), unit(normal)) > 0.999999
 
 
-def test_tokens_are_pooled_as_the_toml_says(tmp_path: Path) -> None:
+def test_tokens_are_pooled_as_set_in_the_toml(tmp_path: Path) -> None:
     path = write_network(tmp_path / "a.tflite", flat=(1, 16, 3))
     with pytest.raises(BackboneError, match=r"'flat' has three dimensions, .+ Set `pool`"):
         load_backbone(path)
@@ -77,7 +77,7 @@ def test_tokens_are_pooled_as_the_toml_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Warning. Enabling `experimental_preserve:UserWarning")
-def test_what_is_cut_is_what_the_whole_network_computes(tmp_path: Path) -> None:
+def test_the_truncated_model_computes_the_same(tmp_path: Path) -> None:
     path = write_network(tmp_path / "a.tflite", "uint8", classifier=True)
     backbone = load_backbone(path)
     whole = Interpreter(str(path), experimental_preserve_all_tensors=True)
@@ -90,14 +90,14 @@ def test_what_is_cut_is_what_the_whole_network_computes(tmp_path: Path) -> None:
         np.testing.assert_allclose(backbone.embed(picture[None]), expected, atol=1e-6)
 
 
-def test_scores_are_given_where_they_are_named(tmp_path: Path) -> None:
+def test_the_scores_can_be_the_output(tmp_path: Path) -> None:
     path = write_network(tmp_path / "a.tflite", classifier=True)
     backbone = with_form(path, "output = 'scores'")
     assert backbone.dimension == 5
     assert backbone.embed(pictures()).min() >= 0
 
 
-def test_workers_get_the_same_embeddings_at_once(tmp_path: Path) -> None:
+def test_concurrent_workers_get_the_same_embeddings(tmp_path: Path) -> None:
     backbone = load_backbone(write_network(tmp_path / "a.tflite", "uint8"))
     workers = backbone.for_workers()
     assert workers.fingerprint == backbone.fingerprint
@@ -107,7 +107,7 @@ def test_workers_get_the_same_embeddings_at_once(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found, backbone.embed(many))
 
 
-def test_what_changes_embeddings_changes_the_fingerprint(tmp_path: Path) -> None:
+def test_the_fingerprint_changes_with_the_embeddings(tmp_path: Path) -> None:
     path = write_network(tmp_path / "a.tflite")
     plainly = load_backbone(path)
     assert with_form(path, "name = 'x'").fingerprint == plainly.fingerprint
@@ -126,7 +126,7 @@ def test_what_changes_embeddings_changes_the_fingerprint(tmp_path: Path) -> None
         ({"channels": 4}, "", r"has no image input, but 'image' float32 \[1, 32, 32, 4\]"),
     ],
 )
-def test_what_cannot_be_used_is_told_in_one_line(
+def test_error_for_an_unusable_model_is_one_line(
     tmp_path: Path, options: dict[str, object], text: str, message: str
 ) -> None:
     path = write_network(tmp_path / "a.tflite", **options)
@@ -135,7 +135,7 @@ def test_what_cannot_be_used_is_told_in_one_line(
     assert "\n" not in str(caught.value)
 
 
-def test_what_is_no_network_is_refused(tmp_path: Path) -> None:
+def test_files_that_are_not_models_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(BackboneError, match=r"missing\.tflite: no such backbone file"):
         load_backbone(tmp_path / "missing.tflite")
     (tmp_path / "folder.tflite").mkdir()
@@ -148,7 +148,7 @@ def test_what_is_no_network_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97])
-def test_a_network_that_is_cut_short_is_refused(tmp_path: Path, share: float) -> None:
+def test_a_truncated_model_is_rejected(tmp_path: Path, share: float) -> None:
     data = write_network(tmp_path / "whole.tflite", classifier=True).read_bytes()
     cut = tmp_path / "cut.tflite"
     cut.write_bytes(data[: int(len(data) * share)])
@@ -156,7 +156,7 @@ def test_a_network_that_is_cut_short_is_refused(tmp_path: Path, share: float) ->
         load_backbone(cut)
 
 
-def test_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+def test_embeddings_that_are_not_finite_are_rejected(tmp_path: Path) -> None:
     path = write_network(tmp_path / "a.tflite", classifier=True)
     data = path.read_bytes()
     weight = struct.pack("<f", 99.0)
@@ -167,7 +167,7 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> None:
         backbone.embed(pictures())
 
 
-def test_the_command_line_works_with_such_a_network_and_the_library_is_silent(
+def test_commands_with_a_tflite_file_print_no_library_messages(
     tmp_path: Path,
 ) -> None:
     path = write_network(tmp_path / "a.tflite", classifier=True)
@@ -176,7 +176,7 @@ def test_the_command_line_works_with_such_a_network_and_the_library_is_silent(
     assert objects(done.stdout)[0]["accuracy"] > 0.9
 
 
-def test_the_page_works_with_such_a_network(tmp_path: Path) -> None:
+def test_the_page_with_a_tflite_file(tmp_path: Path) -> None:
     path = write_network(tmp_path / "a.tflite", "uint8", classifier=True)
     with (
         run_server(tmp_path / "desk.db", path) as server,
@@ -189,7 +189,7 @@ def test_the_page_works_with_such_a_network(tmp_path: Path) -> None:
     assert answer["prediction"]["class_id"] == first
 
 
-def test_a_project_works_with_such_a_network(tmp_path: Path) -> None:
+def test_a_project_with_a_tflite_file(tmp_path: Path) -> None:
     path = write_network(tmp_path / "a.tflite", "uint8", classifier=True)
     with Classifier(tmp_path / "desk.db", backbone=path) as clf:
         clf.add_many([("red", plain("red")), ("blue", plain("blue"))])
