@@ -1,4 +1,4 @@
-"""The command line: run in this process, or started as one of its own."""
+"""Run the command line in this process or in a separate one."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def run(
 
 @contextlib.contextmanager
 def _redirected(*files: int) -> Iterator[None]:
-    """Use these files as the three standard streams, also of libraries and of child processes."""
+    """Use these files as the three standard streams, including for child processes."""
     with contextlib.ExitStack() as stack:
         for number, file in enumerate(files):
             name, mode, errors = _STREAMS[number]
@@ -85,7 +85,7 @@ def _redirected(*files: int) -> Iterator[None]:
 def run_process(
     *arguments: str | Path, given: bytes = b"", cwd: Path | None = None, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command in a process of its own, for what a process reads only once."""
+    """Run a command in a separate process, for settings that a process reads only once."""
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
         input=given.decode(),
@@ -98,21 +98,21 @@ def run_process(
 
 
 def start(*arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
-    """Start it, with pipes; Ctrl+C can be sent to it."""
+    """Start a command with pipes; it accepts Ctrl+C."""
     return subprocess.Popen(
         [*COMMAND, *map(str, arguments)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # Where the tests run in the background, Ctrl+C may be switched off.
+        # Ctrl+C may be disabled if the tests run in the background.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
         **options,
     )
 
 
 def run_on_terminal(*arguments: str | Path, output: Path | None = None) -> str:
-    """What a terminal would show; the standard output may go to a file instead."""
+    """Return what a terminal would show; standard output may go to a file instead."""
     command = [*COMMAND, *map(str, arguments)]
     if output:
         command = ["sh", "-c", f"{shlex.join(command)} > {shlex.quote(str(output))}"]
@@ -128,12 +128,12 @@ def run_on_terminal(*arguments: str | Path, output: Path | None = None) -> str:
 
 
 def objects(text: str) -> list[dict[str, Any]]:
-    """The JSON objects of an output, one a line."""
+    """Return the JSON objects of an output, one per line."""
     return [json.loads(line) for line in text.splitlines()]
 
 
 def write_dataset(folder: Path) -> Path:
-    """Three red pictures of a mug and three blue ones of a cup."""
+    """Write three red pictures of a mug and three blue ones of a cup."""
     for label, colors in SHADES.items():
         (folder / label).mkdir(parents=True)
         for number, color in enumerate(colors):
@@ -142,7 +142,7 @@ def write_dataset(folder: Path) -> Path:
 
 
 def taught(folder: Path, backbone: Path) -> Path:
-    """A project that knows the mug from the cup; it is made with the library."""
+    """Create a project with three examples of a mug and three of a cup."""
     project = folder / "desk.db"
     with Classifier(project, backbone=backbone) as clf:
         clf.add_many(

@@ -1,4 +1,4 @@
-"""The option tables of docs/command-line.md, from the command line itself.
+"""Generate the option tables of docs/command-line.md from the command line.
 
 ``python -m tests.reference`` rewrites them; a test in test_docs.py compares them.
 """
@@ -17,7 +17,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "command-line.md"
 
 
 def _commands(group: Any, prefix: str = "") -> dict[str, Any]:
-    """All commands by what is typed, those below others too."""
+    """Return all commands by name, including subcommands."""
     found = {}
     for name, command in group.commands.items():
         found[prefix + name] = command
@@ -30,7 +30,7 @@ COMMANDS = _commands(typer.main.get_command(app))
 
 
 def with_tables(text: str) -> str:
-    """The page, with the part between each pair of marks regenerated."""
+    """Return the page with the part between each pair of marks regenerated."""
     return re.sub(
         r"(<!-- options of ([\w ]+) -->\n).*?(<!-- end of options -->)",
         lambda found: found[1] + table(found[2]) + found[3],
@@ -40,7 +40,7 @@ def with_tables(text: str) -> str:
 
 
 def table(name: str) -> str:
-    """How a command is called, and a row for each argument and option."""
+    """Return a command's usage line, and a row for each argument and option."""
     parameters = COMMANDS[name].params
     arguments = [parameter for parameter in parameters if parameter.param_type_name == "argument"]
     words = ["classify-anything", name, "[OPTIONS]", *map(_shown, arguments)]
@@ -74,10 +74,10 @@ def _code(text: str | None) -> str:
 
 
 def _help(parameter: Any) -> str:
-    told: str = parameter.help.replace("|", "\\|")
+    text: str = parameter.help.replace("|", "\\|")
     if isinstance(parameter.default, float):
-        told += f" By default {parameter.default:g}."
-    return told
+        text = f"{text.removesuffix('.')} (default: {parameter.default:g})."
+    return text
 
 
 if __name__ == "__main__":

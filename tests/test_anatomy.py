@@ -196,7 +196,7 @@ def test_a_table_shows_each_layer_and_what_all_cost(tmp_path) -> None:
     assert rows[0][:7] == ["standard", "3×3", "3", "→", "8", "9×9", "224"]
     assert rows[0][7:9] == ["17,496", "17,496"]
     assert rows[2][0] == "pointwise"
-    assert rows[2][-6:-2] == ["with", "the", "one", "above"]
+    assert rows[2][-4:-2] == ["included", "above"]
     assert [set(row[-1]) for row in rows[:4]] == [{"█"}] * 4
     longest, *others = (len(row[-1]) for row in rows[:4])
     assert longest > max(others), "most is multiplied in the first"
@@ -207,8 +207,8 @@ def test_a_table_shows_each_layer_and_what_all_cost(tmp_path) -> None:
     assert rows[4][0] == "total"
     assert rows[4][2:4] == [f"{adds:,}", f"{standard:,}"]
     assert " ".join(rows[6]) == (
-        f"{adds:,} multiply-adds, where standard convolutions would take {standard:,}: "
-        f"{adds / standard:.1%}."
+        f"{adds:,} multiply-adds: {adds / standard:.1%} "
+        f"of the {standard:,} that standard convolutions need."
     )
 
 
@@ -233,8 +233,8 @@ def test_a_terminal_without_unicode_gets_its_bars_too(tmp_path) -> None:
 
 def test_where_there_are_no_layers_to_tell_that_is_said(tmp_path) -> None:
     for path, message in {
-        write_tflite(tmp_path / "a.tflite"): "a has no layers with weights",
-        write_backbone(tmp_path / "tiny.onnx"): "tiny has no layers with weights",
+        write_tflite(tmp_path / "a.tflite"): "a: no layers with weights",
+        write_backbone(tmp_path / "tiny.onnx"): "tiny: no layers with weights",
     }.items():
         done = run("backbones", "info", path)
         assert (done.returncode, done.stdout) == (1, "")

@@ -1,4 +1,4 @@
-"""The facts about named backbones are true, and the command line shows them."""
+"""The named backbones: their properties, installation and commands."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from classify_anything import load_backbone
 from classify_anything.backbones import onnx_adapter, speed
 from classify_anything.backbones.catalogue import BY_NAME, CATALOGUE, MOBILENET_V2
 from classify_anything.backbones.descriptions import Compiled, Description, Hub, Resized, Shipped
-from classify_anything.backbones.download_records import keep_receipt, known_sha256
+from classify_anything.backbones.download_records import recorded_sha256, save_record
 from classify_anything.backbones.fetch import pull
 from classify_anything.backbones.model_spec import ModelSpec, parse_form
 from classify_anything.backbones.variants import made_variants
@@ -38,12 +38,12 @@ from tests.proxy import run_proxy
 from tests.test_efficientnet_lite import weights_file
 
 HERE = ["efficientnet-lite0", "efficientnet-lite0-160"]
-"""In every installation."""
+"""Backbones in every installation."""
 
 COMPILED = [one for one in CATALOGUE if not isinstance(one.origin, Hub)]
 
 UNPINNED = ("efficientnet-lite4", "mobilenet-v2", "mobilenet-v3-large", "mobilenet-v4")
-"""No commit of their files is known yet. Add none: pin a network by its commit and its sha256."""
+"""Files of unknown commit. Add none: pin a backbone by its commit and its sha256."""
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +67,7 @@ def test_a_description_is_complete(one: Description) -> None:
 
 
 @pytest.mark.parametrize("one", COMPILED, ids=lambda one: one.name)
-def test_what_is_said_of_a_compiled_network_is_so(one: Description) -> None:
+def test_compiled_backbones_match_their_descriptions(one: Description) -> None:
     backbone = load_backbone(one.name)
     assert (backbone.name, backbone.size) == (one.name, one.form.size)
     assert backbone.dimension == one.dimension
@@ -93,7 +93,7 @@ def test_what_is_said_of_a_compiled_network_is_so(one: Description) -> None:
 @pytest.mark.parametrize(
     "one", [one for one in COMPILED if isinstance(one.origin, Compiled)], ids=lambda one: one.name
 )
-def test_a_compiled_network_knows_a_cat_and_a_coffee(one: Description) -> None:
+def test_a_compiled_backbone_recognises_a_cat_and_a_coffee(one: Description) -> None:
     assert isinstance(one.origin, Compiled)
     weights = read_state_dict(weights_file(one.origin.module))
     backbone = load_backbone(f"{one.name}/mean")
@@ -103,7 +103,7 @@ def test_a_compiled_network_knows_a_cat_and_a_coffee(one: Description) -> None:
     assert coffee in (967, 968), "espresso, cup"
 
 
-def test_for_smaller_pictures_it_is_the_same_as_compiled_for_them(tmp_path: Path) -> None:
+def test_a_resized_backbone_equals_one_compiled_for_that_size(tmp_path: Path) -> None:
     small = load_backbone("efficientnet-lite0-160")
     compiled = tmp_path / "compiled.onnx"
     compile_efficientnet_lite(Variant("compiled", 160, 1.0), weights_file(), compiled)
@@ -116,7 +116,7 @@ def test_for_smaller_pictures_it_is_the_same_as_compiled_for_them(tmp_path: Path
     assert small.fingerprint != load_backbone().fingerprint
 
 
-def test_it_is_made_for_smaller_pictures_once_and_needs_no_fetching(cache: Path) -> None:
+def test_a_resized_backbone_is_made_once_without_a_download(cache: Path) -> None:
     one = BY_NAME["efficientnet-lite0-160"]
     assert isinstance(one.origin, Resized)
     assert one.is_here
@@ -128,13 +128,13 @@ def test_it_is_made_for_smaller_pictures_once_and_needs_no_fetching(cache: Path)
     assert [(path, path.stat().st_mtime_ns) for path in cache.iterdir()] == [(made, before)]
 
 
-def test_a_size_that_needs_other_paddings_is_refused(tmp_path: Path) -> None:
+def test_a_size_that_needs_different_padding_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not 150"):
         resize(CATALOGUE[0].path, 150, "small", tmp_path / "small.onnx")
     assert not list(tmp_path.iterdir())
 
 
-def test_a_compiled_network_is_compiled_once(cache: Path) -> None:
+def test_a_backbone_is_compiled_once(cache: Path) -> None:
     load_backbone("efficientnet-lite1")
     (made,) = cache.iterdir()
     before = made.stat().st_mtime_ns
@@ -142,7 +142,7 @@ def test_a_compiled_network_is_compiled_once(cache: Path) -> None:
     assert [(path, path.stat().st_mtime_ns) for path in cache.iterdir()] == [(made, before)]
 
 
-def test_a_cache_that_cannot_be_written_is_told(
+def test_error_for_a_cache_folder_that_is_not_writable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")
@@ -151,7 +151,7 @@ def test_a_cache_that_cannot_be_written_is_told(
         load_backbone("efficientnet-lite1")
 
 
-def test_a_network_that_is_not_here_says_how_to_get_it() -> None:
+def test_error_for_a_missing_backbone_names_the_command() -> None:
     with pytest.raises(BackboneError) as caught:
         load_backbone("mobilenet-v2")
     assert str(caught.value) == (
@@ -160,14 +160,14 @@ def test_a_network_that_is_not_here_says_how_to_get_it() -> None:
     )
 
 
-def test_a_misspelt_name_is_recognised() -> None:
+def test_error_for_an_unknown_name_suggests_a_similar_one() -> None:
     with pytest.raises(BackboneError, match=r"Unknown backbone 'dinov2-smal'.+'dinov2-small'\?"):
         load_backbone("dinov2-smal")
     with pytest.raises(BackboneError, match=r"Unknown backbone 'mobilenet-v2/mean'"):
         load_backbone("mobilenet-v2/mean")
 
 
-def test_the_page_about_backbones_tells_all_names_and_keys() -> None:
+def test_docs_list_all_backbones_and_keys() -> None:
     text = (Path(__file__).parent.parent / "docs" / "backbones.md").read_text(encoding="utf-8")
     listed, said = (
         re.findall(r"^\| (`.+?) \|", part, flags=re.MULTILINE)
@@ -195,7 +195,7 @@ def test_the_page_about_backbones_tells_all_names_and_keys() -> None:
         ("huggingface_hub", "hub", lambda _: pull(MOBILENET_V2)),
     ],
 )
-def test_a_part_that_is_not_installed_is_named(
+def test_error_for_a_missing_extra_names_it(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     package: str,
@@ -212,7 +212,7 @@ def test_a_part_that_is_not_installed_is_named(
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """A hub that has a tiny network in the place of MobileNetV2."""
+    """A hub with a tiny model in place of MobileNetV2."""
     assert isinstance(MOBILENET_V2.origin, Hub)
     path = write_network(tmp_path / "tiny.onnx", dims=("n", "h", "w"), end="map")
     name = f"{MOBILENET_V2.origin.repository}/{MOBILENET_V2.origin.file}"
@@ -222,7 +222,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
         yield
 
 
-def test_a_network_is_pulled_and_used(hub: None, cache: Path, tmp_path: Path) -> None:
+def test_a_backbone_is_pulled_and_used(hub: None, cache: Path, tmp_path: Path) -> None:
     done = run("backbones", "pull", "mobilenet-v1")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.endswith("the hub has no such file (404).\n")
@@ -238,13 +238,13 @@ def test_a_network_is_pulled_and_used(hub: None, cache: Path, tmp_path: Path) ->
     assert {one["label"] for one in objects(shown.stdout)} == {"mug"}
 
 
-def test_offline_is_told(hub: None) -> None:
+def test_error_in_offline_mode(hub: None) -> None:
     done = run_process("backbones", "pull", "mobilenet-v2", HF_HUB_OFFLINE="1")
     assert done.returncode == 1
-    assert "HF_HUB_OFFLINE is set, so nothing is fetched" in done.stderr.splitlines()[-1]
+    assert "HF_HUB_OFFLINE is set, so downloads are disabled" in done.stderr.splitlines()[-1]
 
 
-def test_a_proxy_is_asked_and_when_it_refuses_that_is_told() -> None:
+def test_error_if_the_proxy_refuses() -> None:
     with run_proxy() as proxy:
         done = run_process(
             *("backbones", "pull", "mobilenet-v2"),
@@ -253,12 +253,12 @@ def test_a_proxy_is_asked_and_when_it_refuses_that_is_told() -> None:
         )
     assert set(proxy.asked) == {"CONNECT hub.invalid:443"}
     assert done.returncode == 1
-    (told,) = [line for line in done.stderr.splitlines() if line.startswith("Error")]
-    assert "from onnx-community/mobilenet_v2_1.0_224: the proxy refuses" in told
-    assert told.endswith("see HTTPS_PROXY.")
+    (message,) = [line for line in done.stderr.splitlines() if line.startswith("Error")]
+    assert "from onnx-community/mobilenet_v2_1.0_224: the proxy refuses the connection" in message
+    assert message.endswith("check HTTPS_PROXY.")
 
 
-def test_a_network_comes_through_a_proxy(hub: None, cache: Path) -> None:
+def test_download_through_a_proxy(hub: None, cache: Path) -> None:
     with run_proxy() as proxy:
         environment = dict.fromkeys(("HTTP_PROXY", "http_proxy"), proxy.address)
         environment |= dict.fromkeys(("NO_PROXY", "no_proxy"), "")
@@ -268,12 +268,14 @@ def test_a_network_comes_through_a_proxy(hub: None, cache: Path) -> None:
     assert (cache / "mobilenet-v2-main.onnx").is_file()
 
 
-def test_what_is_no_name_is_told() -> None:
+def test_error_for_pulling_an_unknown_backbone() -> None:
     done = run("backbones", "pull", "mobilenet-v9")
-    assert done.stderr.startswith("Error: No backbone named 'mobilenet-v9'. There is efficient")
+    assert done.stderr.startswith(
+        "Error: Unknown backbone 'mobilenet-v9'. Choose efficientnet-lite0, "
+    )
 
 
-def test_the_list_tells_what_is_here_and_how_fast_it_was(cache: Path) -> None:
+def test_list_shows_installed_backbones_and_their_speed(cache: Path) -> None:
     listed = objects(run("backbones", "--json").stdout)
     assert [one["name"] for one in listed] == [one.name for one in CATALOGUE]
     assert [one["name"] for one in listed if one["here"]] == HERE
@@ -286,11 +288,14 @@ def test_the_list_tells_what_is_here_and_how_fast_it_was(cache: Path) -> None:
     shown = run("backbones").stdout.splitlines()
     assert shown[0].split()[:4] == ["efficientnet-lite0", "yes", "4.6", "75.1"]
     assert shown[-1].split()[:4] == ["mobileclip-s0", "no", "-", "67.8*"]
-    assert "* mobileclip-s0: by the names of the classes alone." in run("backbones").stderr
+    assert (
+        "* mobileclip-s0: measured zero-shot, from the class names alone."
+        in run("backbones").stderr
+    )
     assert "licence" in run_on_terminal("backbones").splitlines()[2]
 
 
-def test_speed_is_measured_when_asked(cache: Path) -> None:
+def test_measure_option(cache: Path) -> None:
     listed = objects(run("backbones", "--measure", "--json").stdout)
     measured = {one["name"]: one["milliseconds"] for one in listed if one["milliseconds"]}
     assert set(measured) == set(HERE)
@@ -298,18 +303,18 @@ def test_speed_is_measured_when_asked(cache: Path) -> None:
     assert speed.remembered() == measured
 
 
-def test_a_damaged_file_does_not_end_the_list(cache: Path) -> None:
+def test_measure_skips_a_damaged_file(cache: Path) -> None:
     cache.mkdir(parents=True)
     MOBILENET_V2.path.write_bytes(b"damaged")
     done = run("backbones", "--measure", "--json")
     assert done.returncode == 0
-    assert "Left out: mobilenet-v2-main.onnx: not an ONNX graph" in done.stderr
+    assert "Skipped: mobilenet-v2-main.onnx: not an ONNX graph" in done.stderr
     measured = {one["name"] for one in objects(done.stdout) if one["milliseconds"]}
     assert measured == set(HERE)
 
 
 @pytest.mark.parametrize("name", ["efficientnet-lite0-160", "efficientnet-lite0@fp16"])
-def test_what_is_damaged_in_the_cache_folder_can_be_made_anew(cache: Path, name: str) -> None:
+def test_a_damaged_file_in_the_cache_folder_can_be_rebuilt(cache: Path, name: str) -> None:
     size = BY_NAME[name.partition("@")[0]].form.size
     pixels = np.zeros((1, size, size, 3), np.uint8)
     embedding = load_backbone(name).embed(pixels)
@@ -322,9 +327,7 @@ def test_what_is_damaged_in_the_cache_folder_can_be_made_anew(cache: Path, name:
 
 
 @pytest.mark.parametrize("data", [b"", b"damaged"])
-def test_of_what_was_fetched_and_is_damaged_the_file_to_delete_is_told(
-    cache: Path, data: bytes
-) -> None:
+def test_error_for_a_damaged_download_names_the_file_to_delete(cache: Path, data: bytes) -> None:
     cache.mkdir(parents=True)
     MOBILENET_V2.path.write_bytes(data)
     with pytest.raises(BackboneError, match=f"Delete {re.escape(str(MOBILENET_V2.path))}"):
@@ -334,21 +337,21 @@ def test_of_what_was_fetched_and_is_damaged_the_file_to_delete_is_told(
 @pytest.mark.parametrize(
     "text", ["{", "[]", "5", "null", '{"a": null, "b": [1], "c": NaN, "d": "1"}', "[" * 100_000]
 )
-def test_what_is_remembered_and_damaged_is_forgotten(cache: Path, text: str) -> None:
+def test_damaged_records_are_ignored(cache: Path, text: str) -> None:
     cache.mkdir(parents=True)
     (cache / "speeds.json").write_text(text)
     (cache / "fetched.json").write_text(text)
     (cache / "efficientnet-lite0@fp16-0.onnx").symlink_to("gone.onnx")
     assert speed.remembered() == {}
     assert isinstance(MOBILENET_V2.origin, Hub)
-    assert known_sha256(cache, MOBILENET_V2.origin) is None
-    keep_receipt(cache, MOBILENET_V2.origin, "0" * 64, "1")
-    assert known_sha256(cache, MOBILENET_V2.origin) == "0" * 64
+    assert recorded_sha256(cache, MOBILENET_V2.origin) is None
+    save_record(cache, MOBILENET_V2.origin, "0" * 64, "1")
+    assert recorded_sha256(cache, MOBILENET_V2.origin) == "0" * 64
     assert made_variants() == []
     assert run("backbones", "--json").returncode == 0
 
 
-def test_a_cache_folder_that_cannot_be_looked_into_is_an_empty_one(
+def test_an_unreadable_cache_folder_counts_as_empty(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CLASSIFY_ANYTHING_CACHE", str(tmp_path / ("long" * 100)))
@@ -359,7 +362,7 @@ def test_a_cache_folder_that_cannot_be_looked_into_is_an_empty_one(
         load_backbone("efficientnet-lite0-160")
 
 
-def test_several_may_make_the_same_network_at_once(cache: Path) -> None:
+def test_threads_may_write_the_same_backbone_at_once(cache: Path) -> None:
     cache.mkdir(parents=True)
     model = onnx.load(write_network(cache / "made.onnx"))
     with ThreadPoolExecutor(4) as pool:
@@ -369,12 +372,12 @@ def test_several_may_make_the_same_network_at_once(cache: Path) -> None:
     assert [path.name for path in sorted(cache.iterdir())] == ["made.onnx", "saved.onnx"]
 
 
-def test_a_project_is_used_with_a_backbone_from_a_file(tmp_path: Path) -> None:
+def test_a_project_with_a_backbone_from_a_file(tmp_path: Path) -> None:
     path = write_network(tmp_path / "own.onnx", classifier="MatMul")
     project = taught(tmp_path, path)
     found = objects(run("evaluate", "--json", "-p", project, "--backbone", path).stdout)
     assert found[0]["accuracy"] > 0.9
 
 
-def test_the_default_is_in_the_wheel() -> None:
+def test_the_wheel_contains_the_default() -> None:
     assert isinstance(CATALOGUE[0].origin, Shipped)

@@ -1,4 +1,4 @@
-"""Backbones in fewer bits, by name; made pictures tell the range of their numbers."""
+"""int8 and fp16 variants of backbones, calibrated on synthetic pictures."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def squares(size: int) -> np.ndarray:
     return np.stack([to_square(photo(name), size) for name in PHOTOS])
 
 
-def test_the_default_in_int8_sees_nearly_the_same_and_is_a_third_of_the_size(cache: Path) -> None:
+def test_int8_keeps_the_embeddings_and_is_a_third_of_the_size(cache: Path) -> None:
     plain, small = load_backbone(), load_backbone("efficientnet-lite0@int8")
     pictures = squares(plain.size)
     assert (plain.embed(pictures) * small.embed(pictures)).sum(axis=1).min() > 0.97
@@ -44,12 +44,12 @@ def test_the_default_in_int8_sees_nearly_the_same_and_is_a_third_of_the_size(cac
     assert made.stat().st_size < 0.35 * len(plain.graph())
     before = made.stat().st_mtime_ns
     assert load_backbone("efficientnet-lite0@int8").fingerprint == small.fingerprint
-    assert made.stat().st_mtime_ns == before, "it is made once"
+    assert made.stat().st_mtime_ns == before, "the variant is made once"
     check_sums_of_two_products(made)
 
 
 def check_sums_of_two_products(path: Path) -> None:
-    """None may need more than 16 bits: x86 processors without VNNI cut off what is more."""
+    """Check that every sum fits 16 bits, because x86 CPUs without VNNI saturate."""
     graph = onnx.load(path).graph
     weights = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
     kernels = [one for one in weights.values() if one.dtype == np.int8 and one.ndim == 4]
@@ -64,7 +64,7 @@ def check_sums_of_two_products(path: Path) -> None:
                 assert 255 * pairs.max() < 2**15
 
 
-def test_in_fp16_it_sees_the_same(cache: Path) -> None:
+def test_fp16_keeps_the_embeddings(cache: Path) -> None:
     plain, half = (
         load_backbone("efficientnet-lite0/mean"),
         load_backbone("efficientnet-lite0/mean@fp16"),
@@ -76,16 +76,16 @@ def test_in_fp16_it_sees_the_same(cache: Path) -> None:
 
 
 @pytest.mark.parametrize("precision", ["int8", "fp16"])
-def test_a_file_has_variants_too(tmp_path: Path, precision: str) -> None:
+def test_variants_of_a_file(tmp_path: Path, precision: str) -> None:
     path = write_convolutions(tmp_path / "own.onnx")
     plain, small = load_backbone(path), load_backbone(f"{path}@{precision}")
     pictures = squares(SIZE)
     assert (plain.embed(pictures) * small.embed(pictures)).sum(axis=1).min() > 0.99
     assert small.name == f"own@{precision}"
-    assert made_variants() == [], "only those of named ones are listed"
+    assert made_variants() == [], "only variants of named backbones are listed"
 
 
-def test_what_cannot_be_run_is_not_kept(tmp_path: Path, cache: Path) -> None:
+def test_a_variant_that_does_not_run_is_not_kept(tmp_path: Path, cache: Path) -> None:
     path = write_backbone(tmp_path / "own.onnx")
     model = onnx.load(path)
     half = helper.make_graph(
@@ -101,19 +101,19 @@ def test_what_cannot_be_run_is_not_kept(tmp_path: Path, cache: Path) -> None:
     model.graph.node[3].input[0] = "chosen"
     onnx.save(model, path)
     assert load_backbone(path).dimension == 48
-    with pytest.raises(BackboneError, match="tiny: cannot be made smaller"):
+    with pytest.raises(BackboneError, match="tiny: cannot be converted"):
         load_backbone(f"{path}@fp16")
     assert list(cache.iterdir()) == []
 
 
-def test_another_file_of_the_same_name_has_another_variant(tmp_path: Path) -> None:
+def test_a_changed_file_has_a_different_variant(tmp_path: Path) -> None:
     path = write_convolutions(tmp_path / "own.onnx")
     first = load_backbone(f"{path}@int8").fingerprint
     write_convolutions(path, seed=1)
     assert load_backbone(f"{path}@int8").fingerprint != first
 
 
-def test_a_network_of_another_form_and_an_old_opset_is_quantised(tmp_path: Path) -> None:
+def test_a_model_of_an_old_opset_is_quantized(tmp_path: Path) -> None:
     path = write_network(tmp_path / "old.onnx", dims=("n", "h", "w"), opset=11)
     (tmp_path / "old.toml").write_text(f"size = {SIZE}\nmean = 128\nstd = 64\n")
     plain, small = load_backbone(path), load_backbone(f"{path}@int8")
@@ -122,7 +122,7 @@ def test_a_network_of_another_form_and_an_old_opset_is_quantised(tmp_path: Path)
 
 
 def write_tokens(path: Path) -> Path:
-    """A patch embedding and a dense layer over its tokens, as a transformer begins."""
+    """Write a patch embedding and a dense layer over its tokens, as in a transformer."""
     random = np.random.default_rng(0)
 
     def weights(name: str, *shape: int) -> onnx.TensorProto:
@@ -155,7 +155,7 @@ def write_tokens(path: Path) -> Path:
     return path
 
 
-def test_of_a_transformer_the_dense_layers_are_quantised_and_attention_is_not(
+def test_dense_layers_of_a_transformer_are_quantized_but_not_its_attention(
     tmp_path: Path,
 ) -> None:
     path = write_tokens(tmp_path / "tokens.onnx")
@@ -165,34 +165,34 @@ def test_of_a_transformer_the_dense_layers_are_quantised_and_attention_is_not(
     graph = onnx.load_from_string(small.graph()).graph
     made = {name: node.op_type for node in graph.node for name in node.output}
     products = [node for node in graph.node if node.op_type == "MatMul"]
-    quantised = [{made[name] for name in node.input} == {"DequantizeLinear"} for node in products]
-    assert quantised == [False, False, True]
+    quantized = [{made[name] for name in node.input} == {"DequantizeLinear"} for node in products]
+    assert quantized == [False, False, True]
 
 
-def test_a_precision_stands_after_all_else() -> None:
+def test_split_precision() -> None:
     assert split_precision("efficientnet-lite0/mean@int8") == ("efficientnet-lite0/mean", "int8")
     assert split_precision("me@home/own.onnx") == ("me@home/own.onnx", "")
     assert split_precision("own@2.onnx") == ("own@2.onnx", "")
     assert split_precision("me@home/own.onnx@fp16") == ("me@home/own.onnx", "fp16")
 
 
-def test_what_cannot_be_is_told(tmp_path: Path) -> None:
+def test_errors(tmp_path: Path) -> None:
     small = write_convolutions(tmp_path / "own.onnx")
     load_backbone(f"{small}@int8")
     (made,) = (tmp_path / "cache" / "backbones").iterdir()
     for name, message in {
-        "efficientnet-lite0@int4": "No precision 'int4'. There is int8 and fp16.",
+        "efficientnet-lite0@int4": "Unknown precision 'int4'. Choose int8 or fp16.",
         "efficientnet-lite9@int8": "Unknown backbone 'efficientnet-lite9'.",
         "mobilenet-v2@int8": "The backbone mobilenet-v2 is not on this machine.",
-        f"{made}@int8": "own@int8: is quantised already.",
-        f"{write_tflite(tmp_path / 'a.tflite')}@int8": "a: only of an ONNX graph",
+        f"{made}@int8": "own@int8: already quantized.",
+        f"{write_tflite(tmp_path / 'a.tflite')}@int8": "a: only ONNX models can be converted",
     }.items():
         with pytest.raises(BackboneError) as caught:
             load_backbone(name)
         assert str(caught.value).startswith(message)
 
 
-def test_a_cache_that_cannot_be_written_is_told(
+def test_error_for_a_cache_folder_that_is_not_writable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a file").write_text("")
@@ -201,7 +201,7 @@ def test_a_cache_that_cannot_be_written_is_told(
         load_backbone(f"{write_convolutions(tmp_path / 'own.onnx')}@int8")
 
 
-def test_made_pictures_are_like_photographs() -> None:
+def test_synthetic_pictures_resemble_photographs() -> None:
     pictures = photograph_like(6, 96)
     assert (pictures == photograph_like(6, 96)).all()
     assert pictures.shape == (6, 96, 96, 3)
@@ -217,7 +217,7 @@ def test_made_pictures_are_like_photographs() -> None:
 # --- the command line, and a project
 
 
-def test_variants_are_listed_where_they_were_made(cache: Path) -> None:
+def test_installed_variants_are_listed(cache: Path) -> None:
     assert run("backbones", "--json").stdout.count("@") == 0
     load_backbone("efficientnet-lite0/grid@fp16")
     listed = objects(run("backbones", "--json").stdout)
@@ -230,16 +230,16 @@ def test_variants_are_listed_where_they_were_made(cache: Path) -> None:
     ]
 
 
-def test_a_project_remembers_a_file_wherever_it_is_opened(
+def test_a_project_stores_the_absolute_path_of_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_convolutions(tmp_path / "own.onnx")
     project = taught(tmp_path, path)
     done = run("backbones", "use", "own.onnx@int8", "-p", project, cwd=tmp_path)
     assert done.returncode == 0
-    assert done.stdout == f"{project} looks with own@int8: 6 examples.\n"
+    assert done.stdout == f"{project} now uses own@int8 (6 examples).\n"
     command = f"classify-anything backbones compare own.onnx own.onnx@int8 -p {project}"
-    assert done.stderr.endswith(f"How much, on these examples, tells: {command}\n")
+    assert done.stderr == f"int8 may reduce accuracy. Measure it with: {command}\n"
     monkeypatch.chdir("/")
     with Classifier(project) as clf:
         assert (clf.backbone.name, clf.notice) == ("own@int8", "")
@@ -247,7 +247,7 @@ def test_a_project_remembers_a_file_wherever_it_is_opened(
     assert lasting_name("efficientnet-lite0") == "efficientnet-lite0"
 
 
-def test_backbones_are_compared_from_the_command_line(tmp_path: Path) -> None:
+def test_compare_command(tmp_path: Path) -> None:
     one, other = write_backbone(tmp_path / "one.onnx"), write_convolutions(tmp_path / "other.onnx")
     project = taught(tmp_path, one)
     compared = objects(run("backbones", "compare", one, other, "--json", "-p", project).stdout)
@@ -264,7 +264,7 @@ def test_backbones_are_compared_from_the_command_line(tmp_path: Path) -> None:
     assert failed.stderr.startswith("Error: Unknown backbone 'no-such'")
 
 
-def test_a_change_that_cannot_be_leaves_the_project_as_it_was(tmp_path: Path) -> None:
+def test_a_failed_change_leaves_the_project_unchanged(tmp_path: Path) -> None:
     project = taught(tmp_path, write_backbone(tmp_path / "one.onnx"))
     broken = write_backbone(tmp_path / "broken.onnx", name="broken", broken=True)
     done = run("backbones", "use", broken, "-p", project)

@@ -1,4 +1,4 @@
-"""The command line says what it does, and ends with one clear line when it cannot."""
+"""Help, usage errors, exit codes, projects and ports of the command line."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from tests.server import start_server
 COMMANDS = typer.main.get_command(app).commands
 
 
-def test_it_says_its_version() -> None:
+def test_version_option() -> None:
     assert run("--version").stdout.strip() == f"classify-anything {__version__}"
 
 
-def test_its_version_is_said_without_loading_what_is_slow() -> None:
+def test_version_option_imports_no_slow_libraries() -> None:
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "classify_anything", "--version"],
         capture_output=True,
@@ -38,7 +38,7 @@ def test_its_version_is_said_without_loading_what_is_slow() -> None:
     assert not loaded & {"numpy", "PIL", "onnxruntime", "sqlalchemy", "fastapi", "rich", "cv2"}
 
 
-def test_help_teaches_and_names_every_command() -> None:
+def test_help_has_examples_and_every_command() -> None:
     text = " ".join(run("--help").stdout.split())
     assert "hold a button" in text
     assert "classify-anything desk.db" in text
@@ -47,7 +47,7 @@ def test_help_teaches_and_names_every_command() -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_help_of_a_command_tells_its_options(name: str) -> None:
+def test_help_of_a_command_lists_its_options(name: str) -> None:
     text = " ".join(run(name, "--help", COLUMNS="200").stdout.split())
     for parameter in COMMANDS[name].params:
         assert parameter.help in text
@@ -91,7 +91,7 @@ def test_wrong_usage_is_exit_code_2(tmp_path: Path, arguments: tuple[str, ...]) 
     "arguments",
     [("predict", "x.jpg"), ("classes",), ("examples",), ("export", "x.zip"), ("watch", "0")],
 )
-def test_a_command_that_reads_begins_no_project(
+def test_a_command_that_reads_creates_no_project(
     tmp_path: Path, tiny_backbone: Path, arguments: tuple[str, ...]
 ) -> None:
     done = run(*arguments, "-p", "no.db", "--backbone", tiny_backbone, cwd=tmp_path)
@@ -103,33 +103,35 @@ def test_a_command_that_reads_begins_no_project(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_first_word_that_is_no_command_is_a_project(tmp_path: Path, tiny_backbone: Path) -> None:
+def test_a_first_word_that_is_not_a_command_is_a_project(
+    tmp_path: Path, tiny_backbone: Path
+) -> None:
     with start_server(tmp_path / "desk.db", "--backbone", tiny_backbone):
         assert (tmp_path / "desk.db").exists()
 
 
-def test_a_project_may_be_called_like_a_command(tmp_path: Path) -> None:
+def test_a_project_may_have_the_name_of_a_command(tmp_path: Path) -> None:
     (tmp_path / "import").write_text("no project")
     done = run("./import", "--no-open", "--port", "0", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("Error: import: ")
 
 
-def test_a_command_that_is_misspelt_begins_no_project(tmp_path: Path) -> None:
+def test_a_misspelt_command_creates_no_project(tmp_path: Path) -> None:
     done = run("exmaples", cwd=tmp_path)
     assert done.returncode == 2
     assert "Did you mean 'examples'?" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_a_project_the_users_own_is_opened(
+def test_default_project_is_in_the_data_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert str(settings.default_project()) in run("classes").stderr
 
 
-def test_a_taken_port_is_told_with_the_next_free_one(tmp_path: Path) -> None:
+def test_error_for_a_taken_port_names_a_free_one(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = run("--no-open", "--port", str(port), tmp_path / "p.db")
@@ -139,7 +141,7 @@ def test_a_taken_port_is_told_with_the_next_free_one(tmp_path: Path) -> None:
     assert not (tmp_path / "p.db").exists()
 
 
-def test_a_person_is_offered_the_next_free_port(tmp_path: Path, tiny_backbone: Path) -> None:
+def test_a_terminal_offers_the_next_free_port(tmp_path: Path, tiny_backbone: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         here, there = pty.openpty()
@@ -152,8 +154,8 @@ def test_a_person_is_offered_the_next_free_port(tmp_path: Path, tiny_backbone: P
         )
         os.close(there)
         try:
-            said = read_until(here, b"Use ")
-            assert f"Port {port} is taken".encode() in said
+            output = read_until(here, b"Use ")
+            assert f"Port {port} is taken".encode() in output
             os.write(here, b"\n")
             assert b"http://127.0.0.1:" in read_until(here, b"Ctrl+C")
         finally:
@@ -163,11 +165,11 @@ def test_a_person_is_offered_the_next_free_port(tmp_path: Path, tiny_backbone: P
 
 
 def read_until(terminal: int, text: bytes) -> bytes:
-    said, end = b"", time.monotonic() + 30
-    while text not in said and time.monotonic() < end:
+    output, end = b"", time.monotonic() + 30
+    while text not in output and time.monotonic() < end:
         if select.select([terminal], [], [], 0.2)[0]:
-            said += os.read(terminal, 4096)
-    return said
+            output += os.read(terminal, 4096)
+    return output
 
 
 def test_another_address_prints_a_token(tmp_path: Path, tiny_backbone: Path) -> None:

@@ -1,4 +1,4 @@
-"""Commands on a project whose backbone is another one, or is not on this machine."""
+"""Commands on a project whose backbone differs or is missing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def stranded(tmp_path: Path, tiny_backbone: Path) -> Path:
 
 
 @pytest.mark.parametrize("command", ["classes", "examples", "evaluate", "predict", "import"])
-def test_every_command_tells_of_a_backbone_that_is_gone(
+def test_every_command_reports_a_missing_backbone(
     stranded: Path, tmp_path: Path, command: str
 ) -> None:
     pictures = write_dataset(tmp_path / "photos")
@@ -41,7 +41,7 @@ def test_every_command_tells_of_a_backbone_that_is_gone(
     assert note == f"{NOTE}{tmp_path / 'gone.onnx'}: no such backbone file."
 
 
-def test_the_server_tells_of_it_too(stranded: Path) -> None:
+def test_the_server_reports_a_missing_backbone(stranded: Path) -> None:
     with start_server(stranded) as running:
         assert running.process.stdout is not None
         lines = [running.process.stdout.readline() for _ in range(2)]
@@ -49,13 +49,13 @@ def test_the_server_tells_of_it_too(stranded: Path) -> None:
         assert running.http.get("/api/state").json()["notice"] in lines[1]
 
 
-def test_who_chooses_the_default_is_told_no_more(stranded: Path) -> None:
+def test_choosing_the_default_backbone_clears_the_notice(stranded: Path) -> None:
     done = run("backbones", "use", "efficientnet-lite0", "-p", stranded)
-    assert done.stdout == f"{stranded} looks with efficientnet-lite0: 6 examples.\n"
+    assert done.stdout == f"{stranded} now uses efficientnet-lite0 (6 examples).\n"
     assert run("classes", "-p", stranded).stderr == ""
 
 
-def test_a_terminal_shows_how_far_another_backbone_is(tmp_path: Path, tiny_backbone: Path) -> None:
+def test_a_terminal_shows_the_progress_of_re_embedding(tmp_path: Path, tiny_backbone: Path) -> None:
     project = tmp_path / "many.db"
     with Classifier(project, backbone=tiny_backbone) as clf:
         clf.add_many([("grey", plain(f"#{n:02x}{n:02x}{n:02x}")) for n in range(140)])
@@ -66,9 +66,7 @@ def test_a_terminal_shows_how_far_another_backbone_is(tmp_path: Path, tiny_backb
     assert "Looking" not in run_on_terminal("classes", "-p", project, "--backbone", slow)
 
 
-def test_the_server_ends_at_once_while_another_backbone_looks(
-    tmp_path: Path, tiny_backbone: Path
-) -> None:
+def test_the_server_stops_at_once_while_re_embedding(tmp_path: Path, tiny_backbone: Path) -> None:
     project = tmp_path / "many.db"
     slow = write_backbone(tmp_path / "slow.onnx", name="slow", slow=True)
     fingerprint = load_backbone(slow).fingerprint
@@ -85,5 +83,5 @@ def test_the_server_ends_at_once_while_another_backbone_looks(
         assert process.returncode == 130, err
         assert (out, err) == ("", "")
         assert 0 < len(clf.project.store.missing_embeddings(fingerprint)) < 256, (
-            "what was seen is kept"
+            "computed embeddings are kept"
         )

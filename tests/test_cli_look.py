@@ -1,4 +1,4 @@
-"""``classes``, ``examples`` and ``export`` tell what is in a project, and take it elsewhere."""
+"""``classes``, ``examples``, ``evaluate`` and ``export``."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_examples_are_listed_newest_first(project: Path) -> None:
     assert "64×48" in lines[0]
 
 
-def test_examples_are_chosen_by_class_and_source(project: Path, tiny_backbone: Path) -> None:
+def test_examples_are_filtered_by_class_and_source(project: Path, tiny_backbone: Path) -> None:
     with Classifier(project, backbone=tiny_backbone) as clf:
         clf.add("mug", plain("orange"), source="camera")
     found = objects(run("examples", "--class", "mug", "--source", "camera", "--json").stdout)
@@ -82,8 +82,8 @@ def test_an_empty_list_is_empty(project: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_the_ending_tells_the_form_of_an_export(project: Path, tmp_path: Path) -> None:
-    assert run("export", "out.zip", cwd=tmp_path).stdout == "6 examples are in out.zip\n"
+def test_the_file_extension_sets_the_export_format(project: Path, tmp_path: Path) -> None:
+    assert run("export", "out.zip", cwd=tmp_path).stdout == "Exported 6 examples to out.zip.\n"
     assert len([n for n in zipfile.ZipFile(tmp_path / "out.zip").namelist() if "/" in n]) == 6
     run("export", "out.json", cwd=tmp_path)
     rows = json.loads((tmp_path / "out.json").read_text())
@@ -94,7 +94,7 @@ def test_the_ending_tells_the_form_of_an_export(project: Path, tmp_path: Path) -
     assert zipfile.is_zipfile(tmp_path / "photos.d")
 
 
-def test_an_export_comes_back_as_it_was(project: Path, tmp_path: Path) -> None:
+def test_import_restores_an_export(project: Path, tmp_path: Path) -> None:
     run("export", "out.zip", cwd=tmp_path)
     assert run("import", "-p", "again.db", "out.zip", cwd=tmp_path).returncode == 0
     again = objects(run("examples", "-p", "again.db", "--json", cwd=tmp_path).stdout)
@@ -102,9 +102,7 @@ def test_an_export_comes_back_as_it_was(project: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["out.zip", "out.json", "out"])
-def test_nothing_is_replaced_unless_it_is_asked_for(
-    project: Path, tmp_path: Path, name: str
-) -> None:
+def test_a_file_is_overwritten_only_with_force(project: Path, tmp_path: Path, name: str) -> None:
     assert run("export", name, cwd=tmp_path).returncode == 0
     before = (tmp_path / name).stat().st_mtime_ns
     refused = run("export", name, cwd=tmp_path)
@@ -115,7 +113,7 @@ def test_nothing_is_replaced_unless_it_is_asked_for(
     assert (tmp_path / name).stat().st_mtime_ns > before
 
 
-def test_an_evaluation_tells_how_often_it_is_right(project: Path, tmp_path: Path) -> None:
+def test_evaluation(project: Path, tmp_path: Path) -> None:
     (found,) = objects(run("evaluate", "--json").stdout)
     assert set(found) == {
         "head",
@@ -134,13 +132,13 @@ def test_an_evaluation_tells_how_often_it_is_right(project: Path, tmp_path: Path
     low, high = found["per_class"][0]["interval"]
     assert 0 <= low <= found["per_class"][0]["accuracy"] <= high <= 1
     with Classifier(project) as clf:
-        clf.add_class("not taught yet")
+        clf.add_class("empty")
         clf.add("seen once", plain("lime"))
     printed = run("evaluate", "--json").stdout
     for one in json.loads(printed, parse_constant=pytest.fail)["per_class"][2:]:
         assert (one["accuracy"], one["interval"], one["examples"]) == (None, None, 0)
     lines = run("evaluate", "--head", "classic").stdout.splitlines()
-    assert "(6 examples, head classic)" in lines[0]
+    assert lines[0].endswith(", 6 examples, head classic")
     assert [line.split()[2] for line in lines[1:]] == ["mug", "cup"]
     folder = write_tree(tmp_path / "test", {"mug/1.png": plain("red")})
     (other,) = objects(run("evaluate", "--test", str(folder), "--json").stdout)
@@ -150,7 +148,7 @@ def test_an_evaluation_tells_how_often_it_is_right(project: Path, tmp_path: Path
     assert "Unknown head 'svm'" in refused.stderr
 
 
-def test_what_was_checked_and_what_a_smaller_network_costs_is_told(tmp_path: Path) -> None:
+def test_export_reports_its_check_and_the_accuracy_loss(tmp_path: Path) -> None:
     backbone = write_convolutions(tmp_path / "c.onnx")
     desk = tmp_path / "desk.db"
     with Classifier(desk, backbone=backbone) as clf:
@@ -160,7 +158,7 @@ def test_what_was_checked_and_what_a_smaller_network_costs_is_told(tmp_path: Pat
     whole = run("export", "desk.onnx", *given, "--any-size", "--smoothing", "0", cwd=tmp_path)
     assert whole.stderr == ""
     first, second = whole.stdout.splitlines()
-    assert first == "What 6 examples have taught is in desk.onnx"
+    assert first == "Exported a model trained on 6 examples to desk.onnx."
     assert second.startswith("Checked on 6 pictures and ")
     facts = load_export(tmp_path / "desk.onnx").facts
     assert (facts.any_size, facts.smoothing, facts.precision) == (True, 0, "fp32")
@@ -183,7 +181,7 @@ def test_what_was_checked_and_what_a_smaller_network_costs_is_told(tmp_path: Pat
         (("x.zip", "--smoothing", "10"), "The format zip has no option smoothing."),
     ],
 )
-def test_an_option_of_another_form_is_refused(
+def test_an_option_of_another_format_is_rejected(
     project: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     refused = run("export", *arguments, cwd=tmp_path)

@@ -1,4 +1,4 @@
-"""``predict`` answers for every image, in order, as table, JSON or CSV."""
+"""``predict`` prints every image in order, as a table, JSON or CSV."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.photos import plain
 
 @pytest.fixture
 def desk(tmp_path: Path, tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a project that knows mugs and cups, and photos of both."""
+    """A folder with a project of mugs and cups, and photos of both."""
     project = taught(tmp_path, tiny_backbone)
     monkeypatch.setenv("CLASSIFY_ANYTHING_PROJECT", str(project))
     monkeypatch.setenv("CLASSIFY_ANYTHING_BACKBONE", str(tiny_backbone))
@@ -25,7 +25,7 @@ def desk(tmp_path: Path, tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def labels(output: str) -> list[tuple[str, str]]:
-    """The path and the label of each line of JSON."""
+    """Return the path and the label of each line of JSON."""
     return [(line["path"], line["label"]) for line in objects(output)]
 
 
@@ -38,13 +38,13 @@ def test_lines_are_aligned(desk: Path) -> None:
     ]
 
 
-def test_a_terminal_shows_names_above_the_columns(desk: Path) -> None:
+def test_a_terminal_shows_a_header_row(desk: Path) -> None:
     lines = run_on_terminal("predict", desk / "photos" / "mug" / "0.png").splitlines()
     assert lines[0].strip("\x1b[01m") == "label  probability  path"
     assert lines[1].split() == ["mug", "100.0%", str(desk / "photos" / "mug" / "0.png")]
 
 
-def test_a_terminal_shows_a_bar_where_the_lines_go_elsewhere(desk: Path) -> None:
+def test_a_terminal_shows_a_progress_bar_if_the_output_is_redirected(desk: Path) -> None:
     shown = run_on_terminal("predict", desk / "photos", "--json", output=desk / "answers.jsonl")
     assert "Predicting" in shown
     assert "6/6" in shown
@@ -52,8 +52,8 @@ def test_a_terminal_shows_a_bar_where_the_lines_go_elsewhere(desk: Path) -> None
     assert "Predicting" not in run_on_terminal("predict", desk / "photos")
 
 
-def test_folders_are_searched_and_their_images_come_in_order(desk: Path) -> None:
-    (desk / "photos" / "notes.txt").write_text("no image, and not meant")
+def test_folders_are_searched_in_order(desk: Path) -> None:
+    (desk / "photos" / "notes.txt").write_text("not an image")
     (desk / "photos" / ".hidden.png").write_bytes(b"")
     done = run("predict", "photos", "--json", cwd=desk)
     assert done.returncode == 0
@@ -62,7 +62,7 @@ def test_folders_are_searched_and_their_images_come_in_order(desk: Path) -> None
     ]
 
 
-def test_patterns_that_the_shell_has_left_are_understood(desk: Path) -> None:
+def test_patterns_are_expanded(desk: Path) -> None:
     done = run("predict", "photos/*/[01].png", "--json", cwd=desk)
     assert labels(done.stdout) == [
         (f"photos/{label}/{number}.png", label) for label in ("cup", "mug") for number in range(2)
@@ -70,12 +70,12 @@ def test_patterns_that_the_shell_has_left_are_understood(desk: Path) -> None:
     assert len(objects(run("predict", "**/*.png", "--json", cwd=desk).stdout)) == 6
 
 
-def test_a_file_that_is_called_like_a_pattern_is_that_file(desk: Path) -> None:
+def test_a_file_named_like_a_pattern_is_that_file(desk: Path) -> None:
     (desk / "[a].png").write_bytes(plain("blue"))
     assert labels(run("predict", "[a].png", "--json", cwd=desk).stdout) == [("[a].png", "cup")]
 
 
-def test_an_image_comes_from_the_standard_input(desk: Path) -> None:
+def test_an_image_from_standard_input(desk: Path) -> None:
     done = run("predict", "-", given=plain("red"))
     assert (done.returncode, done.stdout, done.stderr) == (0, "mug  100.0%  -\n", "")
     nothing = run("predict", "-")
@@ -83,7 +83,7 @@ def test_an_image_comes_from_the_standard_input(desk: Path) -> None:
     assert nothing.stderr == "Error: the image: empty.\n"
 
 
-def test_json_says_what_python_says(desk: Path, tiny_backbone: Path) -> None:
+def test_json_equals_the_python_prediction(desk: Path, tiny_backbone: Path) -> None:
     image = plain("#c02040")
     (line,) = objects(run("predict", "--json", "-", given=image).stdout)
     with Classifier(desk / "desk.db", backbone=tiny_backbone) as clf:
@@ -100,7 +100,7 @@ def test_json_says_what_python_says(desk: Path, tiny_backbone: Path) -> None:
     )
 
 
-def test_csv_is_read_by_other_programs(desk: Path) -> None:
+def test_csv(desk: Path) -> None:
     (desk / 'a "red", one.png').write_bytes(plain("red"))
     done = run("predict", "--csv", 'a "red", one.png', "photos/cup/0.png", cwd=desk)
     header, *rows = csv.reader(done.stdout.splitlines())
@@ -109,7 +109,7 @@ def test_csv_is_read_by_other_programs(desk: Path) -> None:
     assert all(0.9 < float(row[2]) <= 1 for row in rows)
 
 
-def test_bad_images_do_not_end_it(desk: Path) -> None:
+def test_bad_images_do_not_stop_the_command(desk: Path) -> None:
     (desk / "photos" / "cup" / "bad.jpg").write_bytes(b"no image")
     done = run("predict", "nowhere.png", "photos", "no/*.png", "--json", cwd=desk)
     assert done.returncode == 1
@@ -130,10 +130,10 @@ def test_a_folder_without_images_is_an_error(desk: Path) -> None:
     (desk / "empty").mkdir()
     done = run("predict", "empty", cwd=desk)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "Error: empty: no images in it.\n"
+    assert done.stderr == "Error: empty: no images found.\n"
 
 
-def test_a_project_that_has_learnt_nothing_says_so(tmp_path: Path, tiny_backbone: Path) -> None:
+def test_an_empty_project_predicts_no_class(tmp_path: Path, tiny_backbone: Path) -> None:
     with Classifier(tmp_path / "new.db", backbone=tiny_backbone):
         pass
     options = ("-p", tmp_path / "new.db", "--backbone", tiny_backbone)
@@ -159,7 +159,7 @@ def test_strange_names_are_printed_on_one_line(desk: Path) -> None:
 
 @pytest.fixture
 def many(desk: Path) -> Path:
-    """A folder with more images than a pipe holds answers."""
+    """A folder with enough images that their results fill a pipe."""
     folder = desk / "many"
     folder.mkdir()
     for number in range(3000):
@@ -167,7 +167,7 @@ def many(desk: Path) -> Path:
     return folder
 
 
-def test_ctrl_c_ends_it_at_once(many: Path) -> None:
+def test_ctrl_c_stops_at_once(many: Path) -> None:
     process = start("predict", many, "--json")
     assert process.stdout is not None
     assert process.stdout.readline()
@@ -178,7 +178,7 @@ def test_ctrl_c_ends_it_at_once(many: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["--json", "--csv"])
-def test_it_ends_quietly_when_nobody_reads_on(many: Path, form: str) -> None:
+def test_a_closed_output_stops_quietly(many: Path, form: str) -> None:
     process = start("predict", many, form)
     assert process.stdout is not None
     assert process.stderr is not None
@@ -189,8 +189,8 @@ def test_it_ends_quietly_when_nobody_reads_on(many: Path, form: str) -> None:
     process.stderr.close()
 
 
-def test_results_come_while_the_input_is_still_growing(desk: Path) -> None:
-    """The second image is read from a pipe, which is filled after the first is answered."""
+def test_results_are_printed_before_all_input_is_read(desk: Path) -> None:
+    """The last image comes from a pipe, written after the first result."""
     pipe = desk / "slow.png"
     os.mkfifo(pipe)
     with start("predict", *["photos/mug/0.png"] * 100, "slow.png", "--json", cwd=desk) as process:
@@ -198,7 +198,7 @@ def test_results_come_while_the_input_is_still_growing(desk: Path) -> None:
         assert process.stderr is not None
         assert '"mug"' in process.stdout.readline()
         pipe.write_bytes(plain("blue"))
-        # Not ``communicate``: it would miss what was read ahead with that line.
+        # Not ``communicate``, which would lose output that is already buffered.
         out, err = process.stdout.read(), process.stderr.read()
     assert (process.returncode, err) == (0, "")
     assert labels(out)[-1] == ("slow.png", "cup")

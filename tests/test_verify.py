@@ -168,7 +168,7 @@ def test_the_command_ends_with_1_where_they_disagree(taught: Classifier, tmp_pat
     backbone.write_bytes(taught.backbone.graph())
     options = ["--backbone", str(backbone)]
     agreed = run("verify", str(good), str(taught.path), *options)
-    assert (agreed.returncode, agreed.stdout.splitlines()[-1]) == (0, "It agrees.")
+    assert (agreed.returncode, agreed.stdout.splitlines()[-1]) == (0, "The predictions agree.")
     differs = run("verify", str(bad), str(taught.path), "--json", *options)
     assert differs.returncode == 1
     told = json.loads(differs.stdout)
@@ -176,7 +176,7 @@ def test_the_command_ends_with_1_where_they_disagree(taught: Classifier, tmp_pat
     assert len(told["different"]) > 4
     alone = run("verify", str(good))
     assert alone.returncode == 0
-    assert "pictures of its own" in alone.stdout
+    assert "test images" in alone.stdout
     missing = run("verify", str(tmp_path / "nowhere.onnx"))
     assert missing.returncode == 1
     assert missing.stderr.strip() == f"Error: {tmp_path}/nowhere.onnx: no such file."

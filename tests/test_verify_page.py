@@ -178,8 +178,8 @@ def test_the_command_takes_a_page(taught: Classifier, tmp_path: Path) -> None:
         assert agreed.stderr == ""
         first, *_, last = agreed.stdout.splitlines()
         assert (first, last) == (
-            f"{path}: 12 pictures and 24 blends of two, precision fp32",
-            "It agrees.",
+            f"{path}: 12 images and 24 blends of two, precision fp32",
+            "The predictions agree.",
         )
         assert run("verify", path).returncode == 0
     with_model(folder, turned)

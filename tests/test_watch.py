@@ -104,7 +104,7 @@ def test_a_failing_command_does_not_end_it(desk: Path) -> None:
     done = run("watch", "clip.avi", "--on-change", command, "--fps", "10", cwd=desk)
     assert done.returncode == 0
     assert len(objects(done.stdout)) == 6
-    assert done.stderr.count("ended with code 3.\n") == 2
+    assert done.stderr.count("exited with code 3.\n") == 2
 
 
 def test_an_invalid_source_is_refused(desk: Path) -> None:

@@ -173,7 +173,7 @@ def test_a_page_made_there_gives_the_same_answer_on_the_same_clip(
         visited.page.context.close()
         assert visited.faults == []
     agreed = run("verify", packed)
-    assert agreed.stdout.splitlines()[-1] == "It agrees."
+    assert agreed.stdout.splitlines()[-1] == "The predictions agree."
 
 
 def test_sizes_and_lines_follow_what_is_chosen(

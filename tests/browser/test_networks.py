@@ -310,5 +310,5 @@ def test_numbers_say_how_they_were_found(page: ProjectPage) -> None:
     networks = page.page.get_by_role("region", name="Networks", exact=True)
     expect(networks.locator("tr[data-name=dinov2-small]")).to_contain_text("81.1 %*")
     expect(networks.locator("tr[data-name=dinov2-small]")).to_contain_text("6,100 M")
-    expect(networks).to_contain_text("dinov2-small (a linear classifier on its embeddings)")
+    expect(networks).to_contain_text("dinov2-small (with a linear classifier on its embeddings)")
     expect(networks).to_contain_text("each seen without its recording")

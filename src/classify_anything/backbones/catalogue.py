@@ -1,7 +1,7 @@
-"""The backbones that have a name, the default first.
+"""The named backbones, the default first.
 
-Accuracies are those that the weights' publishers give, and apply to ImageNet; multiply-adds and
-parameters of those compiled here are counted in a test.
+Accuracies are on ImageNet, as published with the weights. A test counts the multiply-adds and
+parameters of the backbones that this package compiles.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _IMAGENET_STD: Triple = (58.395, 57.12, 57.375)
 _POOLINGS = ("mean", "grid")
 
 _UNPINNED = "main"
-"""For a file of which no commit is known yet. A test lists them, and allows no more."""
+"""The revision of a file whose commit is unknown. A test lists them, and allows no more."""
 
 EFFICIENTNET_LITE0 = Description(
     name="efficientnet-lite0",
@@ -170,7 +170,7 @@ DINOV2_SMALL = Description(
     parameters=22.1,
     multiply_adds=6.1,
     top1=81.1,
-    judged="a linear classifier on its embeddings",
+    judged="with a linear classifier on its embeddings",
 )
 MOBILECLIP_S0 = Description(
     name="mobileclip-s0",
@@ -188,7 +188,7 @@ MOBILECLIP_S0 = Description(
     parameters=11.4,
     multiply_adds=2.4,
     top1=67.8,
-    judged="by the names of the classes alone",
+    judged="zero-shot, from the class names alone",
 )
 
 CATALOGUE = (

@@ -1,12 +1,12 @@
-"""Fetch one file from the model hub: resume where it broke off, and check its checksum.
+"""Download a file from the model hub: resume after an interruption, and verify the checksum.
 
-Not with huggingface_hub.hf_hub_download (2.4): it deletes what came when it fails, so that no later
-call can resume; it resumes inside one call only after 10 MB, so a line that breaks more often never
-gets the file; it compares the size alone, and keeps a file with a wrong byte; and of a failure it
-logs several lines.
+Not with huggingface_hub.hf_hub_download (2.4), which deletes the partial file on failure, so that
+no later call can resume; resumes within a call only after 10 MB, so that an unreliable connection
+never completes; verifies only the size, and so keeps corrupt files; and logs several lines per
+failure.
 
-The package huggingface_hub knows the hub: its address (HF_ENDPOINT), a token (HF_TOKEN), a proxy
-(HTTPS_PROXY), and whether to stay offline (HF_HUB_OFFLINE).
+huggingface_hub provides the hub's address (HF_ENDPOINT), the token (HF_TOKEN), the proxy
+(HTTPS_PROXY) and offline mode (HF_HUB_OFFLINE).
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from typing import Any
 
 from classify_anything.backbones.backbone import one_line
 from classify_anything.backbones.descriptions import Hub
-from classify_anything.backbones.download_records import NAME as RECEIPTS
-from classify_anything.backbones.download_records import keep_receipt, known_sha256
+from classify_anything.backbones.download_records import NAME as RECORDS
+from classify_anything.backbones.download_records import recorded_sha256, save_record
 from classify_anything.backbones.files import kept_in
 from classify_anything.backbones.hub_settings import endpoint, timeout, without_password
 from classify_anything.errors import DownloadError, MissingExtraError
 from classify_anything.types import Progress
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_PAUSE = 0.5
-"""Seconds before a broken connection is tried again."""
+_RETRY_DELAY = 0.5
+"""Seconds before a lost connection is retried."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Promise:
-    """What the hub says of a file before it is fetched; ``etag`` is another for another file."""
+class _Metadata:
+    """The hub's metadata of a file; ``etag`` changes with its contents."""
 
     url: str
     size: int | None
@@ -52,19 +52,18 @@ class _Promise:
 
 
 def download(name: str, hub: Hub, target: Path, progress: Callable[[Progress], object]) -> None:
-    """Fetch a file; ``target`` is there afterwards, or is not at all.
+    """Download a file; afterwards ``target`` is either complete or missing.
 
-    What was fetched before an error stays beside it, and is not fetched again, unless its checksum
-    is wrong.
+    After an error, the next call resumes from the partial file, unless its checksum is wrong.
 
     Raises:
         MissingExtraError: huggingface_hub is not installed.
-        DownloadError: the hub cannot be reached, refuses, does not answer or breaks off; the file
-            is not what was promised; or it cannot be kept.
+        DownloadError: the hub is unreachable, refuses, does not answer or disconnects; the file
+            does not match the hub's metadata; or it cannot be saved.
     """
     if importlib.util.find_spec("huggingface_hub") is None:
         raise MissingExtraError(
-            f'{name} comes from a model hub: pip install "classify-anything[hub]"'
+            f'Downloading {name} requires: pip install "classify-anything[hub]"'
         )
     from filelock import FileLock, Timeout  # noqa: PLC0415 - comes with huggingface_hub
 
@@ -73,7 +72,7 @@ def download(name: str, hub: Hub, target: Path, progress: Callable[[Progress], o
             with FileLock(target.with_suffix(".lock"), timeout=0):
                 _Download(name, hub, target, progress).run()
         except Timeout as error:
-            raise DownloadError(f"{name} is being fetched already, by another process.") from error
+            raise DownloadError(f"{name}: another process is already downloading it.") from error
 
 
 class _Download:
@@ -91,77 +90,77 @@ class _Download:
         self._target, self._progress = target, progress
 
     def run(self) -> None:
-        promise = self._ask()
+        promised = self._metadata()
         folder = self._target.parent
-        before = known_sha256(folder, self._hub)
-        expected = self._hub.sha256 or before or promise.sha256
-        if self._hub.sha256 and promise.sha256 not in (None, self._hub.sha256):
+        before = recorded_sha256(folder, self._hub)
+        expected = self._hub.sha256 or before or promised.sha256
+        if self._hub.sha256 and promised.sha256 not in (None, self._hub.sha256):
             raise DownloadError(
-                f"{self._name} from {self._hub.repository}: the hub has another file "
-                f"(sha256 {promise.etag[:12]}…) than the one that is known here "
-                f"({self._hub.sha256[:12]}…), so it is not fetched."
+                f"{self._name} from {self._hub.repository}: the hub's file "
+                f"(sha256 {promised.etag[:12]}…) is not the expected one "
+                f"({self._hub.sha256[:12]}…)."
             )
-        if before and before == expected and promise.sha256 not in (None, before):
+        if before and before == expected and promised.sha256 not in (None, before):
             raise DownloadError(
-                f"{self._name} from {self._hub.repository}: the hub has another file by now "
-                f"(sha256 {promise.etag[:12]}…) than the one that was fetched before "
-                f"({before[:12]}…). To take it all the same, delete {folder / RECEIPTS}."
+                f"{self._name} from {self._hub.repository}: the hub's file "
+                f"(sha256 {promised.etag[:12]}…) has changed since the last download "
+                f"({before[:12]}…). To accept it, delete {folder / RECORDS}."
             )
-        if promise.size is None and expected is None:
+        if promised.size is None and expected is None:
             raise DownloadError(
-                f"{self._name} from {self._hub.repository}: the hub tells neither the size nor the "
-                "checksum of the file, so what comes could not be checked."
+                f"{self._name} from {self._hub.repository}: the hub provides neither the size nor "
+                "the checksum of the file, so a download cannot be verified."
             )
-        version = re.sub(r"\W", "", expected or promise.etag)[:12]
+        version = re.sub(r"\W", "", expected or promised.etag)[:12]
         partial = self._target.with_name(f"{self._target.name}.{version}.partial")
-        self._check_space(promise, partial)
-        self._fetch(promise, partial)
-        found = self._check(promise, partial, expected)
+        self._check_space(promised, partial)
+        self._download(promised, partial)
+        found = self._verify(promised, partial, expected)
         partial.replace(self._target)
-        keep_receipt(folder, self._hub, found, promise.commit)
+        save_record(folder, self._hub, found, promised.commit)
 
-    def _fetch(self, promise: _Promise, partial: Path) -> None:
-        """Fetch it, and after a break what is missing, until it is whole or nothing more comes."""
-        while promise.size is None or _size(partial) < promise.size:
+    def _download(self, promised: _Metadata, partial: Path) -> None:
+        """Download the file, resuming until it is complete or an attempt adds nothing."""
+        while promised.size is None or _size(partial) < promised.size:
             before = _size(partial)
             try:
-                self._append(promise, partial)
-            except _BrokenOffError as error:
+                self._append(promised, partial)
+            except _TransferError as error:
                 if _size(partial) <= before:
-                    raise self._told(error.reason) from error.reason
-                time.sleep(_PAUSE)
+                    raise self._error(error.reason) from error.reason
+                time.sleep(_RETRY_DELAY)
             else:
-                if promise.size is None or _size(partial) <= before:
+                if promised.size is None or _size(partial) <= before:
                     return
 
-    def _ask(self) -> _Promise:
+    def _metadata(self) -> _Metadata:
         hub, endpoint = self._hub, self._endpoint
         try:
             url = self._hf.hf_hub_url(
                 hub.repository, hub.file, revision=hub.revision, endpoint=endpoint
             )
-            told = self._hf.get_hf_file_metadata(url, timeout=self._timeout, endpoint=endpoint)
+            metadata = self._hf.get_hf_file_metadata(url, timeout=self._timeout, endpoint=endpoint)
         except Exception as error:
-            raise self._told(error) from error
-        if told.commit_hash is None:
+            raise self._error(error) from error
+        if metadata.commit_hash is None:
             raise DownloadError(
-                f"{self._name}: what answers at {without_password(url)} is no model hub; perhaps "
-                "the network wants a login first, or HF_ENDPOINT is wrong."
+                f"{self._name}: {without_password(url)} is not on a model hub. Check HF_ENDPOINT, "
+                "and whether the network requires a login."
             )
-        return _Promise(url, told.size or None, told.etag or "", told.commit_hash)
+        return _Metadata(url, metadata.size or None, metadata.etag or "", metadata.commit_hash)
 
-    def _append(self, promise: _Promise, partial: Path) -> None:
-        """Fetch what is missing."""
+    def _append(self, promised: _Metadata, partial: Path) -> None:
+        """Append the missing bytes to the partial file."""
         done = _size(partial)
-        chunks = self._chunks(promise.url, done)
+        chunks = self._chunks(promised.url, done)
         with contextlib.closing(chunks), partial.open("ab") as file:
             for chunk in chunks:
                 file.write(chunk)
                 done += len(chunk)
-                self._progress(Progress(done, promise.size))
+                self._progress(Progress(done, promised.size))
 
     def _chunks(self, url: str, start: int) -> Generator[bytes]:
-        """The bytes from ``start`` on; of a host that begins anew, those before are passed over."""
+        """Yield the bytes from ``start`` on; skip the earlier ones if the host ignores ranges."""
         headers = {**self._hf.utils.build_hf_headers(), "Accept-Encoding": "identity"}
         if start:
             headers["Range"] = f"bytes={start}-"
@@ -170,97 +169,97 @@ class _Download:
                 "GET", url, headers=headers, timeout=self._timeout, follow_redirects=True
             ) as response:
                 if start and response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-                    return  # it was whole
+                    return  # already complete
                 if response.is_error:
                     response.read()
                     self._hf.utils.hf_raise_for_status(response)
                 if response.headers.get("Content-Type", "").startswith("text/html"):
-                    raise _NoFileError
+                    raise _WebPageError
                 passed = start if response.status_code != HTTPStatus.PARTIAL_CONTENT else 0
                 for chunk in response.iter_raw():
                     yield chunk[passed:]
                     passed = max(passed - len(chunk), 0)
         except Exception as error:
-            raise _BrokenOffError(error) from error
+            raise _TransferError(error) from error
 
-    def _check_space(self, promise: _Promise, partial: Path) -> None:
+    def _check_space(self, promised: _Metadata, partial: Path) -> None:
         free = shutil.disk_usage(partial.parent).free
-        needed = (promise.size or 0) - _size(partial)
+        needed = (promised.size or 0) - _size(partial)
         if needed > free:
             raise DownloadError(
-                f"{partial.parent}: {_megabytes(needed)} are needed, and {_megabytes(free)} are "
-                "free. CLASSIFY_ANYTHING_CACHE can name another folder."
+                f"{partial.parent}: the download needs {_megabytes(needed)}, but only "
+                f"{_megabytes(free)} are free. Set CLASSIFY_ANYTHING_CACHE to another folder."
             )
 
-    def _check(self, promise: _Promise, partial: Path, expected: str | None) -> str:
-        """Its sha256, if it is what was promised."""
+    def _verify(self, promised: _Metadata, partial: Path, expected: str | None) -> str:
+        """Verify the file's size and checksum, and return its sha256."""
         size = _size(partial)
-        if promise.size is not None and size < promise.size:
+        if promised.size is not None and size < promised.size:
             raise DownloadError(
-                f"{self._name} from {self._hub.repository}: the hub ended after {size:,} of "
-                f"{promise.size:,} bytes; the same command goes on from there."
+                f"{self._name} from {self._hub.repository}: the hub disconnected after {size:,} of "
+                f"{promised.size:,} bytes. Run the same command again to resume."
             )
         with partial.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if expected is not None and expected != found:
-            wrong = f"checksum (sha256 {found[:12]}…, not {expected[:12]}…; {size:,} bytes)"
-        elif promise.size not in (None, size):
-            wrong = f"size ({size:,} bytes, not {promise.size:,})"
+            wrong = f"checksum (sha256 {found[:12]}…, expected {expected[:12]}…; {size:,} bytes)"
+        elif promised.size not in (None, size):
+            wrong = f"size ({size:,} bytes, expected {promised.size:,})"
         else:
             return found
         partial.unlink()
         raise DownloadError(
-            f"{self._name}: what came from the hub has a wrong {wrong}, and was deleted. Try again."
+            f"{self._name}: the downloaded file had the wrong {wrong} and was deleted. Try again."
         )
 
-    def _told(self, error: Exception) -> DownloadError:
-        """What went wrong, for a person."""
+    def _error(self, error: Exception) -> DownloadError:
+        """Return an error with a message for people."""
         kinds = {kind.__name__ for kind in type(error).__mro__}
         status = getattr(getattr(error, "response", None), "status_code", 0)
-        if isinstance(error, _NoFileError):
-            reason = "a page comes in place of the file; perhaps the network wants a login first"
+        if isinstance(error, _WebPageError):
+            reason = "the hub sent a web page instead of the file; the network may require a login"
         elif "OfflineModeIsEnabled" in kinds:
-            reason = "HF_HUB_OFFLINE is set, so nothing is fetched"
+            reason = "HF_HUB_OFFLINE is set, so downloads are disabled"
         elif status in _REFUSALS:
             reason = f"the hub {_REFUSALS[status]} ({status})"
         elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            reason = f"the hub has trouble ({status}); try again later"
+            reason = f"the hub has an internal error ({status}); try again later"
         elif status:
-            reason = f"the hub refuses ({status})"
+            reason = f"the hub refuses the request ({status})"
         elif "TimeoutException" in kinds:
-            reason = f"the hub did not answer for {self._timeout:g} seconds; try again later"
+            reason = f"the hub did not answer within {self._timeout:g} s; try again later"
         elif kinds & {"RemoteProtocolError", "ReadError"}:
-            reason = "the hub broke off; the same command goes on from there"
+            reason = "the hub disconnected; run the same command again to resume"
         elif "TooManyRedirects" in kinds:
-            reason = "what answers leads around in a circle; perhaps HF_ENDPOINT is wrong"
+            reason = "too many redirects; check HF_ENDPOINT"
         elif "ProxyError" in kinds:
-            reason = f"the proxy refuses ({one_line(error)}); see HTTPS_PROXY"
+            reason = f"the proxy refuses the connection ({one_line(error)}); check HTTPS_PROXY"
         else:
             reason = (
-                f"the hub cannot be reached ({one_line(error)}). Without the internet, only the "
-                "backbones on this machine can be used"
+                f"the hub is unreachable ({one_line(error)}). Without internet access, only "
+                "backbones on this machine are available"
             )
-        told = without_password(f"{self._name} from {self._hub.repository}: {reason}.")
-        return DownloadError(told)
+        message = f"{self._name} from {self._hub.repository}: {reason}."
+        return DownloadError(without_password(message))
 
 
-class _BrokenOffError(Exception):
-    """The hub, or the way to it, failed; not this machine's disk."""
+class _TransferError(Exception):
+    """The hub or the connection to it failed, rather than this machine's disk."""
 
     def __init__(self, reason: Exception) -> None:
         super().__init__(str(reason))
         self.reason = reason
 
 
-class _NoFileError(Exception):
-    """What came is a page for people."""
+class _WebPageError(Exception):
+    """The response is a web page."""
 
 
 _REFUSALS = {
-    401: "has no such repository, or wants a token; HF_TOKEN can give one",
-    403: "refuses; its licence may have to be accepted there, and a token given in HF_TOKEN",
+    401: "has no such repository, or requires a token; set HF_TOKEN",
+    403: "denies access; you may have to accept the licence there, and set HF_TOKEN",
     404: "has no such file",
-    429: "asks to come less often; try again in a few minutes, or with a token in HF_TOKEN",
+    429: "is rate-limiting requests; try again in a few minutes, or set HF_TOKEN",
 }
 
 

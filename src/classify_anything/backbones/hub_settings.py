@@ -1,4 +1,4 @@
-"""What the environment says of the model hub, checked before huggingface_hub reads it."""
+"""Validate the hub's settings in the environment before huggingface_hub reads them."""
 
 from __future__ import annotations
 
@@ -9,43 +9,43 @@ from urllib.parse import urlsplit
 from classify_anything.errors import DownloadError
 
 _TIMEOUT = 10
-_LONGEST = 3600
+_MAX_TIMEOUT = 3600
 _HUB = "https://huggingface.co"
 
 _PASSWORD = re.compile(r"//[^/@\s]*@")
 
 
 def timeout() -> int:
-    """Return the seconds to wait for an answer, HF_HUB_DOWNLOAD_TIMEOUT. Raises DownloadError."""
+    """Return HF_HUB_DOWNLOAD_TIMEOUT, in seconds. Raises DownloadError."""
     given = os.environ.get("HF_HUB_DOWNLOAD_TIMEOUT", "").strip()
     if not given:
         return _TIMEOUT
-    if not re.fullmatch(r"[0-9]{1,4}", given) or not 1 <= int(given) <= _LONGEST:
+    if not re.fullmatch(r"[0-9]{1,4}", given) or not 1 <= int(given) <= _MAX_TIMEOUT:
         raise DownloadError(
-            f"HF_HUB_DOWNLOAD_TIMEOUT is a number of seconds, not '{given}': "
-            f"a whole one, from 1 to {_LONGEST}."
+            f"Invalid HF_HUB_DOWNLOAD_TIMEOUT '{given}'. "
+            f"Choose a whole number of seconds from 1 to {_MAX_TIMEOUT}."
         )
     return int(given)
 
 
 def endpoint() -> str:
-    """Return the hub's address, HF_ENDPOINT. Raises DownloadError."""
+    """Return HF_ENDPOINT, the hub's address. Raises DownloadError."""
     given = os.environ.get("HF_ENDPOINT", "").strip()
     if not given:
         return _HUB
     try:
         parts = urlsplit(given)
-        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
-        good = False
-    if not good or re.search(r"\s", given):
+        valid = False
+    if not valid or re.search(r"\s", given):
         raise DownloadError(
-            f"HF_ENDPOINT is the address of a hub, with https:// before it, "
-            f"not '{without_password(given)}'."
+            f"Invalid HF_ENDPOINT '{without_password(given)}'. "
+            "Set the address of a hub that begins with https://."
         )
     return given.rstrip("/")
 
 
 def without_password(text: str) -> str:
-    """A text with the user and the password removed from its addresses."""
+    """Remove the user and the password from the addresses in a text."""
     return _PASSWORD.sub("//", text)

@@ -1,4 +1,4 @@
-"""Networks in fewer bits: smaller files, and with int8 up to twice as quick on a processor."""
+"""Convert models to int8, up to twice as fast on a CPU, or to fp16, at half the size."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from classify_anything.errors import BackboneError
 from classify_anything.types import Float32Array, UInt8Array
 
 CALIBRATION_PICTURES = 64
-"""More tell nothing new of the range of a network's numbers."""
+"""More images do not improve the activation ranges."""
 
 _QUANTIZED = ("Conv", "Gemm", "MatMul", "Add", "Clip", "Relu")
 _PRODUCTS = ("Gemm", "MatMul")
 
 _LARGE = 4096
-"""Weights of a product from which on it counts as a layer, like a convolution."""
+"""Minimum number of weights for a product to count as a layer, like a convolution."""
 
 _OLDEST_OPSET = 13
-"""Before it, weights have one scale, and not one for each channel."""
+"""Earlier opsets do not support one scale per channel."""
 
 
 def quantized(
@@ -38,89 +38,85 @@ def quantized(
     target: Path,
     progress: Callable[[int], object] = lambda _: None,
 ) -> None:
-    """Write a network in int8: 8-bit weights, a scale for each channel, and 8-bit activations.
+    """Quantize a model to int8: 8-bit weights with one scale per channel, and 8-bit activations.
 
-    It sees the same on every processor. Those of x86 without VNNI add each two products in 16 bits,
-    and what does not fit is cut off, so no two weights that meet there are too large together, and
-    those of dense layers have 7 bits (ONNX Runtime, "Quantize ONNX models", on U8S8).
+    The result computes the same on every CPU. x86 CPUs without VNNI add pairs of products in 16
+    bits and saturate, so pairs of weights are limited to that range, and dense layers have 7-bit
+    weights (ONNX Runtime, "Quantize ONNX models", on U8S8).
 
-    What comes after the last layer, such as the pooling and the L2 norm, stays in float32, and so
-    do products without weights, as in attention, and the first convolution, unless it takes the
-    pixels as they are: they take little time, and precision is worth having there.
+    The operations after the last layer, such as pooling and the L2 norm, stay in float32. So do
+    products without weights, as in attention, and the first convolution unless its input is the
+    raw pixels. They take little time and need the precision.
 
     Args:
         source: an ONNX file with one input ``image``, uint8 [n, size, size, 3].
-        pictures: uint8 [n, size, size, 3], of the kind that it is to see; they tell the range of
-            the numbers inside.
+        pictures: the calibration set, uint8 [n, size, size, 3].
         target: the file to write.
-        progress: called with the number of pictures before each; an interruption that it raises
-            ends the calibration.
+        progress: called with the number of finished pictures before each; if it raises, the
+            calibration stops.
 
     Raises:
-        BackboneError: it cannot be quantised.
+        BackboneError: the model cannot be quantized.
     """
     from onnxruntime import quantization as ort  # noqa: PLC0415 - takes 0.3 s
 
-    with _reasons(source):
-        model = _of_new_opset(onnx.load(source))
+    with _one_line_errors(source):
+        model = _upgraded(onnx.load(source))
     chosen = pictures[:: max(len(pictures) // CALIBRATION_PICTURES, 1)][:CALIBRATION_PICTURES]
-    kept = _after_last_layer(model)
-    kept += _scaled_first(model)
+    excluded = [*_after_last_layer(model), *_first_scaled(model)]
     weights = _weights(model)
-    kept += [
+    excluded += [
         node.name
         for node in model.graph.node
         if node.op_type in _PRODUCTS and not weights.keys() & set(node.input)
     ]
 
-    class Pictures(ort.CalibrationDataReader):  # type: ignore[misc] # it ships no types
-        """Gives one picture after the other."""
-
+    class Reader(ort.CalibrationDataReader):  # type: ignore[misc] # it ships no types
         def __init__(self) -> None:
-            self._left = enumerate(chosen)
+            self._pictures = enumerate(chosen)
 
         def get_next(self) -> dict[str, Any] | None:
-            for done, picture in self._left:
+            for done, picture in self._pictures:
                 progress(done)
                 return {"image": picture[None]}
             return None
 
-    with _reasons(source), tempfile.TemporaryDirectory() as folder:
+    with _one_line_errors(source), tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "plain.onnx"
         del model.metadata_props[:]
         onnx.save(model, plain)
         ort.quantize_static(
             plain,
             target,
-            Pictures(),
+            Reader(),
             quant_format=ort.QuantFormat.QDQ,
             per_channel=True,
             activation_type=ort.QuantType.QUInt8,
             weight_type=ort.QuantType.QInt8,
             op_types_to_quantize=list(_QUANTIZED),
-            nodes_to_exclude=kept,
+            nodes_to_exclude=excluded,
             reduce_range=True,
             extra_options={"TensorQuantOverrides": _ranges(model)},
         )
 
 
 def convert_fp16(source: Path, target: Path) -> None:
-    """Write a network in float16: half the size. Its input and its outputs stay as they are.
+    """Convert a model to float16, at half the size; its input and outputs keep their types.
 
-    The L2 norm stays in float32, since the sum of squares might not fit.
+    The L2 norm stays in float32, because the sum of squares could overflow.
 
     Args:
         source: an ONNX file with one input ``image``, uint8 [n, size, size, 3].
         target: the file to write.
 
     Raises:
-        BackboneError: it cannot be halved.
+        BackboneError: the model cannot be converted.
     """
     from onnxruntime.transformers.float16 import (  # noqa: PLC0415 - takes 0.3 s
         convert_float_to_float16,
     )
 
-    with _reasons(source):
+    with _one_line_errors(source):
         model = onnx.load(source)
         del model.metadata_props[:]
         half = convert_float_to_float16(
@@ -135,15 +131,15 @@ def convert_fp16(source: Path, target: Path) -> None:
 
 
 def reduced(source: OnnxBackbone, precision: str, folder: Path) -> Path:
-    """Write a backbone in another precision into a folder; gives the file, in a backbone's form.
+    """Convert an open backbone to another precision, and return the new backbone's file.
 
     Args:
         source: an open backbone.
         precision: "int8" or "fp16".
-        folder: for this alone.
+        folder: an empty folder to write to.
 
     Raises:
-        BackboneError: it is quantised already, or cannot be made smaller.
+        BackboneError: the backbone is already quantized, or cannot be converted.
     """
     plain, target = folder / "plain.onnx", folder / "made.onnx"
     onnx.save(_plain(source), plain)
@@ -161,16 +157,16 @@ def reduced(source: OnnxBackbone, precision: str, folder: Path) -> Path:
         OnnxBackbone(target)
     except BackboneError as error:
         raise BackboneError(
-            f"{source.name}: cannot be made smaller (what comes of it cannot be run)."
+            f"{source.name}: cannot be converted (the result does not run)."
         ) from error
     return target
 
 
 def _plain(source: OnnxBackbone) -> onnx.ModelProto:
-    """Its graph with one output, of known length."""
+    """Return the backbone's graph with a single output of fixed length."""
     model = onnx.load_from_string(source.graph())
     if any("QuantizeLinear" in node.op_type for node in model.graph.node):
-        raise BackboneError(f"{source.name}: is quantised already.")
+        raise BackboneError(f"{source.name}: already quantized.")
     if len(model.graph.output) > 1:
         model = onnx.load_from_string(with_output(model.SerializeToString(), "embedding"))
     dims = model.graph.output[0].type.tensor_type.shape.dim
@@ -179,7 +175,7 @@ def _plain(source: OnnxBackbone) -> onnx.ModelProto:
 
 
 def _after_last_layer(model: onnx.ModelProto) -> list[str]:
-    """The names of the nodes that no layer comes after; nodes without a name get one.
+    """Return the names of the nodes after the last layer; name unnamed nodes.
 
     A layer is a convolution, or a product with many weights.
     """
@@ -200,7 +196,7 @@ def _after_last_layer(model: onnx.ModelProto) -> list[str]:
             before.update(node.input)
         else:
             kept.append(node.name)
-    # The activation after the last layer is computed with it.
+    # The activation of the last layer is computed together with it.
     last = {name for node in layers for name in node.output}
     fused = {
         node.name
@@ -210,33 +206,33 @@ def _after_last_layer(model: onnx.ModelProto) -> list[str]:
     return [name for name in kept if name not in fused]
 
 
-def _scaled_first(model: onnx.ModelProto) -> list[str]:
-    """The first convolution, if the pixels come to it as other numbers than they are."""
+def _first_scaled(model: onnx.ModelProto) -> list[str]:
+    """Return the first convolution, if its input is not the raw pixels."""
     pixels = {node.output[0] for node in model.graph.node if node.op_type == "DequantizeLinear"}
     first = next((node for node in model.graph.node if node.op_type == "Conv"), None)
     return [] if first is None or first.input[0] in pixels else [first.name]
 
 
 def _ranges(model: onnx.ModelProto) -> dict[str, list[dict[str, Any]]]:
-    """The range of the numbers that 8 bits stand for, of each channel of each convolution."""
+    """Return the 8-bit range of each channel of each convolution."""
     constants = {item.name: item for item in model.graph.initializer}
     found = {}
     for node in model.graph.node:
         if node.op_type == "Conv" and node.input[1] in constants:
             groups = next((one.i for one in node.attribute if one.name == "group"), 1)
-            reaches = _reach(numpy_helper.to_array(constants[node.input[1]]), groups)
+            limits = _max_pair_sums(numpy_helper.to_array(constants[node.input[1]]), groups)
             found[node.input[1]] = [
-                {"axis": 0, "reduce_range": False, "rmin": -reach, "rmax": reach}
-                for reach in reaches
+                {"axis": 0, "reduce_range": False, "rmin": -limit, "rmax": limit}
+                for limit in limits
             ]
     return found
 
 
-def _reach(kernel: Float32Array, groups: int) -> Float32Array:
-    """Of each of n kernels [channels, height, width] the largest sum of two neighbours of one sign.
+def _max_pair_sums(kernel: Float32Array, groups: int) -> Float32Array:
+    """Return the largest sum of a pair of weights of one sign, for each kernel of [n, c, h, w].
 
-    Neighbours in the order in which ONNX Runtime multiplies: the channels of a place, then the next
-    place. Depthwise kernels are not multiplied in twos: of them it is the largest number.
+    Pairs follow the order in which ONNX Runtime multiplies: channels first, then positions.
+    Depthwise kernels are not multiplied in pairs, so the largest weight counts.
     """
     rows = np.moveaxis(kernel, 1, -1).reshape(len(kernel), -1)
     if groups == len(kernel) and kernel.shape[1] == 1:
@@ -247,11 +243,11 @@ def _reach(kernel: Float32Array, groups: int) -> Float32Array:
 
 
 def _weights(model: onnx.ModelProto) -> dict[str, int]:
-    """How many numbers each constant has that stands in the graph."""
+    """Return the number of elements of each constant of the graph."""
     return {item.name: math.prod(item.dims) for item in model.graph.initializer}
 
 
-def _of_new_opset(model: onnx.ModelProto) -> onnx.ModelProto:
+def _upgraded(model: onnx.ModelProto) -> onnx.ModelProto:
     opset = next(one.version for one in model.opset_import if one.domain in ("", "ai.onnx"))
     if opset >= _OLDEST_OPSET:
         return model
@@ -261,10 +257,10 @@ def _of_new_opset(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 @contextmanager
-def _reasons(source: Path) -> Iterator[None]:
-    """Report a failure in one line."""
+def _one_line_errors(source: Path) -> Iterator[None]:
+    """Convert any error to a BackboneError of one line."""
     try:
         yield
-    except Exception as error:  # these tools raise anything
+    except Exception as error:  # these libraries raise any type
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise BackboneError(f"{source.name}: cannot be made smaller ({reason}).") from error
+        raise BackboneError(f"{source.name}: cannot be converted ({reason}).") from error

@@ -1,7 +1,7 @@
-"""A backbone in fewer bits, by name: "efficientnet-lite0@int8" is made when it is first used.
+"""Make int8 and fp16 variants of backbones on first use: "efficientnet-lite0@int8".
 
-It is kept in the cache folder. Its fingerprint is that of its own file, so what two machines made
-differently is never compared.
+Variants are stored in the cache folder. Each file has its own fingerprint, so embeddings of
+variants that two machines computed differently are never compared.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from classify_anything.errors import BackboneError
 PRECISIONS = ("int8", "fp16")
 
 REVISION = 3
-"""Raise it when the same network would become another file."""
+"""Increase it if the same backbone would be converted to a different file."""
 
-_MARK = "@"
-_OF_A_FILE = "file"
-_ENDINGS = (".onnx", ".tflite")
+_SEPARATOR = "@"
+_UNNAMED = "file"
+_EXTENSIONS = (".onnx", ".tflite")
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One that was made: of the backbone ``name``, such as "efficientnet-lite0/mean"."""
+    """A variant in the cache folder, of the backbone ``name`` ("efficientnet-lite0/mean")."""
 
     name: str
     precision: str
@@ -37,44 +37,49 @@ class Variant:
 
     @property
     def full_name(self) -> str:
-        """What ``--backbone`` takes."""
-        return f"{self.name}{_MARK}{self.precision}"
+        """Its name for ``--backbone``."""
+        return f"{self.name}{_SEPARATOR}{self.precision}"
 
 
 def split_precision(name: str) -> tuple[str, str]:
-    """A name or path without its precision, and that, or "": "x@int8" → ("x", "int8").
+    """Split a name or path from its precision, if any: "x@int8" → ("x", "int8").
 
     Raises:
-        BackboneError: after the @ stands something else.
+        BackboneError: the precision after the @ is unknown.
     """
-    whole, mark, precision = name.rpartition(_MARK)
-    if not mark or "/" in precision or "\\" in precision or precision.lower().endswith(_ENDINGS):
+    base, separator, precision = name.rpartition(_SEPARATOR)
+    if (
+        not separator
+        or "/" in precision
+        or "\\" in precision
+        or precision.lower().endswith(_EXTENSIONS)
+    ):
         return name, ""
     if precision not in PRECISIONS:
-        raise BackboneError(f"No precision '{precision}'. There is {' and '.join(PRECISIONS)}.")
-    return whole, precision
+        raise BackboneError(f"Unknown precision '{precision}'. Choose {' or '.join(PRECISIONS)}.")
+    return base, precision
 
 
 def in_precision(source: Backbone, precision: str, name: str = "") -> Path:
-    """The file of a backbone in another precision; it is made if it is not there.
+    """Return the file of a backbone in another precision; make it on first use.
 
-    That takes some seconds. In int8 it is calibrated with pictures that are made for that, since a
-    backbone is opened without any project.
+    That takes some seconds. The calibration set for int8 is synthetic, because a backbone is opened
+    without a project.
 
     Args:
-        source: an open backbone, from an ONNX graph.
+        source: an open ONNX backbone.
         precision: one of ``PRECISIONS``.
-        name: of the catalogue, with its pooling; "" of a file.
+        name: its catalogue name with pooling, or "" for a file.
 
     Raises:
-        BackboneError: it is no ONNX graph, is quantised already, or cannot be made smaller.
-        DownloadError: it cannot be kept.
+        BackboneError: it is not an ONNX model, is already quantized, or cannot be converted.
+        DownloadError: the file cannot be saved.
     """
     if not isinstance(source, OnnxBackbone):
-        raise BackboneError(f"{source.name}: only of an ONNX graph an {precision} form is made.")
+        raise BackboneError(f"{source.name}: only ONNX models can be converted to {precision}.")
     key = hashlib.sha256(f"{source.fingerprint} {REVISION}".encode()).hexdigest()[:16]
-    label = name.replace("/", "+") or _OF_A_FILE
-    path = settings.cache_folder() / f"{label}{_MARK}{precision}-{key}.onnx"
+    label = name.replace("/", "+") or _UNNAMED
+    path = settings.cache_folder() / f"{label}{_SEPARATOR}{precision}-{key}.onnx"
     if not is_file(path):
         from classify_anything.backbones.quantize import reduced  # noqa: PLC0415 - takes 0.2 s
 
@@ -84,7 +89,7 @@ def in_precision(source: Backbone, precision: str, name: str = "") -> Path:
 
 
 def made_variants() -> list[Variant]:
-    """Those of named backbones that are in the cache folder, the newest of each name."""
+    """Return the variants of named backbones in the cache folder, the newest of each name."""
     try:
         files = [path for path in settings.cache_folder().iterdir() if is_file(path)]
         files.sort(key=lambda file: file.stat().st_mtime)
@@ -92,9 +97,9 @@ def made_variants() -> list[Variant]:
         return []
     found = {}
     for path in files:
-        label, _, rest = path.stem.rpartition(_MARK)
+        label, _, rest = path.stem.rpartition(_SEPARATOR)
         precision = rest.partition("-")[0]
-        if path.suffix == ".onnx" and precision in PRECISIONS and label not in ("", _OF_A_FILE):
+        if path.suffix == ".onnx" and precision in PRECISIONS and label not in ("", _UNNAMED):
             variant = Variant(label.replace("+", "/"), precision, path)
             found[variant.full_name] = variant
-    return sorted(found.values(), key=lambda one: one.full_name)
+    return sorted(found.values(), key=lambda variant: variant.full_name)

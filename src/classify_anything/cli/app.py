@@ -1,4 +1,4 @@
-"""All commands, and what they have in common: how they begin, and how they end."""
+"""Assemble all commands, prepare the process, and report errors."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _OWN_OPTIONS = ("--version", "--help")
 
 
 class Commands(TyperGroup):
-    """A first word that is no command is a project, and is served."""
+    """Treat a first word that is not a command as a project to serve."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not args or args[0] not in (*self.commands, *_OWN_OPTIONS):
@@ -49,16 +49,16 @@ class Commands(TyperGroup):
         return super().parse_args(ctx, args)
 
     def _check_spelling(self, word: str) -> None:
-        """Begin no project under a name that is nearly that of a command."""
+        """Reject a word that nearly matches a command, instead of creating a project."""
         close = difflib.get_close_matches(word, self.commands, n=1, cutoff=0.75)
         if close and not Path(word).exists():
             raise typer.BadParameter(
-                f"No command or project {word!r}. Did you mean {close[0]!r}? "
-                f"To begin a project of that name: ./{word}"
+                f"Unknown command or project {word!r}. Did you mean {close[0]!r}? "
+                f"To create a project with that name, write ./{word}"
             )
 
     def invoke(self, ctx: Any) -> Any:
-        with output.until_nobody_reads():
+        with output.exit_on_broken_pipe():
             return super().invoke(ctx)
 
 
@@ -69,9 +69,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     subcommand_metavar="[PROJECT] | COMMAND [ARGS]...",
     epilog="Examples: `classify-anything` opens your own project; "
-    "`classify-anything desk.db` opens (or begins) the project in that file; "
-    "`classify-anything predict -p desk.db photos/` says what is on the photos in a folder. "
-    "`classify-anything serve --help` tells the options of the page.",
+    "`classify-anything desk.db` opens (or creates) the project in that file; "
+    "`classify-anything predict -p desk.db photos/` predicts the class of every photo in a folder. "
+    "`classify-anything serve --help` lists the options of the page.",
 )
 
 
@@ -84,13 +84,14 @@ def _show_version(value: bool) -> None:
 @app.callback()
 def _begin(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    """Show the camera a thing, hold a button, and the page knows it.
+    """Show an object to the camera, hold a button, and the page learns to recognise it.
 
-    Without a command, a project is served: its page opens in the browser. The other commands work
-    on a project without the page, or while it is open.
+    Without a command, serve a project: its page opens in the browser. The other commands work on a
+    project whether or not its page is open.
     """
 
 
@@ -111,23 +112,23 @@ app.add_typer(backbones, name="backbones")
 
 
 def _quiet_libraries() -> None:
-    """Set up logging, warnings and the environment, which belong to this process."""
+    """Configure logging, warnings and the environment of this process."""
     handler = logging.StreamHandler()
-    handler.addFilter(lambda record: record.name != "root")  # hints of ONNX Runtime
+    handler.addFilter(lambda record: record.name != "root")  # hints from ONNX Runtime
     logging.basicConfig(format="%(levelname)s: %(message)s", handlers=[handler])
-    warnings.filterwarnings("ignore", module="PIL")  # only the image of a damaged file matters
+    warnings.filterwarnings("ignore", module="PIL")  # damaged files are reported as errors
     for name in ("HF_ENDPOINT", "HF_HUB_DOWNLOAD_TIMEOUT"):
         if name in os.environ and not os.environ[name].strip():
-            del os.environ[name]  # huggingface_hub takes an empty one for a value
+            del os.environ[name]  # huggingface_hub would use the empty text
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
 
 
 def main() -> None:
-    """Run the command line; an error of this package is one line, and exit code 1."""
+    """Run the command line; report an error of this package in one line, with exit code 1."""
     _quiet_libraries()
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # Names of files need not be text in the terminal's encoding.
+        # File names may not be valid in the terminal's encoding.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()

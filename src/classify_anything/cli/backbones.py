@@ -1,4 +1,4 @@
-"""``backbones``: list, fetch, use and compare networks; ``backbones info`` is in ``layers.py``."""
+"""``backbones``: list, download, use and compare backbones; ``layers.py`` has ``info``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ backbones = typer.Typer(rich_markup_mode=None)
 backbones.command("info")(info)
 
 _COLUMNS = ("name", "here", "ms", "top-1", "size", "dim", "Mparams", "GMACs", "licence")
-_COMPARED = ("name", "right", "in 95 of 100 cases", "ms")
+_COMPARED = ("name", "accuracy", "95 % interval", "ms")
 
 
 @backbones.callback(invoke_without_command=True)
@@ -37,44 +37,44 @@ def list_(
     measure: Annotated[bool, option(settings.MEASURE)] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the networks that have a name, and what is known of them.
+    """List the named backbones and their properties.
 
-    Those that are not here are fetched with `classify-anything backbones pull NAME`.
+    Download a missing one with `classify-anything backbones pull NAME`.
     """
     if ctx.invoked_subcommand is not None:
         return
     from classify_anything.backbones import speed  # noqa: PLC0415 - takes 0.2 s
 
-    found = _known()
+    listed = _listed()
     if measure:
-        _measure(found)
+        _measure(listed)
     speeds = speed.remembered()
     if as_json:
-        for one in found:
+        for one in listed:
             print_json(_as_json(one, speeds.get(one.name)))
     else:
-        for one in found:
-            if one.top1 is not None and one.of.judged:
-                typer.echo(f"* {one.name}: {one.of.judged}.", err=True)
-        print_table(_COLUMNS, (_row(one, speeds.get(one.name)) for one in found))
+        for one in listed:
+            if one.top1 is not None and one.description.judged:
+                typer.echo(f"* {one.name}: measured {one.description.judged}.", err=True)
+        print_table(_COLUMNS, (_row(one, speeds.get(one.name)) for one in listed))
 
 
 @backbones.command("pull")
 def pull_(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="One that `classify-anything backbones` lists.")
-    ],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Backbone name from the list.")],
 ) -> None:
-    """Bring a network to this machine, so that --backbone NAME can use it.
+    """Download a backbone, so that --backbone NAME can use it.
 
-    Its licence is shown first. After an error or Ctrl+C the same command goes on where it ended.
+    The command shows its licence first. After an error or Ctrl+C, run the same command again to
+    resume.
     """
     from classify_anything.backbones.catalogue import BY_NAME  # noqa: PLC0415 - takes 0.2 s
     from classify_anything.backbones.descriptions import Hub  # noqa: PLC0415
     from classify_anything.backbones.fetch import pull  # noqa: PLC0415
 
     if name not in BY_NAME:
-        raise BackboneError(f"No backbone named '{name}'. There is {', '.join(BY_NAME)}.")
+        *names, last = BY_NAME
+        raise BackboneError(f"Unknown backbone '{name}'. Choose {', '.join(names)} or {last}.")
     description = BY_NAME[name]
     if not description.is_here:
         size = ""
@@ -87,11 +87,11 @@ def pull_(
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """One of the catalogue, or a variant of it that was made on this machine."""
+class _Listed:
+    """A backbone of the catalogue, or a variant of one that was made on this machine."""
 
     name: str
-    of: Description
+    description: Description
     here: bool
     path: Path
     dimension: int
@@ -99,53 +99,53 @@ class _Known:
     precision: str = "fp32"
 
 
-def _known() -> list[_Known]:
-    """The catalogue, with the variants of each after it."""
+def _listed() -> list[_Listed]:
+    """Return the catalogue, each backbone followed by its variants."""
     from classify_anything.backbones.catalogue import CATALOGUE  # noqa: PLC0415 - takes 0.2 s
     from classify_anything.backbones.variants import made_variants  # noqa: PLC0415
 
     made = made_variants()
     found = []
     for one in CATALOGUE:
-        found.append(_Known(one.name, one, one.is_here, one.path, one.dimension, one.top1))
+        found.append(_Listed(one.name, one, one.is_here, one.path, one.dimension, one.top1))
         for variant in made:
             if variant.name in one.names:
                 length = one.length(variant.name)
                 name, path = variant.full_name, variant.path
-                found.append(_Known(name, one, True, path, length, None, variant.precision))
+                found.append(_Listed(name, one, True, path, length, None, variant.precision))
     return found
 
 
-def _measure(known: list[_Known]) -> None:
+def _measure(listed: list[_Listed]) -> None:
     from classify_anything.backbones import load_backbone, speed  # noqa: PLC0415 - takes 0.2 s
 
-    for one in known:
+    for one in listed:
         if one.here:
             try:
                 speed.remember({one.name: speed.measure(load_backbone(one.name))})
             except ClassifyAnythingError as error:
-                typer.echo(f"Left out: {error}", err=True)
+                typer.echo(f"Skipped: {error}", err=True)
 
 
-def _row(one: _Known, milliseconds: float | None) -> tuple[str, ...]:
+def _row(one: _Listed, milliseconds: float | None) -> tuple[str, ...]:
     return (
         one.name,
         "yes" if one.here else "no",
         "-" if milliseconds is None else f"{milliseconds:.1f}",
-        "-" if one.top1 is None else f"{one.top1:.1f}{'*' if one.of.judged else ''}",
-        str(one.of.form.size),
+        "-" if one.top1 is None else f"{one.top1:.1f}{'*' if one.description.judged else ''}",
+        str(one.description.form.size),
         str(one.dimension),
-        f"{one.of.parameters:.1f}",
-        f"{one.of.multiply_adds:.2f}",
-        one.of.license,
+        f"{one.description.parameters:.1f}",
+        f"{one.description.multiply_adds:.2f}",
+        one.description.license,
     )
 
 
-def _as_json(one: _Known, milliseconds: float | None) -> dict[str, object]:
+def _as_json(one: _Listed, milliseconds: float | None) -> dict[str, object]:
     from classify_anything.backbones.descriptions import Hub  # noqa: PLC0415 - takes 0.2 s
 
-    of = one.of
-    hub = of.origin if isinstance(of.origin, Hub) else None
+    description = one.description
+    hub = description.origin if isinstance(description.origin, Hub) else None
     return {
         "name": one.name,
         "precision": one.precision,
@@ -153,15 +153,15 @@ def _as_json(one: _Known, milliseconds: float | None) -> dict[str, object]:
         "path": str(one.path),
         "milliseconds": milliseconds,
         "top1": one.top1,
-        "judged": of.judged,
-        "size": of.form.size,
-        "mean": of.form.mean,
-        "std": of.form.std,
+        "judged": description.judged,
+        "size": description.form.size,
+        "mean": description.form.mean,
+        "std": description.form.std,
         "dimension": one.dimension,
-        "parameters": of.parameters,
-        "multiply_adds": of.multiply_adds,
-        "license": of.license,
-        "source": of.source,
+        "parameters": description.parameters,
+        "multiply_adds": description.multiply_adds,
+        "license": description.license,
+        "source": description.source,
         "repository": hub and hub.repository,
         "file": hub and hub.file,
         "revision": hub and hub.revision,
@@ -173,45 +173,44 @@ def _as_json(one: _Known, milliseconds: float | None) -> dict[str, object]:
 @backbones.command("use")
 def use(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="As --backbone takes it: a name, or a file.")
+        str,
+        typer.Argument(metavar="NAME", help="Backbone name, or path to an .onnx or .tflite file."),
     ],
     project: ProjectFile = None,
     provider: ProviderName = None,
 ) -> None:
-    """Let a project look with another network from now on, wherever it is opened.
+    """Change the backbone of a project, wherever it is opened.
 
-    All its pictures are embedded anew first. The embeddings of the former network stay, so going
-    back takes no time. After Ctrl+C the same command goes on where it ended.
+    All its images are re-embedded first. The embeddings of the previous backbone are kept, so
+    switching back takes no time. After Ctrl+C, run the same command again to resume.
     """
     from classify_anything.backbones.variants import split_precision  # noqa: PLC0415 - takes 0.2 s
 
     with open_classifier(project, name, provider) as clf:
         clf.change_backbone(clf.backbone)
-        print_line(f"{clf.path} looks with {clf.backbone.name}: {len(clf)} examples.")
+        print_line(f"{clf.path} now uses {clf.backbone.name} ({len(clf)} examples).")
         plain, precision = split_precision(name)
         if precision:
-            told = "Fewer bits may cost accuracy. How much, on these examples, tells:"
             command = f"classify-anything backbones compare {plain} {name} -p {clf.path}"
-            typer.echo(f"{told} {command}", err=True)
+            typer.echo(f"{precision} may reduce accuracy. Measure it with: {command}", err=True)
 
 
 @backbones.command("compare")
 def compare(
     names: Annotated[
         list[str],
-        typer.Argument(metavar="NAME", help="As --backbone takes them: names, or files."),
+        typer.Argument(metavar="NAME", help="Backbone names, or paths to .onnx or .tflite files."),
     ],
     project: ProjectFile = None,
     as_json: AsJson = False,
     provider: ProviderName = None,
 ) -> None:
-    """Tell how often a project would be right with several networks, and how fast each is.
+    """Compare the accuracy and speed of backbones on a project's own examples.
 
-    Each is judged on the project's own examples. The project
-    stays with the network it has.
+    The project keeps its backbone.
     """
     with open_classifier(project, None, provider) as clf:
-        with progress_bar("Looking") as show:
+        with progress_bar("Embedding") as show:
             found = clf.compare_backbones(names, progress=show)
         if as_json:
             for compared in found.values():

@@ -1,4 +1,4 @@
-"""``evaluate``: how often a project is right, on its own examples or on other pictures."""
+"""``evaluate``: measure a project's accuracy, on its own examples or on other images."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def evaluate(
     named: Annotated[
-        Path | None, typer.Argument(metavar="PROJECT", help="The same as --project.")
+        Path | None, typer.Argument(metavar="PROJECT", help="Same as --project.")
     ] = None,
     project: ProjectFile = None,
     test: Annotated[Path | None, option(settings.TEST, metavar="FOLDER")] = None,
@@ -34,10 +34,10 @@ def evaluate(
     backbone: BackboneName = None,
     provider: ProviderName = None,
 ) -> None:
-    """Tell how often a project is right.
+    """Measure the accuracy of a project.
 
-    Each example is judged without its own recording, or, with a folder, the pictures in it are
-    judged by all examples.
+    Each example is predicted without its own recording. With --test, the images in that folder are
+    predicted from all examples instead.
     """
     with open_classifier(named or project, backbone, provider) as clf:
         found = clf.evaluate(head) if test is None else clf.evaluate_on(test, head)
@@ -62,12 +62,14 @@ def _as_json(found: Evaluation) -> dict[str, object]:
 def _print(found: Evaluation) -> None:
     low, high = found.interval
     print_line(
-        f"{found.accuracy:.0%} right, between {low:.0%} and {high:.0%} in 95 of 100 cases "
-        f"({len(found.outcomes)} examples, head {found.head})"
+        f"{100 * found.accuracy:.0f} % accuracy "
+        f"(95 % confidence interval: {100 * low:.0f}–{100 * high:.0f} %), "
+        f"{len(found.outcomes)} examples, head {found.head}"
     )
     if any(item.single_recording for item in found.per_class):
         typer.echo(
-            "Where all examples of a class are one recording (*), its number is too good.", err=True
+            "* All examples of this class are one recording, so its accuracy is overestimated.",
+            err=True,
         )
     rows = []
     for item, row in zip(found.per_class, found.confusion, strict=True):
@@ -80,4 +82,4 @@ def _print(found: Evaluation) -> None:
         ]
         share = f"{item.accuracy:.0%}{'*' if item.single_recording else ''}"
         rows.append((share, item.examples, item.label, ", ".join(mistakes)))
-    print_table(("right", "examples", "label", "taken for"), rows)
+    print_table(("accuracy", "examples", "label", "confused with"), rows)

@@ -1,4 +1,4 @@
-"""``export``: a project's examples, or what it has learnt, in a file."""
+"""``export``: write a project's examples or its model to a file."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def export(
     force: Annotated[bool, option(settings.FORCE)] = False,
     backbone: BackboneName = None,
 ) -> None:
-    """Take a project elsewhere: its examples, or what it has learnt.
+    """Export a project's examples or its model.
 
-    A zip or a folder has the examples, and `classify-anything import` makes the same project again
-    of it. An ONNX file or a web page predicts without this program; both are compared with the
+    A zip or a folder contains the examples, and `classify-anything import` restores the project
+    from it. An ONNX file or a web page predicts without this program; both are compared with the
     project first.
     """
     from classify_anything.export.write import (  # noqa: PLC0415 - 0.3 s
@@ -63,9 +63,7 @@ def export(
         options = replace(chosen, overwrite=force, progress=show)
         written = write_export(snapshot, file, form, options)
         count = len(snapshot.examples)
-    if form in ("onnx", "web"):
-        print_line(f"What {count} examples have taught is in {file}")
-    else:
-        print_line(f"{count} examples are in {file}")
+    what = "a model trained on " if form in ("onnx", "web") else ""
+    print_line(f"Exported {what}{count} examples to {file}.")
     for note in written.notes:
         print_line(note)

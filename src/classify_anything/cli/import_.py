@@ -1,4 +1,4 @@
-"""``import``: examples from folders, zips, images and videos."""
+"""``import``: add examples from folders, zips, images and videos."""
 
 from __future__ import annotations
 
@@ -44,9 +44,8 @@ def import_(
 ) -> None:
     """Add the images of folders, zips and videos as examples.
 
-    The folder that an image lies in is its class; an image that is there already is not added
-    again. A project that is not there is begun. After Ctrl+C the same command goes on where it
-    ended.
+    The name of an image's folder is its class. Images already in their class are skipped. A missing
+    project is created. After Ctrl+C, run the same command again to resume.
     """
     frames = classify_anything.Frames(fps, start, end)
     with open_classifier(project, backbone, provider, create=True) as clf:
@@ -64,7 +63,7 @@ def import_(
         except KeyboardInterrupt:
             typer.echo(
                 f"Stopped: {_count(len(clf) - before, 'example')} added. "
-                "The same command goes on where it ended.",
+                "Run the same command again to resume.",
                 err=True,
             )
             raise typer.Exit(130) from None
@@ -75,7 +74,7 @@ def import_(
 
 def _show(report: ImportReport, classes: int, *, as_json: bool) -> None:
     for problem in report.problems:
-        typer.echo(f"Left out: {on_one_line(problem.message)}", err=True)
+        typer.echo(f"Skipped: {on_one_line(problem.message)}", err=True)
     if as_json:
         print_json(
             {
@@ -91,7 +90,7 @@ def _show(report: ImportReport, classes: int, *, as_json: bool) -> None:
 
 
 def _classes(clf: Classifier, report: ImportReport) -> int:
-    """How many classes examples were added to."""
+    """Count the classes that received examples."""
     index = clf.project.store.index()
     added = set(report.examples)
     rows = zip(index.ids, index.class_ids, strict=True)

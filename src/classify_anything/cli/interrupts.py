@@ -1,4 +1,4 @@
-"""Ends work between two steps of it, never within one."""
+"""Stop work on Ctrl+C between two steps, never within one."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ from typing import Any, Self
 
 
 class Interrupts:
-    """Holds Ctrl+C back while something must not be broken off, such as a transaction.
+    """Defer Ctrl+C during work that must not be interrupted, such as a transaction.
 
-    It gets through, as KeyboardInterrupt, within ``allowed``; a second one everywhere.
+    Ctrl+C raises KeyboardInterrupt within ``allowed``; a second Ctrl+C raises it anywhere.
 
     Args:
-        signals: those that mean the same.
+        signals: signals to treat like Ctrl+C.
     """
 
     def __init__(self, *signals: signal.Signals) -> None:
         self._signals = (signal.SIGINT, *signals)
-        self._before: list[Any] = []
-        self._came = False
+        self._handlers: list[Any] = []
+        self._pending = False
         self._allowed = False
 
     def __enter__(self) -> Self:
-        self._before = [signal.signal(number, self._come) for number in self._signals]
+        self._handlers = [signal.signal(number, self._receive) for number in self._signals]
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in zip(self._signals, self._before, strict=True):
+        for number, handler in zip(self._signals, self._handlers, strict=True):
             signal.signal(number, handler)
 
     @contextlib.contextmanager
     def allowed(self) -> Iterator[None]:
-        """Let it through, also one that came before."""
+        """Raise KeyboardInterrupt on Ctrl+C, including one that came earlier."""
         self._allowed = True
         try:
-            if self._came:
+            if self._pending:
                 raise KeyboardInterrupt
             yield
         finally:
             self._allowed = False
 
-    def _come(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - as signal asks
-        if self._allowed or self._came:
+    def _receive(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - required by signal
+        if self._allowed or self._pending:
             raise KeyboardInterrupt
-        self._came = True
+        self._pending = True

@@ -1,4 +1,4 @@
-"""``backbones info``: what a network is made of, layer by layer."""
+"""``backbones info``: list a backbone's layers and their cost."""
 
 from __future__ import annotations
 
@@ -22,20 +22,22 @@ _COLUMNS = (
     "",
 )
 _NUMBERS = slice(4, 8)
-"""The columns that stand on the right."""
+"""Right-aligned columns."""
 
 _BAR = 24
 
 
 def info(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="As --backbone takes it: a name, or a file.")
+        str,
+        typer.Argument(metavar="NAME", help="Backbone name, or path to an .onnx or .tflite file."),
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Show the layers of a network: what each costs, and what it would with standard convolutions.
+    """Show the cost of each layer, and its cost as a standard convolution.
 
-    Each is timed here, on one thread; those of a .tflite are not. The bars show the multiply-adds.
+    Layers are timed on one thread of this machine, except those of a .tflite file. The bars show
+    the multiply-adds.
     """
     from classify_anything.backbones import load_backbone  # noqa: PLC0415 - takes 0.2 s
     from classify_anything.backbones.layer_profile import layers_of  # noqa: PLC0415
@@ -48,12 +50,13 @@ def info(
         print_json({**about, **total, "layers": [asdict(layer) for layer in found]})
         return
     if not found:
-        raise BackboneError(f"{backbone.name} has no layers with weights that could be counted.")
+        raise BackboneError(f"{backbone.name}: no layers with weights found.")
     print_table(_COLUMNS, _aligned([*map(_row, found, _bars(found)), _total_row(total)]))
     print_line("")
+    share = total["multiply_adds"] / total["standard"]
     print_line(
-        f"{total['multiply_adds']:,} multiply-adds, where standard convolutions would take "
-        f"{total['standard']:,}: {total['multiply_adds'] / total['standard']:.1%}."
+        f"{total['multiply_adds']:,} multiply-adds: {share:.1%} "
+        f"of the {total['standard']:,} that standard convolutions need."
     )
 
 
@@ -76,7 +79,7 @@ def _row(layer: Layer, bar: str) -> list[str]:
         "" if dense else f"{layer.size[0]}×{layer.size[1]}",
         f"{layer.parameters:,}",
         f"{layer.multiply_adds:,}",
-        "with the one above" if layer.follows else f"{layer.standard:,}",
+        "included above" if layer.follows else f"{layer.standard:,}",
         "-" if layer.milliseconds is None else f"{layer.milliseconds:.2f}",
         bar,
     ]
@@ -89,14 +92,14 @@ def _total_row(total: dict[str, Any]) -> list[str]:
 
 
 def _bars(found: Sequence[Layer]) -> list[str]:
-    """A bar for each layer, the longest for the one with the most multiply-adds."""
+    """Return one bar per layer, the longest for the most multiply-adds."""
     block = "█" if (sys.stdout.encoding or "").lower().startswith("utf") else "#"
     most = max((layer.multiply_adds for layer in found), default=1)
     return [block * max(1, round(_BAR * layer.multiply_adds / most)) for layer in found]
 
 
 def _aligned(rows: list[list[str]]) -> list[list[str]]:
-    """With the numbers below each other, by their last digit."""
+    """Right-align the cells of the numeric columns."""
     widths = [max(map(len, column)) for column in zip(_COLUMNS, *rows, strict=True)]
     for row in rows:
         row[_NUMBERS] = map(str.rjust, row[_NUMBERS], widths[_NUMBERS])

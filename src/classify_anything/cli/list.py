@@ -1,4 +1,4 @@
-"""``classes`` and ``examples``: what is in a project."""
+"""``classes`` and ``examples``: list the contents of a project."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from classify_anything.cli.output import print_json, print_table
 def classes(
     project: ProjectFile = None, as_json: AsJson = False, backbone: BackboneName = None
 ) -> None:
-    """List the classes of a project, in the order they were added."""
+    """List the classes of a project, oldest first."""
     with open_classifier(project, backbone) as clf:
         rows = [
             (item.id, item.name, item.color, clf.project.count(item.id)) for item in clf.classes()
@@ -38,7 +38,7 @@ def examples(
     as_json: AsJson = False,
     backbone: BackboneName = None,
 ) -> None:
-    """List the examples of a project, the newest first."""
+    """List the examples of a project, newest first."""
     with open_classifier(project, backbone) as clf:
         found = clf.examples(label, source=source)
     if as_json:

@@ -1,4 +1,4 @@
-"""The options that several commands share, and how they open a project."""
+"""Share options between commands, and open a project with them."""
 
 from __future__ import annotations
 
@@ -17,19 +17,21 @@ if TYPE_CHECKING:
 
 
 def option(declared: settings.Option, **more: Any) -> Any:
-    """An option of a command, as it is declared in the settings."""
+    """Return a Typer option for one declared in the settings."""
     flags = [declared.flag] if declared.short is None else [declared.flag, declared.short]
     return typer.Option(*flags, envvar=declared.env, help=declared.help, **more)
 
 
 def seconds(text: str | float) -> float:
-    """A time in a video: "90", "1:30" and "0:01:30" are the same."""
+    """Parse a time in a video: "90", "1:30" and "0:01:30" are equal."""
     try:
         parts = [float(part) for part in str(text).split(":")]
     except ValueError:
         parts = []
     if not 1 <= len(parts) <= 3 or not all(part >= 0 for part in parts):
-        raise typer.BadParameter(f"{text!r} is not a time, such as 90 or 1:30.")
+        raise typer.BadParameter(
+            f"Invalid time {text!r}. Use seconds or minutes:seconds, such as 90 or 1:30."
+        )
     return sum(part * unit for part, unit in zip(reversed(parts), (1, 60, 3600), strict=False))
 
 
@@ -46,20 +48,19 @@ def open_classifier(
     *,
     create: bool = False,
 ) -> Classifier:
-    """Open a project; without ``create`` it must be there. Raises StoreError or BackboneError.
+    """Open a project, and create a missing one if ``create``. Raises StoreError or BackboneError.
 
-    What is out of order is told on the standard error, and how far a backbone is that has to look
-    at all examples first.
+    Its notice goes to standard error, as does a progress bar if its images are re-embedded.
     """
     path = settings.default_project() if project is None else project
     use_provider(provider)
-    with LateBar("Looking") as bar:
+    with LateBar("Embedding") as bar:
         clf = classify_anything.Classifier(path, backbone=backbone, create=create, progress=bar)
     show_notice(clf.notice)
     return clf
 
 
 def use_provider(provider: str | None) -> None:
-    """Run all networks that this process opens on a provider: a project names one itself."""
+    """Run every backbone that this process opens on a provider, including those of projects."""
     if provider is not None and settings.PROVIDER.env is not None:
         os.environ[settings.PROVIDER.env] = provider

@@ -1,4 +1,4 @@
-"""How results and errors are written: for a person on a terminal, plain for programs."""
+"""Print results and errors: formatted on a terminal, plain for programs."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ if TYPE_CHECKING:
 
 
 def show_error(error: ClassifyAnythingError | str) -> None:
-    """One line on the standard error."""
+    """Print an error on standard error, in one line."""
     typer.echo(f"Error: {on_one_line(str(error))}", err=True)
 
 
 def show_notice(notice: str) -> None:
-    """What is out of order, on the standard error, if anything is."""
+    """Print a notice on standard error, unless it is empty."""
     if notice:
         typer.echo(f"Note: {on_one_line(notice)}", err=True)
 
 
 def error_object(error: ClassifyAnythingError) -> dict[str, Any]:
-    """An error, in the shape that it has over HTTP too."""
+    """Return an error in the same form as over HTTP."""
     return {"error": {"code": error.code, "message": str(error)}}
 
 
 def print_json(value: Any) -> None:
-    """One line of JSON, at once. Raises ValueError for what JSON has no word for, as nan."""
+    """Print one line of JSON. Raises ValueError for values outside JSON, such as nan."""
     print_line(json.dumps(value, allow_nan=False))
 
 
 def print_line(text: str) -> None:
-    """One line, at once: who reads it may wait for it."""
+    """Print one line and flush, because its reader may wait for it."""
     print(text, flush=True)  # noqa: T201 - the output of the program
 
 
 def on_one_line(text: str) -> str:
-    """Text without line breaks, and without signs that would steer the terminal."""
-    return "".join(sign if sign.isprintable() else " " for sign in text)
+    """Replace line breaks and terminal control characters with spaces."""
+    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def print_table(names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Aligned columns, under a line of their names on a terminal."""
+    """Print aligned columns, with a header row on a terminal."""
     cells = [[on_one_line(str(cell)) for cell in row] for row in rows]
     columns = Columns(names, [max(map(width, column)) for column in zip(*cells, strict=True)])
     for row in cells:
@@ -57,14 +57,14 @@ def print_table(names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 
 class Columns:
-    """Aligned columns that are printed line by line, under their names on a terminal.
+    """Print aligned columns row by row, with a header row on a terminal.
 
-    Not a rich.table.Table: it waits for the last row, takes 2 ms for each (20 s for 10,000
-    examples), and wraps what is wider than 80 cells where the output is a file.
+    Not a rich.table.Table, which waits for the last row, takes 2 ms per row (20 s for 10,000
+    examples), and wraps rows over 80 cells if the output is a file.
 
     Args:
-        names: of the columns.
-        widths: of what stands in them, in cells of the terminal; that of the last has no meaning.
+        names: column headers.
+        widths: column widths in terminal cells; the last one is ignored.
     """
 
     def __init__(self, names: Sequence[str], widths: Sequence[int]) -> None:
@@ -78,7 +78,7 @@ class Columns:
             print_line(typer.style(self._line(names), bold=True))
 
     def print(self, *cells: str) -> None:
-        """Print one line."""
+        """Print one row."""
         print_line(self._line([on_one_line(cell) for cell in cells]))
 
     def _line(self, cells: Sequence[str]) -> str:
@@ -90,7 +90,7 @@ class Columns:
 
 
 def width(text: str) -> int:
-    """How many cells of a terminal a text takes: an emoji takes two."""
+    """Return the width of a text in terminal cells; an emoji takes two."""
     from rich.cells import cell_len  # noqa: PLC0415 - only some commands need it
 
     return cell_len(text)
@@ -100,7 +100,7 @@ def width(text: str) -> int:
 def progress_bar(
     text: str, *, shown: bool = True, in_bytes: bool = False
 ) -> Iterator[Callable[[Progress], None]]:
-    """Show a bar on the standard error, if that is a terminal; yield what moves it."""
+    """Show a progress bar if standard error is a terminal; yield the function that updates it."""
     from rich import progress as rich  # noqa: PLC0415 - takes 0.1 s
     from rich.console import Console  # noqa: PLC0415
 
@@ -124,7 +124,7 @@ def progress_bar(
 
 
 class LateBar:
-    """A bar on the standard error that appears when there is something to wait for."""
+    """A progress bar that appears only once there is something to wait for."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -144,17 +144,17 @@ class LateBar:
         self.close()
 
     def close(self) -> None:
-        """Take it away."""
+        """Remove the bar."""
         self._bar.close()
 
 
 @contextlib.contextmanager
-def until_nobody_reads() -> Iterator[None]:
-    """End quietly when what reads the output, such as ``head``, has enough."""
+def exit_on_broken_pipe() -> Iterator[None]:
+    """Exit quietly when the reader of the output, such as ``head``, stops reading."""
     try:
         yield
         sys.stdout.flush()
     except BrokenPipeError:
-        # Python flushes once more at its end.
+        # Python flushes once more on exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit from None

@@ -1,4 +1,4 @@
-"""``predict``: which class images show."""
+"""``predict``: predict the class of images."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def predict(
         list[str],
         typer.Argument(
             metavar="PATHS",
-            help="Images, folders, patterns such as 'photos/*.jpg'; - is the standard input.",
+            help="Images, folders, patterns such as 'photos/*.jpg', or - for standard input.",
         ),
     ],
     project: ProjectFile = None,
@@ -54,17 +54,17 @@ def predict(
     backbone: BackboneName = None,
     provider: ProviderName = None,
 ) -> None:
-    """Say which class images show.
+    """Predict the class of images.
 
-    Results come in order, one line each, as soon as they are there. An image that cannot be read
-    does not end it.
+    Results are printed in order, one line each, as soon as they are ready. An unreadable image does
+    not stop the command.
     """
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv cannot be used together.")
     found = failed = False
     with (
         open_classifier(project, backbone, provider) as clf,
-        # On a terminal the lines themselves show how far it is.
+        # On a terminal, the results themselves show the progress.
         progress_bar("Predicting", shown=not sys.stdout.isatty()) as show,
     ):
         write = _json if as_json else _csv() if as_csv else _lines(clf)
@@ -78,7 +78,7 @@ def predict(
             if as_json:
                 print_json({"path": name, **error_object(result)})
     if not found:
-        raise DatasetError(f"{', '.join(paths)}: no images in it.")
+        raise DatasetError(f"{', '.join(paths)}: no images found.")
     if failed:
         raise typer.Exit(1)
 
@@ -99,7 +99,7 @@ def _predict_all(
 
 
 def _images(paths: list[str]) -> Iterator[tuple[str, ImageInput]]:
-    """The images that are meant, with a name for each; a path that is not there is one too."""
+    """Yield each image with its name; a missing path counts as an image, to be reported."""
     from classify_anything.datasets.capture import images_below  # noqa: PLC0415 - takes 0.2 s
     from classify_anything.images import MAX_BYTES  # noqa: PLC0415 - takes 0.2 s
 
@@ -107,15 +107,14 @@ def _images(paths: list[str]) -> Iterator[tuple[str, ImageInput]]:
         if path == "-":
             yield path, sys.stdin.buffer.read(MAX_BYTES + 1)
             continue
-        meant = [path] if Path(path).exists() else _matches(path) or [path]
-        for match in meant:
+        for match in [path] if Path(path).exists() else _matches(path) or [path]:
             files = images_below(Path(match)) if Path(match).is_dir() else [match]
             yield from ((str(file), file) for file in files)
 
 
 def _matches(pattern: str) -> list[str]:
-    """The files that are meant by a pattern which the shell has left as it is."""
-    found = glob.glob(pattern, recursive=True)  # noqa: PTH207 - pathlib takes no absolute ones
+    """Return the files that match a pattern that the shell did not expand."""
+    found = glob.glob(pattern, recursive=True)  # noqa: PTH207 - not absolute in pathlib
     return sorted(match for match in found if Path(match).is_file())
 
 
@@ -147,7 +146,7 @@ def _csv() -> Write:
 
 
 class _Lines:
-    """What the csv module writes to."""
+    """A file for the csv module that prints each line."""
 
     def write(self, line: str) -> None:
         print_line(line)

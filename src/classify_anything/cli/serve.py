@@ -1,4 +1,4 @@
-"""``serve``: the page in the browser."""
+"""``serve``: open a project's page in the browser."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def serve(
 ) -> None:
     """Open a project's page in the browser.
 
-    The page has the camera and five class buttons. Hold a button while you show something: each
-    frame becomes an example. From the first one on, the page says what the camera sees. Everything
-    stays on this machine, and is kept in one project file.
+    The page shows the camera and five class buttons. Hold a button while you show something: each
+    frame becomes an example. From the first example on, the page predicts what the camera shows.
+    Everything stays on this machine, in one project file.
     """
     from classify_anything.server.serve import serve as serve_project  # noqa: PLC0415 - takes 0.5 s
     from classify_anything.server.serve import serve_export  # noqa: PLC0415
@@ -42,13 +42,13 @@ def serve(
     project = settings.default_project() if project is None else project
     address = _listen(host, settings.DEFAULT_PORT if port is None else port, token)
 
-    bar = LateBar("Looking")
+    bar = LateBar("Embedding")
 
     def on_ready(notice: str = "") -> None:
         bar.close()
-        typer.echo(f"Classify Anything is at {address.url}")
+        typer.echo(f"Classify Anything is running at {address.url}")
         what = f"Project: {project}" if export is None else f"Export: {export}"
-        typer.echo(f"{what}   (Ctrl+C ends it)")
+        typer.echo(f"{what}   (press Ctrl+C to stop)")
         show_notice(notice)
 
     if export is not None:
@@ -67,18 +67,18 @@ def serve(
 
 
 def _check_alone(context: typer.Context, export: Path) -> None:
-    """An export stands in place of a project, and has its own backbone.
+    """Reject --export together with a project or a backbone on the command line.
 
-    Those that only the environment names have no meaning then.
+    Those from the environment are ignored.
     """
     for name in ("project", "backbone"):
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
-            raise typer.BadParameter(f"--export {export} cannot be used together with a {name}.")
+            raise typer.BadParameter(f"Use either --export {export} or a {name}, not both.")
 
 
 def _listen(host: str, port: int, token: str | None) -> Address:
-    """Open the socket; if its port is taken, offer the next free one to a person."""
+    """Open the socket; if its port is taken, offer the next free port on a terminal."""
     try:
         return listen(host, port, token)
     except PortTakenError as error:

@@ -1,4 +1,4 @@
-"""``verify``: whether an export decides as its project does."""
+"""``verify``: check that an export predicts like its project."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ _MOST_NAMED = 10
 
 def verify(
     export: Annotated[
-        Path, typer.Argument(metavar="EXPORT", help="An ONNX file or a page, as a folder or a zip.")
+        Path,
+        typer.Argument(metavar="EXPORT", help="Exported ONNX file, or page as a folder or zip."),
     ],
     project: Annotated[
         Path | None,
         typer.Argument(
             metavar="PROJECT",
-            help="The project that it was made from. Without it, the file is checked by itself.",
+            help="Project the export was made from (default: check the export on its own).",
         ),
     ] = None,
     most: Annotated[int, option(settings.MOST, min=1)] = 300,
     as_json: AsJson = False,
     backbone: BackboneName = None,
 ) -> None:
-    """Check that an exported ONNX file or page decides as its project does.
+    """Check that an exported ONNX file or page predicts like its project.
 
-    Pictures of the project, spread evenly, go through both, and blends of two of its examples
-    through what decides in both. Without a project, the export must say of known pictures what it
-    said when it was made. The exit code is 1 where they disagree.
+    Both predict images of the project, spread evenly, and blends of the embeddings of two examples.
+    Without a project, the export must repeat the predictions for test images that were recorded
+    when it was made. The exit code is 1 if they differ.
     """
     from classify_anything.export.onnx_model import load_export  # noqa: PLC0415 - takes 0.2 s
     from classify_anything.export.page_model import ExportedPage, is_page  # noqa: PLC0415
@@ -74,15 +75,15 @@ def verify(
 
 
 def _print(exported: Export, found: Verification, *, alone: bool) -> None:
-    what = "pictures of its own" if alone else f"pictures and {found.decided} blends of two"
+    what = "test images" if alone else f"images and {found.decided} blends of two"
     print_line(f"{exported.path}: {found.pictures} {what}, precision {exported.metadata.precision}")
     excused = found.within and found.probabilities > found.tolerance
     print_line(
-        f"probabilities differ by up to {found.probabilities:.2g} ({found.tolerance:g} is allowed"
-        + (", and more where nearly equal pictures vote" if excused else "")
-        + f"), embeddings by up to {found.embedding:.2g}"
+        f"probabilities differ by at most {found.probabilities:.2g} (limit {found.tolerance:g}"
+        + (", higher where nearly equal images vote" if excused else "")
+        + f"), embeddings by at most {found.embedding:.2g}"
     )
     named = ", ".join(map(str, found.different[:_MOST_NAMED]))
     more = ", …" if len(found.different) > _MOST_NAMED else ""
     print_line(f"labels differ on {len(found.different)}" + (f": {named}{more}" if named else ""))
-    print_line("It agrees." if found.agrees else "It does not agree: export the project again.")
+    print_line("The predictions agree." if found.agrees else "Failed: export the project again.")

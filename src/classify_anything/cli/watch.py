@@ -1,4 +1,4 @@
-"""``watch``: a line for each picture that comes."""
+"""``watch``: predict live images, one line each."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def watch(
         str,
         typer.Argument(
             metavar="SOURCE",
-            help="The number of a camera (0 is the first), a video file, an address (rtsp://…, "
-            "http://…), or a folder to which images come.",
+            help="Camera number (0 is the first), video file, address (rtsp://…, http://…), or "
+            "folder that receives images.",
         ),
     ],
     project: ProjectFile = None,
@@ -48,11 +48,11 @@ def watch(
     backbone: BackboneName = None,
     provider: ProviderName = None,
 ) -> None:
-    """Predict what a camera, a stream, a video or a folder shows, picture by picture.
+    """Predict the images of a camera, a stream, a video or a folder, one by one.
 
-    Each prediction is one line of JSON. Of a camera or a stream it is always the newest picture
-    that is predicted; of a video, each; of a folder, each new image once, when it is completely
-    written. What the project learns meanwhile counts at once.
+    Each prediction is one line of JSON. A camera or a stream provides its newest frame, a video
+    every frame, and a folder each new image once it is completely written. Changes to the project
+    take effect at once.
     """
     from classify_anything.datasets.capture import watch as watch_source  # noqa: PLC0415 - takes 0.2 s
 
@@ -60,26 +60,26 @@ def watch(
     with (
         contextlib.suppress(KeyboardInterrupt),
         open_classifier(project, backbone, provider) as clf,
-        contextlib.closing(watch_source(source, rate=fps, existing=existing)) as sights,
+        contextlib.closing(watch_source(source, rate=fps, existing=existing)) as frames,
         Interrupts(signal.SIGTERM) as interrupts,
     ):
         label = None
         while True:
             with interrupts.allowed():
-                sight = next(sights, None)
-            if sight is None:
+                frame = next(frames, None)
+            if frame is None:
                 break
             try:
-                prediction = clf.predict(sight.image)
+                prediction = clf.predict(frame.image)
             except ImageError as error:
                 show_error(error)
-                print_json({**_origin(source, sight), **error_object(error)})
+                print_json({**_origin(source, frame), **error_object(error)})
                 continue
             changed, label = prediction.label != label, prediction.label
             if changed or not changes_only:
                 print_json(
                     {
-                        **_origin(source, sight),
+                        **_origin(source, frame),
                         "label": prediction.label,
                         "probability": prediction.probability,
                     }
@@ -88,24 +88,24 @@ def watch(
                 command.run(prediction)
 
 
-def _origin(source: str, sight: Frame) -> dict[str, Any]:
-    """When, and of what, a line tells."""
+def _origin(source: str, frame: Frame) -> dict[str, Any]:
+    """Return the time and the source of a line."""
     origin: dict[str, Any] = {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "source": source,
     }
-    if sight.file is not None:
-        origin["file"] = str(sight.file)
-    if sight.at is not None:
-        origin["frame_time"] = round(sight.at, 3)
+    if frame.file is not None:
+        origin["file"] = str(frame.file)
+    if frame.at is not None:
+        origin["frame_time"] = round(frame.at, 3)
     return origin
 
 
 class _Command:
-    """A command to run when the label changes; the next picture waits until it has ended.
+    """A command to run when the label changes; the next image waits until the command exits.
 
     Args:
-        text: as in a shell, but no shell runs it.
+        text: split as in a shell, but run without one.
     """
 
     def __init__(self, text: str) -> None:
@@ -114,25 +114,25 @@ class _Command:
         except ValueError as error:
             raise typer.BadParameter(f"--on-change {text!r}: {error}.") from error
         if not self._words or shutil.which(self._words[0]) is None:
-            raise typer.BadParameter(f"--on-change {text!r}: there is no such command.")
+            raise typer.BadParameter(f"--on-change {text!r}: command not found.")
 
     def run(self, prediction: Prediction) -> None:
-        """Run it, with the label at its end, or an empty word for none."""
+        """Run it with the label as its last argument, empty if there is none."""
         label = prediction.label or ""
-        told = {
+        variables = {
             settings.LABEL_VARIABLE: label,
             settings.PROBABILITY_VARIABLE: str(prediction.probability),
         }
         try:
-            done = subprocess.run(  # noqa: S603 - it is the user's own command
+            done = subprocess.run(  # noqa: S603 - the user's own command
                 [*self._words, label],
                 check=False,
                 stdin=subprocess.DEVNULL,
-                stdout=sys.stderr,  # the standard output is for the predictions
-                env={**os.environ, **told},
+                stdout=sys.stderr,  # standard output is for predictions
+                env={**os.environ, **variables},
             )
         except OSError as error:
             show_error(f"{shlex.join(self._words)}: {error.strerror or error}.")
             return
         if done.returncode != 0:
-            show_error(f"{shlex.join(self._words)}: ended with code {done.returncode}.")
+            show_error(f"{shlex.join(self._words)}: exited with code {done.returncode}.")
