@@ -169,7 +169,7 @@ def test_error_for_an_unknown_name_suggests_a_similar_one() -> None:
 
 def test_docs_list_all_backbones_and_keys() -> None:
     text = (Path(__file__).parent.parent / "docs" / "backbones.md").read_text(encoding="utf-8")
-    listed, said = (
+    listed, keys = (
         re.findall(r"^\| (`.+?) \|", part, flags=re.MULTILINE)
         for part in (
             text.partition("## The list")[2].partition("## Fetching")[0],
@@ -177,7 +177,7 @@ def test_docs_list_all_backbones_and_keys() -> None:
         )
     )
     assert re.findall(r"`(.+?)`", " ".join(listed)) == [one.name for one in CATALOGUE]
-    assert re.findall(r"`(.+?)`", " ".join(said)) == [
+    assert re.findall(r"`(.+?)`", " ".join(keys)) == [
         one.name for one in dataclasses.fields(ModelSpec)
     ]
     (example,) = re.findall(r"^```toml\n(.+?)^```", text, flags=re.MULTILINE | re.DOTALL)

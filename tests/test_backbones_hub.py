@@ -64,10 +64,10 @@ def partials() -> list[int]:
 
 
 def test_a_backbone_is_downloaded_once_and_works(hub: Hub, network: bytes) -> None:
-    seen: list[Progress] = []
-    path = pull(description(hashlib.sha256(network).hexdigest()), seen.append)
+    reports: list[Progress] = []
+    path = pull(description(hashlib.sha256(network).hexdigest()), reports.append)
     assert path.read_bytes() == network
-    assert seen[-1] == Progress(len(network), len(network))
+    assert reports[-1] == Progress(len(network), len(network))
     assert partials() == []
     backbone = OnnxBackbone(path, form=description().form)
     assert backbone.embed(pictures()).shape == (3, description().dimension)

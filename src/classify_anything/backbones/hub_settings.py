@@ -41,7 +41,7 @@ def endpoint() -> str:
     if not valid or re.search(r"\s", given):
         raise DownloadError(
             f"Invalid HF_ENDPOINT '{without_password(given)}'. "
-            "Set the address of a hub that begins with https://."
+            "Use the address of a hub, beginning with https://."
         )
     return given.rstrip("/")
 

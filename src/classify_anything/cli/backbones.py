@@ -179,7 +179,7 @@ def use(
     project: ProjectFile = None,
     provider: ProviderName = None,
 ) -> None:
-    """Change the backbone of a project, wherever it is opened.
+    """Change the default backbone of a project.
 
     All its images are re-embedded first. The embeddings of the previous backbone are kept, so
     switching back takes no time. After Ctrl+C, run the same command again to resume.

@@ -18,14 +18,20 @@ _FORMS: dict[str, ExportFormat] = {".zip": "zip", ".onnx": "onnx", ".json": "tfj
 
 
 def export(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file or folder to write.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File or folder to write.")],
     project: ProjectFile = None,
     form: Annotated[ExportFormat | None, option(settings.FORMAT)] = None,
     precision: Annotated[Precision, option(settings.PRECISION)] = "fp32",
     any_size: Annotated[bool, option(settings.ANY_SIZE)] = False,
     smoothing: Annotated[
         int,
-        option(settings.SMOOTHING, metavar="MS", min=0, max=settings.MOST_SMOOTHING_MS),
+        option(
+            settings.SMOOTHING,
+            metavar="MS",
+            min=0,
+            max=settings.MOST_SMOOTHING_MS,
+            show_default=False,
+        ),
     ] = settings.USUAL_SMOOTHING_MS,
     read_only: Annotated[bool, option(settings.READ_ONLY)] = False,
     embed: Annotated[bool, option(settings.EMBED)] = False,

@@ -29,11 +29,11 @@ def verify(
             help="Project the export was made from (default: check the export on its own).",
         ),
     ] = None,
-    most: Annotated[int, option(settings.MOST, min=1)] = 300,
+    most: Annotated[int, option(settings.MOST, min=1, show_default=False)] = 300,
     as_json: AsJson = False,
     backbone: BackboneName = None,
 ) -> None:
-    """Check that an exported ONNX file or page predicts like its project.
+    """Check that an export predicts like its project.
 
     Both predict images of the project, spread evenly, and blends of the embeddings of two examples.
     Without a project, the export must repeat the predictions for test images that were recorded

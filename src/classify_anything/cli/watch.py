@@ -48,7 +48,7 @@ def watch(
     backbone: BackboneName = None,
     provider: ProviderName = None,
 ) -> None:
-    """Predict the images of a camera, a stream, a video or a folder, one by one.
+    """Predict the images of a camera, video or folder, one by one.
 
     Each prediction is one line of JSON. A camera or a stream provides its newest frame, a video
     every frame, and a folder each new image once it is completely written. Changes to the project
