@@ -63,7 +63,7 @@ def test_a_terminal_shows_the_progress_of_re_embedding(tmp_path: Path, tiny_back
     shown = run_on_terminal("classes", "-p", project, "--backbone", slow)
     assert "Embedding with slow" in shown
     assert "64/140" in shown
-    assert "Looking" not in run_on_terminal("classes", "-p", project, "--backbone", slow)
+    assert "Embedding" not in run_on_terminal("classes", "-p", project, "--backbone", slow)
 
 
 def test_the_server_stops_at_once_while_re_embedding(tmp_path: Path, tiny_backbone: Path) -> None:
