@@ -66,7 +66,7 @@ def views(name: str, count: int) -> list[np.ndarray]:
     ]
 
 
-def fit_head(clf: Classifier, count: int = 5) -> None:
+def teach(clf: Classifier, count: int = 5) -> None:
     for label, name in zip(LABELS, PHOTOS, strict=False):
         for number, view in enumerate(views(name, count)):
             clf.add(label, view, recording=f"{label}{number // 2}")
@@ -107,7 +107,7 @@ def test_every_head_decides_in_the_file_as_it_does_here(
     tmp_path: Path, tiny_backbone: Path, name: str, rejection_level: float
 ) -> None:
     with Classifier(tmp_path / "p.db", backbone=tiny_backbone, head=HEADS[name]()) as clf:
-        fit_head(clf)
+        teach(clf)
         clf.add_class("Nothing yet")
         clf.configure(rejection_level=rejection_level)
         path = clf.export(tmp_path / "desk.onnx", "onnx")
@@ -159,7 +159,7 @@ def test_ties_go_to_the_class_and_then_to_the_example_that_came_first(
 def test_any_number_of_pictures_goes_in_at_once(
     clf: Classifier, tmp_path: Path, count: int, any_size: bool
 ) -> None:
-    fit_head(clf)
+    teach(clf)
     path = clf.export(tmp_path / "desk.onnx", "onnx", any_size=any_size)
     images = np.random.default_rng(1).integers(0, 256, (count, SIZE, SIZE, 3), dtype=np.uint8)
     together = run(path, images)
@@ -195,7 +195,7 @@ def test_few_and_many_classes(clf: Classifier, tmp_path: Path, name: str, classe
 def test_a_picture_of_any_size_is_cut_and_scaled_as_here(
     clf: Classifier, tmp_path: Path, size: tuple[int, int]
 ) -> None:
-    fit_head(clf)
+    teach(clf)
     path = clf.export(tmp_path / "desk.onnx", "onnx", any_size=True)
     model = onnx.load(path)
     model.graph.output.append(
@@ -221,7 +221,7 @@ def test_a_picture_of_any_size_is_cut_and_scaled_as_here(
 
 
 def test_it_says_what_it_is(clf: Classifier, tmp_path: Path) -> None:
-    fit_head(clf)
+    teach(clf)
     clf.edit_class("Mug", color=7)
     clf.configure(rejection_level=0.25)
     before = datetime.now(UTC).replace(microsecond=0)
@@ -275,7 +275,7 @@ def test_the_licence_of_ones_own_network_is_what_its_toml_says(
 @pytest.mark.parametrize("any_size", [False, True])
 @pytest.mark.parametrize("name", ["adaptive", "classic"])
 def test_it_is_valid_onnx(clf: Classifier, tmp_path: Path, name: str, any_size: bool) -> None:
-    fit_head(clf)
+    teach(clf)
     clf.configure(head=name)
     path = clf.export(tmp_path / "desk.onnx", "onnx", any_size=any_size)
     onnx.checker.check_model(str(path), full_check=True)
@@ -310,7 +310,7 @@ def test_the_program_in_the_docs_runs_it(
 
 
 def test_an_export_is_a_backbone_too(clf: Classifier, tmp_path: Path) -> None:
-    fit_head(clf)
+    teach(clf)
     path = clf.export(tmp_path / "desk.onnx", "onnx")
     with Classifier(tmp_path / "again.db", backbone=path) as again:
         assert again.backbone.fingerprint == clf.backbone.fingerprint
@@ -324,7 +324,7 @@ def test_an_export_is_a_backbone_too(clf: Classifier, tmp_path: Path) -> None:
 def test_a_smaller_network_has_a_head_that_was_taught_by_it(tmp_path: Path, precision: Any) -> None:
     backbone = write_convolutions(tmp_path / "conv.onnx")
     with Classifier(tmp_path / "p.db", backbone=backbone) as clf:
-        fit_head(clf)
+        teach(clf)
         clf.configure(rejection_level=0.1)
         path = clf.export(tmp_path / "desk.onnx", "onnx", precision=precision)
         whole = clf.export(tmp_path / "whole.onnx", "onnx")
@@ -387,7 +387,7 @@ def test_a_head_of_ones_own_cannot_be_exported(tmp_path: Path, tiny_backbone: Pa
             self._head = head
 
         def __getattr__(self, name: str) -> Any:
-            if name in ("freeze", "get_params"):
+            if name in ("freeze", "get_params") or name.startswith("_"):
                 raise AttributeError(name)
             return getattr(self._head, name)
 
@@ -396,14 +396,14 @@ def test_a_head_of_ones_own_cannot_be_exported(tmp_path: Path, tiny_backbone: Pa
 
     unlike = Unlike(KNeighborsHead())
     with Classifier(tmp_path / "p.db", backbone=tiny_backbone, head=unlike) as clf:
-        fit_head(clf)
+        teach(clf)
         with pytest.raises(SettingError, match="A Unlike cannot be exported"):
             clf.export(tmp_path / "desk.onnx", "onnx")
     assert not (tmp_path / "desk.onnx").exists()
 
 
 def test_an_option_must_have_a_meaning(clf: Classifier, tmp_path: Path) -> None:
-    fit_head(clf)
+    teach(clf)
     with pytest.raises(SettingError, match="zip has no option precision"):
         clf.export(tmp_path / "x.zip", precision="int8")
     with pytest.raises(SettingError, match="folder has no option any-size"):
@@ -414,7 +414,7 @@ def test_an_option_must_have_a_meaning(clf: Classifier, tmp_path: Path) -> None:
 
 
 def test_nothing_is_replaced_unasked(clf: Classifier, tmp_path: Path) -> None:
-    fit_head(clf)
+    teach(clf)
     (tmp_path / "kept.onnx").write_bytes(b"kept")
     (tmp_path / "folder").mkdir()
     for name in ("kept.onnx", "folder"):
@@ -436,7 +436,7 @@ def test_nothing_is_replaced_unasked(clf: Classifier, tmp_path: Path) -> None:
 def test_a_full_disk_leaves_nothing(tmp_path: Path, precision: Any) -> None:
     backbone = write_convolutions(tmp_path / "conv.onnx")
     with Classifier(tmp_path / "p.db", backbone=backbone) as clf:
-        fit_head(clf)
+        teach(clf)
         target = tmp_path / "out" / "desk.onnx"
         old_limit = resource.getrlimit(resource.RLIMIT_FSIZE)
         old_handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -454,7 +454,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, precision: Any) -> None:
 def test_a_file_that_disagrees_is_not_handed_over(tmp_path: Path) -> None:
     backbone = write_convolutions(tmp_path / "conv.onnx")
     with Classifier(tmp_path / "p.db", backbone=backbone) as clf:
-        fit_head(clf)
+        teach(clf)
         # Somebody else puts another network there while the project is open.
         write_convolutions(backbone, seed=1)
         (tmp_path / "desk.onnx").write_bytes(b"the last good one")
@@ -551,7 +551,7 @@ def test_a_graph_of_an_older_opset_is_brought_up(tmp_path: Path) -> None:
 
 
 def test_an_export_moves_with_its_file(clf: Classifier, tmp_path: Path) -> None:
-    fit_head(clf)
+    teach(clf)
     path = clf.export(tmp_path / "desk.onnx", "onnx")
     expected = clf.predict(photo("cat")).label
     moved = shutil.move(path, tmp_path / "elsewhere.bin")

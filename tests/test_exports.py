@@ -74,7 +74,7 @@ def everything(clf: Classifier) -> tuple[Any, ...]:
     )
 
 
-def fit_head(clf: Classifier) -> None:
+def teach(clf: Classifier) -> None:
     clf.add("Mug", encoded(photo("coffee")), recording="one", source="camera")
     clf.add("Cup", plain("red"), recording="one", source="camera")
     clf.add("Cup", plain("red"), recording="two")
@@ -88,7 +88,7 @@ def fit_head(clf: Classifier) -> None:
 def test_an_export_gives_the_same_project_again(
     clf: Classifier, tmp_path: Path, tiny_backbone: Path, form: Any
 ) -> None:
-    fit_head(clf)
+    teach(clf)
     before = everything(clf)
     target = clf.export(tmp_path / ("desk.zip" if form == "zip" else "desk"), form)
     with Classifier(tmp_path / "again.db", backbone=tiny_backbone) as again:
@@ -106,7 +106,7 @@ def test_an_export_gives_the_same_project_again(
 def test_an_export_tells_how_far_it_is_and_can_be_stopped(
     clf: Classifier, tmp_path: Path, form: Any
 ) -> None:
-    fit_head(clf)
+    teach(clf)
     told: list[Progress] = []
     clf.export(tmp_path / "whole", form, progress=told.append)
     assert told == [Progress(number, 5) for number in range(1, 6)]
@@ -138,7 +138,7 @@ def test_what_came_back_goes_out_the_same(
 ) -> None:
     clf.add("Gone", plain("navy"))
     clf.remove_class("Gone")
-    fit_head(clf)
+    teach(clf)
     with Classifier(tmp_path / "again.db", backbone=tiny_backbone) as again:
         again.import_dataset(clf.export(tmp_path / f"one.{form}", form))
         again.export(tmp_path / f"two.{form}", form)
@@ -211,7 +211,7 @@ def test_any_labels_can_be_exported(
 
 
 def test_a_list_is_in_the_form_that_others_read(clf: Classifier, tmp_path: Path) -> None:
-    fit_head(clf)
+    teach(clf)
     with zipfile.ZipFile(clf.export(tmp_path / "desk.zip")) as archive:
         assert archive.testzip() is None
         lines = archive.read("metadata.csv").decode().splitlines()
@@ -223,7 +223,7 @@ def test_a_list_is_in_the_form_that_others_read(clf: Classifier, tmp_path: Path)
 
 
 def test_a_picture_that_was_changed_since_is_told(clf: Classifier, tmp_path: Path) -> None:
-    fit_head(clf)
+    teach(clf)
     target = clf.export(tmp_path / "desk", "folder")
     next((target / "Cup").glob("*.webp")).write_bytes(plain("blue"))
     clf.undo()
@@ -232,7 +232,7 @@ def test_a_picture_that_was_changed_since_is_told(clf: Classifier, tmp_path: Pat
 
 
 def test_the_json_of_tfjs_has_the_embeddings(clf: Classifier, tmp_path: Path) -> None:
-    fit_head(clf)
+    teach(clf)
     clf.configure(head="classic")
     entries = json.loads(clf.export(tmp_path / "knn.json", "tfjs-knn").read_text())
     assert [(label, shape) for label, _, shape in entries] == [("Mug", [2, 48]), ("Cup", [3, 48])]
@@ -258,7 +258,7 @@ def test_the_json_of_tfjs_has_the_embeddings(clf: Classifier, tmp_path: Path) ->
 
 
 def test_nothing_is_replaced_unasked(clf: Classifier, tmp_path: Path) -> None:
-    fit_head(clf)
+    teach(clf)
     (tmp_path / "kept.zip").write_bytes(b"kept")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
@@ -288,7 +288,7 @@ def test_nothing_is_replaced_unasked(clf: Classifier, tmp_path: Path) -> None:
 
 
 def test_an_export_that_fails_leaves_nothing(clf: Classifier, tmp_path: Path) -> None:
-    fit_head(clf)
+    teach(clf)
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(OutputError, match="file"):
         clf.export(tmp_path / "file" / "desk.zip")
@@ -304,7 +304,7 @@ def test_an_export_that_fails_leaves_nothing(clf: Classifier, tmp_path: Path) ->
 
 @pytest.mark.parametrize("form", ["zip", "folder", "tfjs-knn", "web"])
 def test_a_full_disk_leaves_nothing(clf: Classifier, tmp_path: Path, form: Any) -> None:
-    fit_head(clf)
+    teach(clf)
     target = tmp_path / "out" / "desk"
     old_limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     old_handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -375,7 +375,7 @@ def test_a_folder_that_may_not_be_written_is_named(tiny_backbone: Path) -> None:
 def test_each_step_of_a_smaller_export_can_be_stopped(
     clf: Classifier, tmp_path: Path, form: Any, precision: Any
 ) -> None:
-    fit_head(clf)
+    teach(clf)
     target = tmp_path / "desk.zip"
     told: list[Progress] = []
     clf.export(target, form, precision=precision, progress=told.append)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from classify_anything import Classifier
 from classify_anything.errors import InputError
 from classify_anything.export.formats.model_file import BrowserModel, write_browser_model
+from classify_anything.project.project import Project
 from classify_anything.server.jobs import Job
 from classify_anything.server.project import LiveProject
 from classify_anything.server.routes import backbone
@@ -85,7 +85,7 @@ def test_a_job_and_its_threads_leave_one_core() -> None:
 def test_the_model_for_a_browser_is_written_off_the_classifiers_thread(
     tmp_path: Path, tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    live = LiveProject(lambda: Classifier(tmp_path / "project.db", backbone=tiny_backbone))
+    live = LiveProject(lambda: Project(tmp_path / "project.db", backbone=tiny_backbone))
     began, go_on = threading.Event(), threading.Event()
 
     def held_back(model: BrowserModel) -> bytes:
@@ -95,7 +95,9 @@ def test_the_model_for_a_browser_is_written_off_the_classifiers_thread(
 
     async def run() -> bytes:
         for label, color in (("Mug", "red"), ("Cup", "blue")):
-            await live.run(lambda clf, label=label, color=color: clf.add(label, plain(color)))
+            await live.run(
+                lambda project, label=label, color=color: project.add(label, plain(color))
+            )
         written = asyncio.create_task(backbone.model(live))
         await asyncio.to_thread(began.wait, 30)
         assert (await live.predict(plain("red"))).label == "Mug"

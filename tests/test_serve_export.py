@@ -104,4 +104,4 @@ def test_a_file_that_is_no_export_is_refused_in_one_line(tmp_path: Path) -> None
 def test_an_export_and_a_project_are_not_served_together(tmp_path: Path) -> None:
     ended = run("serve", str(tmp_path / "p.db"), "--export", str(tmp_path / "x.onnx"))
     assert ended.returncode == 2
-    assert "cannot be used together with a project" in ended.stderr
+    assert "or a project, not both" in ended.stderr

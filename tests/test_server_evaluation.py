@@ -36,4 +36,4 @@ def test_what_cannot_be_judged_yet_is_told(server: RunningServer) -> None:
     teach(server, views=1)
     answer = server.http.get("/api/evaluation")
     assert answer.status_code == 400
-    assert "add a second example of a class" in answer.json()["error"]["message"]
+    assert "Add a second example of a class" in answer.json()["error"]["message"]

@@ -230,14 +230,14 @@ def test_none_of_these_is_calibrated_beside_the_live_answer(
     with Classifier(many, backbone=wide_backbone) as clf:
         clf.configure(head="classic", rejection_level=0.05)
         expected = [clf.predict(question).typicality for question in QUESTIONS]
-    live = LiveProject(lambda: Classifier(many, backbone=wide_backbone))
+    live = LiveProject(lambda: Project(many, backbone=wide_backbone))
 
     async def run() -> None:
         before = [(await live.predict(question)).typicality for question in QUESTIONS]
         assert before == [1.0] * len(QUESTIONS)
         background = Background()
         background.start("fit", live.keep_fitted)
-        while await live.run(lambda clf: clf.needs_fit):
+        while await live.run(lambda project: project.model.needs_fit):
             await asyncio.sleep(0.01)
         after = [(await live.predict(question)).typicality for question in QUESTIONS]
         assert after == expected

@@ -12,7 +12,7 @@ from classify_anything import Classifier, load_export
 from classify_anything.export.page_model import ExportedPage
 from tests.command import run
 from tests.photos import plain
-from tests.server import run_server
+from tests.server import run_export
 from tests.tiny import SIZE, write_backbone
 
 DATA = Path(__file__).parent / "data"
@@ -72,7 +72,7 @@ def test_a_page_decides_as_before() -> None:
 
 def test_a_file_is_served() -> None:
     exported = load_export(ONNX)
-    with run_server(ONNX, "--export") as server, server.socket() as socket:
+    with run_export(ONNX) as server, server.socket() as socket:
         socket.receive("state")
         for color in COLORS:
             shown = plain(color)

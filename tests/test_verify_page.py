@@ -33,7 +33,7 @@ HEADS: dict[str, Callable[[], Head]] = {
 }
 
 
-def fit_head(clf: Classifier, count: int = 4) -> None:
+def teach(clf: Classifier, count: int = 4) -> None:
     for name in NAMES:
         for shift in range(count):
             clf.add(name, photo(name)[9 * shift :], recording=f"{name} {shift % 2}")
@@ -41,7 +41,7 @@ def fit_head(clf: Classifier, count: int = 4) -> None:
 
 @pytest.fixture
 def taught(clf: Classifier) -> Classifier:
-    fit_head(clf)
+    teach(clf)
     return clf
 
 
@@ -66,7 +66,7 @@ def test_a_page_agrees_with_its_project(
     tmp_path: Path, tiny_backbone: Path, name: str, rejection_level: float
 ) -> None:
     with Classifier(tmp_path / "p.db", backbone=tiny_backbone, head=HEADS[name]()) as clf:
-        fit_head(clf)
+        teach(clf)
         clf.add_class("Nothing yet")
         clf.configure(rejection_level=rejection_level)
         page = ExportedPage(clf.export(tmp_path / "page", "web"))
@@ -121,7 +121,7 @@ def test_a_spoiled_one_does_not(
 
 def test_one_with_another_network_does_not(tmp_path: Path) -> None:
     with Classifier(tmp_path / "p.db", backbone=write_convolutions(tmp_path / "one.onnx")) as clf:
-        fit_head(clf)
+        teach(clf)
         page = clf.export(tmp_path / "page", "web")
         other = write_convolutions(tmp_path / "other.onnx", seed=1).read_bytes()
         (page / "backbone.onnx.gz").write_bytes(gzip.compress(other))
@@ -134,7 +134,7 @@ def test_one_with_another_network_does_not(tmp_path: Path) -> None:
 def test_a_page_that_disagrees_is_not_handed_over(tmp_path: Path, name: str) -> None:
     backbone = write_convolutions(tmp_path / "conv.onnx")
     with Classifier(tmp_path / "p.db", backbone=backbone) as clf:
-        fit_head(clf)
+        teach(clf)
         clf.export(tmp_path / name, "web")
         good = ExportedPage(tmp_path / name).metadata
         # Somebody else puts another network there while the project is open.
@@ -150,7 +150,7 @@ def test_a_page_of_lesser_precision_is_compared_with_its_own_network(
     tmp_path: Path, precision: Any
 ) -> None:
     with Classifier(tmp_path / "p.db", backbone=write_convolutions(tmp_path / "c.onnx")) as clf:
-        fit_head(clf)
+        teach(clf)
         page = ExportedPage(clf.export(tmp_path / "page", "web", precision=precision))
         assert page.metadata.precision == precision
         assert page.metadata.fingerprint != clf.backbone.fingerprint
@@ -242,7 +242,7 @@ def test_a_project_may_be_taught_while_it_is_exported(
     tmp_path: Path, form: Any, precision: Any
 ) -> None:
     with Classifier(tmp_path / "p.db", backbone=write_convolutions(tmp_path / "c.onnx")) as clf:
-        fit_head(clf)
+        teach(clf)
         before = clf.project.predict(clf.project.training_set().vectors)
         steps: list[str] = []
 

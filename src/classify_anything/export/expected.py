@@ -54,7 +54,7 @@ class SnapshotReference:
 
     def __init__(self, snapshot: ProjectSnapshot, metadata: ExportMetadata) -> None:
         self._model, self._metadata = snapshot.model, metadata
-        self._backbone = snapshot.backbone.for_workers()
+        self._backbone = snapshot.backbone
         self._codes = {item.id: code for code, item in enumerate(metadata.classes)}
 
     def embed(self, pictures: UInt8Array) -> Float32Array:

@@ -60,7 +60,7 @@ def write_onnx(
     with new_file(path, overwrite=overwrite) as file, tempfile.TemporaryDirectory() as folder:
         progress(Progress(0, None, "Looking at what is learnt"))
         graph = onnx.load_from_string(snapshot.backbone.graph())
-        head, training_set, notes = snapshot.head, snapshot.training_set, []
+        training_set, head, notes = snapshot.training_set, snapshot.head, list[str]()
         metadata = _metadata(snapshot, any_size=any_size, smoothing=smoothing)
         reference: Reference = SnapshotReference(snapshot, metadata)
         if precision != "fp32":
