@@ -88,10 +88,10 @@ def test_the_model_for_a_browser_is_written_off_the_classifiers_thread(
     live = LiveProject(lambda: Project(tmp_path / "project.db", backbone=tiny_backbone))
     began, go_on = threading.Event(), threading.Event()
 
-    def held_back(model: BrowserModel) -> bytes:
+    def held_back(model: BrowserModel, after: int) -> bytes:
         began.set()
         assert go_on.wait(30)
-        return write_browser_model(model)
+        return write_browser_model(model, after)
 
     async def run() -> bytes:
         for label, color in (("Mug", "red"), ("Cup", "blue")):

@@ -14,6 +14,7 @@ import pytest
 
 from classify_anything import Classifier
 from classify_anything.backbones import load_backbone
+from classify_anything.export.formats.model_reader import read_browser_model
 from tests.photos import encoded, photo
 from tests.server import RunningServer, Socket, run_server
 from tests.tiny import write_backbone
@@ -340,8 +341,15 @@ def test_the_backbone_and_what_is_learnt_can_be_fetched(
     own = load_backbone(tiny_backbone).fingerprint
     assert taught.http.get(f"/api/backbone?fingerprint={own}").content == graph.read_bytes()
     assert taught.http.get("/api/backbone?fingerprint=another").status_code == 409
-    data = taught.http.get("/api/model").content
-    assert data[:4] == b"CAKN"
+    whole = read_browser_model(taught.http.get("/api/model").content)
+    ids = whole.header["examples"]["ids"]
+    held = {"fingerprint": own, "after": ids[2]}
+    newer = read_browser_model(taught.http.get("/api/model", params=held).content)
+    assert newer.header["examples"] == whole.header["examples"]
+    vectors = whole.arrays["vectors"].reshape(len(ids), -1)
+    np.testing.assert_array_equal(newer.arrays["vectors"], vectors[3:].ravel())
+    other = taught.http.get("/api/model", params={**held, "fingerprint": "another"}).content
+    assert read_browser_model(other).arrays["vectors"].size == vectors.size
 
 
 def test_without_two_classes_there_is_nothing_to_fetch(server: RunningServer) -> None:

@@ -123,6 +123,25 @@ def test_the_browser_looks_with_the_other_network_after_a_change(
     expect(page.label).to_have_text("Mug")
 
 
+def test_the_browser_fetches_only_the_vectors_it_lacks(
+    page: ProjectPage, server: RunningServer
+) -> None:
+    teach(server, Class_1=encoded(photo("cat")), Class_2=encoded(photo("rocket")))
+    page.page.get_by_test_id("rate").click()
+    page.page.get_by_label("in this browser").check()
+    expect(page.page.locator("#stages").get_by_text("/s ·")).to_have_count(2, timeout=20_000)
+    newest = server.http.get("/api/examples", params={"limit": 1}).json()["examples"][0]["id"]
+    with page.page.expect_request(f"**/api/model?*after={newest}", timeout=20_000):
+        teach(server, Mug=frame("coffee"))
+    expect(page.label).to_have_text("Mug")
+    cat = server.http.get("/api/state").json()["classes"][0]["id"]
+    with page.page.expect_request("**/api/model?*", timeout=20_000):
+        server.http.delete(f"/api/classes/{cat}")
+    with page.page.expect_request("**/api/model?*after=0", timeout=20_000):
+        server.http.post("/api/undo", json={})  # its vectors are needed again
+    expect(page.label).to_have_text("Mug")
+
+
 def test_a_browser_that_cannot_learn_what_changed_leaves_it_to_the_program(
     page: ProjectPage, server: RunningServer
 ) -> None:
@@ -139,7 +158,7 @@ def test_a_browser_that_cannot_learn_what_changed_leaves_it_to_the_program(
             status=400, content_type="application/json", body=json.dumps({"error": error})
         )
 
-    page.page.route("**/api/model", refuse)
+    page.page.route("**/api/model?*", refuse)
     classes = server.http.get("/api/state").json()["classes"]
     server.http.patch(f"/api/classes/{classes[0]['id']}", json={"name": "Mug"})
     expect(page.toast("Using the program again")).to_be_visible(timeout=20_000)

@@ -67,12 +67,16 @@ class BrowserModel:
     coarse: bool = False
 
 
-def write_browser_model(model: BrowserModel) -> bytes:
-    """Return the bytes of the file."""
+def write_browser_model(model: BrowserModel, after: int = 0) -> bytes:
+    """Return the bytes of the file, with the vectors of examples whose id exceeds ``after``.
+
+    The vector of an example never changes, so a page needs each of them once.
+    """
     head = model.head
     empty = np.empty(0, np.float32)
+    newer = np.array([one.id > after for one in model.examples], np.bool_)
     arrays = {
-        "vectors": empty if model.coarse else model.vectors,
+        "vectors": empty if model.coarse else model.vectors[newer],
         "reference_scores": model.reference_scores,
         "centre": head.arrays.get("centre", empty),
         "directions": head.arrays.get("directions", empty),

@@ -27,16 +27,21 @@ _FILE: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-s
 
 
 @router.get("/model", response_class=Response, responses=_FILE)
-async def model(project: ProjectOf) -> Response:
-    """All that is learnt, for a page that looks by itself; 400 while there are not two classes."""
+async def model(project: ProjectOf, fingerprint: str = "", after: int = 0) -> Response:
+    """Return the model, for a page that predicts by itself; 400 with fewer than two classes.
+
+    A page that has vectors of the backbone with this fingerprint gets only those of examples whose
+    id exceeds ``after``.
+    """
     snapshot = await project.run(take_snapshot)
-    data = await asyncio.to_thread(_browser_model, snapshot)
+    held = after if fingerprint == snapshot.backbone.fingerprint else 0
+    data = await asyncio.to_thread(_browser_model, snapshot, held)
     return Response(data, media_type="application/octet-stream")
 
 
-def _browser_model(snapshot: ProjectSnapshot) -> bytes:
+def _browser_model(snapshot: ProjectSnapshot, after: int) -> bytes:
     with snapshot:
-        return write_browser_model(to_browser_model(snapshot))
+        return write_browser_model(to_browser_model(snapshot), after)
 
 
 @router.get("/backbone", response_class=Response, responses={**_FILE, **CONFLICT})

@@ -58,7 +58,7 @@ const ENGINE = {
 
   /** Know what is in this file, and nothing else. */
   async know(file: ArrayBuffer | null) {
-    model = file && (await Model.open(parseBrowserModel(file), fit));
+    model = file && (await Model.open(parseBrowserModel(file), fit, model));
   },
 
   async predict(picture: Blob) {

@@ -24,23 +24,25 @@ const NOTHING: PredictionInfo = {
 };
 
 export class Model {
+  readonly #uid: string;
   readonly #rows: Rows;
   readonly #head: Head;
   readonly #referenceScores: Float32Array;
   #names = new Map<number, string>();
   #rejectionLevel: number;
 
-  private constructor(browserModel: BrowserModel, fit: Fit) {
+  private constructor(browserModel: BrowserModel, fit: Fit, former: Model | null) {
     this.#referenceScores = browserModel.reference_scores;
     this.#rejectionLevel = browserModel.rejection_level;
-    this.#rows = knownRows(browserModel);
+    this.#uid = browserModel.uid;
+    this.#rows = knownRows(browserModel, former && former.#uid === this.#uid ? former.#rows : null);
     this.arrange(browserModel.classes);
     this.#head = makeHead(this.#rows, browserModel, fit);
   }
 
-  /** ``fit`` learns a metric on another thread. */
-  static async open(browserModel: BrowserModel, fit: Fit): Promise<Model> {
-    const model = new Model(browserModel, fit);
+  /** ``fit`` learns a metric on another thread. ``former`` has the vectors that the file leaves out. */
+  static async open(browserModel: BrowserModel, fit: Fit, former: Model | null = null): Promise<Model> {
+    const model = new Model(browserModel, fit, former);
     await model.ready;
     return model;
   }
@@ -124,12 +126,19 @@ export class Model {
 }
 
 /** All that came with an export. */
-export function knownRows({ examples, classes, backbone, vectors, viewed, views }: BrowserModel): Rows {
+export function knownRows(
+  { examples, classes, backbone, vectors, viewed, views }: BrowserModel,
+  former: Rows | null = null,
+): Rows {
   const rows = new Rows(backbone.dimension);
   rows.classes = classes.map(({ id }) => id);
-  examples.ids.forEach((id, place) => {
-    const vector = vectors.subarray(place * backbone.dimension, (place + 1) * backbone.dimension);
-    rows.put(id, examples.class_ids[place]!, examples.recording_ids[place]!, vector);
+  const held = examples.ids.length - vectors.length / backbone.dimension;
+  examples.ids.forEach((id, index) => {
+    const start = (index - held) * backbone.dimension;
+    const slot = former?.slotOf(id);
+    const known = slot === undefined ? undefined : former?.vector(slot);
+    const vector = index < held ? known : vectors.subarray(start, start + backbone.dimension);
+    rows.put(id, examples.class_ids[index]!, examples.recording_ids[index]!, vector);
   });
   const length = viewed.length > 0 ? views.length / viewed.length : 0;
   viewed.forEach((id, place) => rows.views.set(id, views.subarray(place * length, (place + 1) * length)));

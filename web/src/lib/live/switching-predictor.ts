@@ -38,6 +38,8 @@ export class SwitchingPredictor implements Predictor {
   #state: State | null = null;
   /** The revision of the browser's model. */
   #known = -1;
+  /** The largest example id that the engine has the vector of; 0 after a failure. */
+  #newest = 0;
   #learning = false;
   #seq = 0;
 
@@ -135,11 +137,14 @@ export class SwitchingPredictor implements Predictor {
     const { revision, image_size, classes } = this.#state ?? (await rest.state());
     // Without two classes there is no model.
     const taught = classes.filter(({ examples }) => examples > 0).length;
-    const file = taught < 2 ? null : await rest.model();
+    const after = this.#engine ? this.#newest : 0;
+    this.#newest = 0;
+    const file = taught < 2 ? null : await rest.model(this.#opened, after);
     const browserModel = file && parseBrowserModel(file);
     const fits = this.#engine && (!browserModel || browserModel.backbone.fingerprint === this.#opened);
     if (fits) await this.#engine?.know(file);
     else await this.#open(file, browserModel, image_size);
+    this.#newest = browserModel?.examples.ids.at(-1) ?? 0;
     this.#known = revision;
   }
 

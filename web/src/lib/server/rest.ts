@@ -59,8 +59,9 @@ export const rest = {
   beginBackbones: (choice: BackboneChoice) => call<BackbonesInfo>("POST", "/api/backbones", choice),
   cancelBackbones: () => call<BackbonesInfo>("DELETE", "/api/backbones"),
   layers: () => call<LayersInfo>("GET", "/api/backbone/layers"),
-  model: async () => {
-    const response = await fetch("/api/model");
+  /** Without the vectors of examples with ids up to ``after``, if the backbone still has this fingerprint. */
+  model: async (fingerprint: string, after: number) => {
+    const response = await fetch(`/api/model?${new URLSearchParams({ fingerprint, after: String(after) })}`);
     if (!response.ok) throw new ApiError(`http_${response.status}`, "The server did not send its model.");
     return response.arrayBuffer();
   },
