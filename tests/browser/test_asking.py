@@ -122,7 +122,7 @@ def test_a_picture_that_the_browser_cannot_show_is_answered(
 ) -> None:
     (tmp_path / "rocket.tiff").write_bytes(encoded(photo("rocket"), "TIFF"))
     taught.drop(stage(taught), tmp_path / "rocket.tiff")
-    expect(taught.page.get_by_text("This browser cannot show it.")).to_be_visible()
+    expect(taught.page.get_by_text("This browser cannot show this picture")).to_be_visible()
     expect(taught.label).to_have_text("Class 2")
 
 

@@ -276,8 +276,8 @@ def test_what_cannot_be_taken_back_any_more_is_said(
     expect(page.card("mugs").get_by_test_id("class-count")).to_have_text("30")
     server.http.post("/api/classes", json={"name": "Between"})
     progress.get_by_role("button", name="Cancel").click()
-    toast = report(page, "Cancelled. But all was added already")
-    expect(toast).to_contain_text("something else was changed since: undo that first.")
+    toast = report(page, "Cancelled. But everything was already added")
+    expect(toast).to_contain_text("something else has changed since. Undo that first.")
     assert counts(server) == {"mugs": 30}
 
 

@@ -13,6 +13,7 @@ import pytest
 from classify_anything import Classifier
 from classify_anything.backbones.views import MOST_IN_BROWSER, VIEWS
 from classify_anything.heads.fitting import MAX_DIRECTIONS
+from classify_anything.project.snapshot import take_snapshot
 from tests.browser.exported import ask, coded, compare, queries, teach
 from tests.browser.pages import ProjectPage
 from tests.static_host import ISOLATING, hosted
@@ -93,7 +94,8 @@ def page_temperature(clf: Classifier) -> float:
     """With one recording a class: the page keeps that, and the program fits its own."""
     pairs = {(example.class_id, example.recording_id) for example in clf.examples()}
     recordings = len(pairs) / len({class_id for class_id, _ in pairs})
-    return float(clf.project.model.freeze().parameters.get("temperature", 1)) * recordings**0.5
+    with take_snapshot(clf.project) as snapshot:
+        return float(snapshot.head.parameters.get("temperature", 1)) * recordings**0.5
 
 
 @pytest.mark.parametrize(
