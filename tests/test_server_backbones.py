@@ -213,7 +213,7 @@ def test_nothing_is_imported_while_the_backbone_changes(
     taught.http.post("/api/backbones", json={"names": [str(slow)], "use": True})
     refused = taught.http.post(f"/api/imports/{begun}/start", json={})
     assert refused.status_code == 409
-    assert "The network is being changed" in refused.json()["error"]["message"]
+    assert "The backbone is being changed" in refused.json()["error"]["message"]
     assert ended(taught)["status"] == "done"
     assert taught.http.post(f"/api/imports/{begun}/start", json={}).status_code == 202
 

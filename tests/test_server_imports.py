@@ -86,7 +86,7 @@ def test_a_file_that_is_still_coming_is_not_waited_for(live: LiveProject, tmp_pa
 
         sending = asyncio.create_task(job.receive("Mug/1.png", slow()))
         await until(lambda: any(tmp_path.glob("sent/*/Mug/1.png")))
-        with pytest.raises(ConflictError, match="still on its way"):
+        with pytest.raises(ConflictError, match="still uploading"):
             job.start(None, Frames())
         await job.cancel()
         assert job.info.status == "cancelled"
@@ -112,7 +112,7 @@ def test_an_import_that_nobody_goes_on_with_is_given_up(live: LiveProject, tmp_p
 
     info = loops.run(story()).info
     assert info.error is not None
-    assert info.error.message.startswith("Nothing was sent for ")
+    assert info.error.message.startswith("Import cancelled: no data for ")
     assert list(tmp_path.glob("sent/*")) == []
     assert len(live.read(Project.examples)) == 1
 

@@ -1,4 +1,4 @@
-"""Who may talk to the server.
+"""Access control for the server.
 
 The page shows what a camera sees, so a page on another site must not reach it through a visitor's
 own browser: not by fetch, not by WebSocket, not by pointing its own name at 127.0.0.1 (DNS
@@ -30,7 +30,7 @@ from classify_anything.settings import LOCAL_HOSTS
 COOKIE = "classify_anything_token"
 MAX_BODY = MAX_BYTES
 MAX_UPLOAD = 64 * 2**30
-"""Of a file to be imported, such as a zip or a video; it goes straight to the disk."""
+"""Limit for an imported file, such as a zip or a video, which is streamed to disk."""
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -49,7 +49,7 @@ SECURITY_HEADERS = {
 
 
 class Guard:
-    """ASGI middleware that refuses foreign requests and puts security headers on every answer.
+    """ASGI middleware that rejects foreign requests and adds security headers to every answer.
 
     Args:
         app: the application behind it.
@@ -87,7 +87,7 @@ class Guard:
     def _check(self, scope: Scope, headers: Headers) -> None:
         host = headers.get("host", "")
         if self._token is None and not _is_local(host):
-            raise AccessError(f"This server does not answer for the name {host!r}.")
+            raise AccessError(f"Host {host!r} is not allowed.")
         origin = headers.get("origin")
         if origin is not None and _host_of(origin) != host:
             raise AccessError(f"A page from {origin} may not use this server.")
@@ -118,7 +118,7 @@ def _host_of(origin: str) -> str | None:
 
 
 def _is_local(host: str) -> bool:
-    """Whether it is this machine's name; through a tunnel the port may be another."""
+    """Return whether this is a name of this machine; a tunnel may change the port."""
     found = re.fullmatch(r"\[?([\w.:-]+?)\]?(:\d+)?", host)
     return found is not None and found[1] in LOCAL_HOSTS
 
@@ -145,7 +145,7 @@ def _same(given: str, token: str) -> bool:
 
 
 def _keep_token(scope: Scope, token: str) -> Response:
-    """Move the token from the address into a cookie, so that it does not stay in view."""
+    """Move the token from the address into a cookie, out of sight."""
     response = RedirectResponse("/", HTTPStatus.SEE_OTHER)
     secure = scope["scheme"] == "https"
     name = _cookie(Headers(scope=scope))

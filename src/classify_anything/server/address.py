@@ -1,4 +1,4 @@
-"""Where the server listens."""
+"""Open the socket that the server listens on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TRIED_PORTS = 100
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the server listens: an open socket, the page's address, and the token it asks for."""
+    """An open socket, the page's address, and the required token."""
 
     socket: socket.socket
     url: str
@@ -24,7 +24,7 @@ class Address:
 
 
 class PortTakenError(AddressError):
-    """Another program listens there; ``free`` is the next port that is not taken."""
+    """Another program uses the port; ``free`` is the next free one."""
 
     def __init__(self, port: int, free: int | None) -> None:
         hint = f" {free} is free: --port {free}" if free else ""
@@ -34,10 +34,10 @@ class PortTakenError(AddressError):
 
 
 def listen(host: str, port: int, token: str | None = None) -> Address:
-    """Open the socket. Any host but this machine's own gets a token.
+    """Open the socket, with a token unless the host is local.
 
     Raises:
-        PortTakenError: another program listens there.
+        PortTakenError: another program uses the port.
         AddressError: the host is not an address of this machine, or the port is not allowed.
     """
     if not 0 <= port <= _LAST_PORT:

@@ -1,4 +1,4 @@
-"""Puts the parts of the server together."""
+"""Assemble the server from its parts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from classify_anything.server import live
 from classify_anything.server.access import Guard
 from classify_anything.server.backbones import Backbones
 from classify_anything.server.backend import Backend
-from classify_anything.server.background import Background
+from classify_anything.server.background import INTERNAL, Background
 from classify_anything.server.evaluations import Evaluations
 from classify_anything.server.exports import ExportJob
 from classify_anything.server.imports import ImportJob
@@ -68,7 +68,7 @@ class _Assets(StaticFiles):
 
 
 def create_app(project: Backend, token: str | None = None) -> FastAPI:
-    """Make the application around an open project or export.
+    """Create the application for an open project or export.
 
     Raises:
         BuildError: the package was installed without its page.
@@ -109,7 +109,7 @@ def create_app(project: Backend, token: str | None = None) -> FastAPI:
 
 
 def describe() -> dict[str, Any]:
-    """The OpenAPI description, with the messages of the socket among its schemas."""
+    """Return the OpenAPI description, including the socket's messages."""
     return _routes().openapi()
 
 
@@ -117,7 +117,7 @@ def _routes(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
     app = FastAPI(
         title="Classify Anything",
         version=__version__,
-        docs_url=None,  # they load scripts from elsewhere; docs/http.md has it all
+        docs_url=None,  # they load scripts from other sites; see docs/http.md instead
         redoc_url=None,
         lifespan=lifespan,
     )
@@ -167,8 +167,7 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
 
 async def _unknown_error(request: Request, error: Exception) -> JSONResponse:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    message = "Something went wrong inside; the terminal says more."
-    return _reply(HTTPStatus.INTERNAL_SERVER_ERROR, errors.ClassifyAnythingError.code, message)
+    return _reply(HTTPStatus.INTERNAL_SERVER_ERROR, errors.ClassifyAnythingError.code, INTERNAL)
 
 
 def _error(status: HTTPStatus) -> dict[str, Any]:
@@ -177,7 +176,7 @@ def _error(status: HTTPStatus) -> dict[str, Any]:
 
 
 def _describe_what_fastapi_cannot_see(app: FastAPI) -> None:
-    """Put the socket's messages into the OpenAPI schema, and take FastAPI's own errors out."""
+    """Add the socket's messages to the OpenAPI schema and remove FastAPI's own errors."""
     models = [(PredictFrame, "validation"), (AddFrame, "validation"), (Answer, "serialization")]
     _, definitions = models_json_schema(
         models,  # type: ignore[arg-type] # the list's literals are widened
@@ -194,7 +193,7 @@ def _describe_what_fastapi_cannot_see(app: FastAPI) -> None:
         for path, operations in schema["paths"].items():
             for method, operation in operations.items():
                 responses = operation["responses"]
-                responses.pop("422", None)  # it is a 400 here, see _invalid_request
+                responses.pop("422", None)  # _invalid_request answers 400 instead
                 if "requestBody" in operation:
                     responses |= _error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
                 if method != "get" and path != "/api/predict":

@@ -1,4 +1,4 @@
-"""Work with backbones in the background: comparing them, and changing to another one.
+"""Compare and change backbones in the background.
 
 The project answers with the one it has until the other has seen all examples.
 """
@@ -32,19 +32,19 @@ from classify_anything.workers import spare_core
 
 _POLL_SECONDS = 0.5
 _FEW = 8
-"""So many examples are embedded on the way, when the backbone is taken."""
+"""Maximum number of examples to embed while changing the backbone."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """An evaluation, and what ``Store.touched`` said when it was made."""
+    """An evaluation, and the value of ``Store.touched`` at that time."""
 
     touched: tuple[int, int]
     evaluation: Evaluation
 
 
 class BackboneJob(Job):
-    """The comparison of some backbones, or the change to another one."""
+    """A comparison of backbones, or a change to another one."""
 
     def __init__(self, name: str, *, use: bool) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class BackboneJob(Job):
 
     @property
     def info(self) -> BackboneWork:
-        """How far it is."""
+        """The progress of the job."""
         return BackboneWork(
             name=self.name,
             text=self.progress.text,
@@ -65,7 +65,7 @@ class BackboneJob(Job):
 
 
 class Backbones:
-    """One job with backbones at a time; what was found out is remembered.
+    """Run one backbone job at a time, and remember the results.
 
     Args:
         project: what is served.
@@ -81,16 +81,16 @@ class Backbones:
 
     @property
     def working(self) -> bool:
-        """Whether something is under way."""
+        """Whether a job is running."""
         return self._job is not None and self._job.running
 
     @property
     def changing(self) -> bool:
-        """Whether another backbone is to be used soon."""
+        """Whether a change of backbone is running."""
         return self._job is not None and self._job.running and self._job.use
 
     async def info(self) -> BackbonesInfo:
-        """All backbones that are known, and the work."""
+        """Return all known backbones and the current job."""
         used, settings, touched = await self._project.run(
             lambda project: (project.backbone, project.settings, project.store.touched())
         )
@@ -103,7 +103,7 @@ class Backbones:
         return BackbonesInfo(backbones=infos, work=self._job.info if self._job else None)
 
     def begin(self, names: list[str], *, use: bool) -> BackboneJob:
-        """Compare backbones, or use the only one. Raises ConflictError or InputError."""
+        """Compare backbones, or change to the only one. Raises ConflictError or InputError."""
         self._project.expect_project()
         try:
             for name in names:
@@ -121,7 +121,7 @@ class Backbones:
         return job
 
     async def follow(self) -> None:
-        """Use the backbone that another process has made the project's."""
+        """Change to the backbone that another process chose for the project."""
         if self._project.state.read_only:
             return
         while True:
@@ -134,26 +134,26 @@ class Backbones:
             await asyncio.sleep(_POLL_SECONDS)
 
     async def _use(self, wanted: str) -> None:
-        """Use a backbone, if it is not in use; where that fails, all pages are told."""
+        """Change to a backbone unless it is in use; show a failure on all pages."""
         if wanted == await self._project.run(lambda project: name_of(project.backbone)):
             await self._project.run(_noticing(""))
             return
         job = self.begin([wanted], use=True)
         await job.wait()
         if job.error:
-            message = f"{job.error.message} The project is to look with it now."
+            message = f"{job.error.message} The project now requires this backbone."
             await self._project.run(_noticing(message))
 
     async def _wanted(self) -> str:
         return await self._project.run(lambda project: project.settings.backbone) or DEFAULT.name
 
     async def cancel(self) -> None:
-        """Stop; the project keeps the backbone it has."""
+        """Stop the job; the project keeps its backbone."""
         if self._job:
             await self._job.cancel()
 
     async def embed_missing(self, change: int | None) -> None:
-        """Let the backbone look at what a change is to bring back, while the project answers."""
+        """Embed what a change is to restore, while the project answers."""
         if change is not None:
             spare_core()
             backbone = await self._project.run(lambda project: project.backbone)
@@ -175,9 +175,9 @@ class Backbones:
         used = self._project.read(lambda project: project.backbone)
         backbone = used
         if used.opened_as or job.name != name_of(used):
-            found = load_backbone(job.name)  # of a file in use, too, which may be another by now
+            found = load_backbone(job.name)  # reopen even a file in use: it may have changed
             backbone = used if found.fingerprint == used.fingerprint else found
-        # Meanwhile more may have been added.
+        # More examples may have been added in the meantime.
         while self._reembed(backbone, progress=job.show) > _FEW:
             pass
         return backbone
@@ -188,7 +188,7 @@ class Backbones:
         change: int | None = None,
         progress: Callable[[Progress], object] = lambda _: None,
     ) -> int:
-        """Embed what a backbone lacks beside the live answer; return how many these were."""
+        """Embed missing examples beside the live answer; return their number."""
         job = self._project.read(lambda project: Reembedding(project, backbone, change))
         with contextlib.closing(job.batches(progress)) as batches:
             for batch in batches:
@@ -196,7 +196,7 @@ class Backbones:
         return len(job.missing)
 
     def _judge(self, job: BackboneJob, backbone: Backbone) -> None:
-        job.show(Progress(0, None, f"Judging {backbone.name}"))
+        job.show(Progress(0, None, f"Evaluating {backbone.name}"))
         touched, training_set = self._project.read(
             lambda project: (project.store.touched(), project.training_set_for(backbone))
         )

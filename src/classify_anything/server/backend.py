@@ -1,4 +1,4 @@
-"""What the routes and the socket need of that which is served: a project, or an export."""
+"""The interface of a served project or export, for the routes and the socket."""
 
 from __future__ import annotations
 
@@ -24,71 +24,71 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SERVER_RUN_ID = secrets.token_hex(8)
-"""Names this run of the server: the next one at its address may have another project."""
+"""Identifies this server run: the next one at the same address may serve another project."""
 
 
 class Backend(ABC):
-    """Answers for all pages and programs at once; ``ReadOnlyError`` is for what cannot change."""
+    """Answers all pages and programs; raises ``ReadOnlyError`` for changes to an export."""
 
     @property
     @abstractmethod
     def state(self) -> State:
-        """The newest state that is known."""
+        """The newest known state."""
 
     @abstractmethod
     async def newest(self) -> State:
-        """The state, after a look at what others have changed."""
+        """Return the state, including changes by other processes."""
 
     @abstractmethod
     async def predict(self, image: bytes) -> PredictionInfo:
-        """Say what an image shows. Raises ImageError."""
+        """Classify an image. Raises ImageError."""
 
     @abstractmethod
     async def answer(
         self, header: PredictFrame | AddFrame, image: bytes, received: float
     ) -> Answer:
-        """Answer a frame that came at a time of ``perf_counter``.
+        """Answer a frame received at a time of ``perf_counter``.
 
         Raises:
-            ImageError: it cannot be read.
-            ReadOnlyError: it is to be added to an export.
+            ImageError: the image cannot be read.
+            ReadOnlyError: the frame is to be added to an export.
         """
 
     @abstractmethod
     def expect_project(self) -> None:
-        """Raise FrozenError if this is an export."""
+        """Raise ReadOnlyError if this is an export."""
 
     @abstractmethod
     async def run(self, job: Callable[[Project], T]) -> T:
-        """Run a job on the project; whoever watches hears of what it changed.
+        """Run a job on the project, and notify the watchers of changes.
 
         Raises:
-            ReadOnlyError: there is no project, but an export.
+            ReadOnlyError: this is an export.
         """
 
     @abstractmethod
     def read(self, job: Callable[[Project], T]) -> T:
-        """Run a job that changes nothing; for other threads than the event loop's.
+        """Run a job that changes nothing, from a thread other than the event loop's.
 
         Raises:
-            ReadOnlyError: there is no project, but an export.
+            ReadOnlyError: this is an export.
         """
 
     @abstractmethod
     def show_variations(self, variations: VariationsInfo | None) -> None:
-        """Tell whoever watches how far the making of views is; None once it has ended.
+        """Show the progress of making views to the watchers; None once it has ended.
 
         Raises:
-            ReadOnlyError: there is no project, but an export.
+            ReadOnlyError: this is an export.
         """
 
     @abstractmethod
     def watch(self) -> AbstractContextManager[Watcher]:
-        """Watch the state, from the present one on."""
+        """Watch the state, starting with the current one."""
 
     @abstractmethod
     async def follow_other_processes(self) -> None:
-        """Look, while a page is open, whether another process has changed something."""
+        """Poll for changes by other processes while a page is open."""
 
     @abstractmethod
     async def keep_fitted(self) -> None:
@@ -96,4 +96,4 @@ class Backend(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Let the last job end, and close all."""
+        """Finish the last job and close everything."""

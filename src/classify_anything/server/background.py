@@ -1,4 +1,4 @@
-"""Background tasks that outlive their errors."""
+"""Background tasks that restart after errors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Background:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, name: str, follow: Callable[[], Awaitable[None]]) -> None:
-        """Run a task, and again after an error, until it returns."""
+        """Run a task, restarting it after errors, until it returns."""
         self._tasks.append(asyncio.create_task(self._run(name, follow)))
 
     def cancel(self) -> None:
@@ -39,7 +39,7 @@ class Background:
                 await follow()
             except ClassifyAnythingError as error:
                 self._remember(name, str(error), error)
-            except Exception as error:  # noqa: BLE001 - the task must go on, whatever it is
+            except Exception as error:  # noqa: BLE001 - the task must continue after any error
                 self._remember(name, INTERNAL, error)
             else:
                 return

@@ -12,7 +12,7 @@ from classify_anything.server.translate import to_report
 
 
 class Evaluations:
-    """One evaluation at a time, for all pages; it is kept until the project changes."""
+    """Run one evaluation at a time, for all pages, and cache it until the project changes."""
 
     def __init__(self, project: Backend) -> None:
         self._project = project
@@ -20,7 +20,7 @@ class Evaluations:
         self._known: Report | None = None
 
     async def report(self) -> Report:
-        """Evaluate the head in use. Raises InputError if there is nothing to evaluate."""
+        """Evaluate the current head. Raises InputError if there is nothing to evaluate."""
         async with self._one_at_a_time:
             revision = await self._project.run(lambda project: project.revision)
             if self._known is None or self._known.evaluation.revision != revision:

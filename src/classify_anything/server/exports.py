@@ -1,4 +1,4 @@
-"""An export under way: made in the background, checked, then fetched as a file."""
+"""Export the project in the background, as a file to download."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _ENDINGS = {"onnx": ".onnx", "web": "-page.zip", "zip": ".zip", "tfjs-knn": ".js
 
 
 def options_of(wanted: ExportRequest) -> Options:
-    """How it is to be written."""
+    """Return the options for writing."""
     return Options(**wanted.model_dump(exclude={"format"}))
 
 
 class ExportJob(Job):
-    """One export, in a folder of its own that goes when it is closed."""
+    """One export, in a temporary folder that ``close`` deletes."""
 
     def __init__(self, project: Backend, wanted: ExportRequest) -> None:
         super().__init__()
@@ -39,14 +39,14 @@ class ExportJob(Job):
 
     @property
     def path(self) -> Path:
-        """The file, once it is done. Raises ConflictError before."""
+        """The finished file. Raises ConflictError until done."""
         if self.status != "done":
             raise ConflictError(f"This export is {self.status}, not done.")
         return self._path
 
     @property
     def info(self) -> ExportInfo:
-        """How far it is."""
+        """The progress of the export."""
         return ExportInfo(
             id=self.id,
             status=self.status,
@@ -65,7 +65,7 @@ class ExportJob(Job):
         self._folder.cleanup()
 
     def public(self, text: str) -> str:
-        """Return an error message without the folder."""
+        """Return an error message without the temporary folder."""
         return text.replace(f"{self._folder.name}/", "")
 
     def _write(self) -> None:

@@ -1,4 +1,4 @@
-"""A frame's way through the project."""
+"""Process a frame: decode, embed, predict, add."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from classify_anything.types import Float32Array
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """What a backbone made of a frame, and the times of ``perf_counter`` on the way."""
+class _Embedded:
+    """A frame's embedding by a backbone, with times of ``perf_counter``."""
 
     backbone: Backbone
     picture: Picture
@@ -31,37 +31,37 @@ class _Seen:
 
 @dataclass(slots=True, eq=False)
 class FrameJob:
-    """One frame on its way; all but the making of it happens on the project's thread."""
+    """One frame; created on the event loop, processed on the project's thread."""
 
     header: PredictFrame | AddFrame
     image: bytes
     received: float
-    _seen: _Seen | None = field(default=None, init=False)
+    _embedded: _Embedded | None = field(default=None, init=False)
 
     def answer(self, project: Project, waiting: Sequence[FrameJob]) -> Answer:
-        """Decode, embed, predict, and then, if it is to be added, add.
+        """Decode, embed and predict, then add the frame if its header says so.
 
-        On a processor a batch is no faster than one frame after the other. Elsewhere all frames
-        that ``waiting`` has are embedded together, and each is answered when its turn comes.
+        On a CPU a batch is no faster than single frames. On other devices all ``waiting`` frames
+        are embedded together, and each is answered in turn.
 
         Raises:
-            ImageError: it cannot be read.
+            ImageError: the image cannot be read.
         """
-        if self._is_unseen_by(project.backbone):
+        if self._needs_embedding_by(project.backbone):
             others = waiting if project.backbone.provider != CPU else ()
-            _look(project, self, [one for one in others if one is not self])
-        seen = self._seen
-        assert seen is not None
-        times = [self.received, *seen.times]
+            _embed(project, self, [one for one in others if one is not self])
+        embedded = self._embedded
+        assert embedded is not None
+        times = [self.received, *embedded.times]
         project.refresh()
-        prediction = to_prediction(project, *project.predict(seen.embedding[None]))
+        prediction = to_prediction(project, *project.predict(embedded.embedding[None]))
         times.append(perf_counter())
         example_id = change = None
         if isinstance(self.header, AddFrame):
             example, change = project.add(
                 self.header.class_id,
-                seen.picture,
-                embedding=seen.embedding,
+                embedded.picture,
+                embedding=embedded.embedding,
                 recording=self.header.recording,
                 key=self.header.key,
                 source="camera",
@@ -77,31 +77,31 @@ class FrameJob:
             timings=timings(times),
         )
 
-    def _is_unseen_by(self, backbone: Backbone) -> bool:
-        return self._seen is None or self._seen.backbone is not backbone
+    def _needs_embedding_by(self, backbone: Backbone) -> bool:
+        return self._embedded is None or self._embedded.backbone is not backbone
 
 
-def _look(project: Project, first: FrameJob, others: Sequence[FrameJob]) -> None:
-    """Embed a frame, and with it those of the others that can be read."""
+def _embed(project: Project, first: FrameJob, others: Sequence[FrameJob]) -> None:
+    """Embed a frame together with the readable ones among the others."""
     begun = perf_counter()
     decoded = [(first, read_picture(first.image, project.backbone.size), begun, perf_counter())]
     for job in others:
-        if job._is_unseen_by(project.backbone):  # noqa: SLF001 - of the same class
+        if job._needs_embedding_by(project.backbone):  # noqa: SLF001 - of the same class
             begun = perf_counter()
             try:
                 picture = read_picture(job.image, project.backbone.size)
             except ImageError:
-                continue  # it is raised when the frame's turn comes
+                continue  # raised again when that frame is answered
             decoded.append((job, picture, begun, perf_counter()))
     vectors = project.backbone.embed(np.stack([picture.square for _, picture, *_ in decoded]))
     done = perf_counter()
     for (job, picture, begun, read), vector in zip(decoded, vectors, strict=True):
         times = (begun, read, done)
-        job._seen = _Seen(project.backbone, picture, vector, times)  # noqa: SLF001
+        job._embedded = _Embedded(project.backbone, picture, vector, times)  # noqa: SLF001
 
 
 def timings(times: list[float]) -> Timings:
-    """What passed between six moments of ``perf_counter``."""
+    """Return the durations between six times of ``perf_counter``."""
     queue, decode, backbone, head, store = (
         round(1000 * (end - start), 3) for start, end in pairwise(times)
     )

@@ -1,4 +1,4 @@
-"""An import under way: files come in over HTTP, then examples are added in the background."""
+"""Import files sent over HTTP as examples, in the background."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from classify_anything.server.messages import ErrorDetail, ImportInfo, ProblemIn
 
 _MAX_PROBLEMS: int = CONSTANTS["imports"]["max_problems"]
 _BATCH = 16
-"""Images a transaction: few, so that the live answer never waits long."""
+"""Images per transaction: few, so that the live answer never waits long."""
 _WRITE_BYTES = 2**20
 PATIENCE = 600.0
-"""Seconds without a byte after which an import that was not started is given up."""
+"""Seconds without data after which an import that was not started is cancelled."""
 
 
 class ImportJob(Job):
-    """One import: its files in a folder of its own, then the examples made of them.
+    """One import: receives files in a temporary folder, then adds them as examples.
 
     Args:
-        project: what is served.
-        patience: seconds without a byte after which an import that was not started is cancelled.
+        project: the served project.
+        patience: seconds without data after which an import that was not started is cancelled.
     """
 
     def __init__(self, project: Backend, patience: float = PATIENCE) -> None:
@@ -59,7 +59,7 @@ class ImportJob(Job):
 
     @property
     def info(self) -> ImportInfo:
-        """How far it is."""
+        """The progress of the import."""
         report = self._import.report if self._import else None
         progress = self._import.progress if self._import else self.progress
         problems = report.problems if report else ()
@@ -84,11 +84,11 @@ class ImportJob(Job):
         )
 
     async def receive(self, path: str, chunks: AsyncIterator[bytes]) -> None:
-        """Take in a file.
+        """Receive a file.
 
         Raises:
-            InputError: its path leads out of the import, or it is sent twice.
-            ConflictError: the import has begun already, or is cancelled meanwhile.
+            InputError: the path leaves the import folder, or exists already.
+            ConflictError: the import has started already or was cancelled.
         """
         self._expect_uploading()
         file = self._root / _inside(path)
@@ -99,11 +99,11 @@ class ImportJob(Job):
             raise InputError(f"{path}: {error.strerror or error}.") from error
         finally:
             self._arriving -= 1
-            if not self.uploading:  # where a file that is open cannot be deleted
+            if not self.uploading:  # on systems that cannot delete an open file
                 await asyncio.to_thread(self._folder.cleanup)
 
     async def _write(self, file: Path, chunks: AsyncIterator[bytes]) -> None:
-        """Write a file, or nothing."""
+        """Write a whole file or none."""
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("xb") as target:
             try:
@@ -121,23 +121,23 @@ class ImportJob(Job):
                 raise
 
     def start(self, label: str | None, frames: Frames) -> Self:
-        """Begin to add. Raises ConflictError if that was done already, or a file still comes."""
+        """Start adding. Raises ConflictError if already started, or a file is still uploading."""
         self._expect_uploading()
         if self._arriving:
-            raise ConflictError("A file of this import is still on its way.")
+            raise ConflictError("A file of this import is still uploading.")
         self.uploading = False
         self._started.set_result((label, frames))
         return self
 
     async def cancel(self) -> None:
-        """Stop, and leave the project as it was before the import."""
+        """Stop, and restore the project to its state before the import."""
         if self.uploading:
             self.uploading = False
             self._started.set_exception(Cancelled())
         await super().cancel()
 
     async def _work(self) -> None:
-        """Add everything once the files are here, or nothing; then delete the files."""
+        """Add all files once uploaded, or none; then delete them."""
         try:
             await self._add(*await self._upload())
         except BaseException:
@@ -149,18 +149,18 @@ class ImportJob(Job):
             await asyncio.to_thread(self._folder.cleanup)
 
     async def _upload(self) -> tuple[str | None, Frames]:
-        """Wait for the start; cancel the import when its sender is gone."""
+        """Wait for the start; cancel the import if the sender is gone."""
         while (left := self._heard + self._patience - monotonic()) > 0:
             await asyncio.wait([self._started], timeout=left)
             if self._started.done():
                 return self._started.result()
         self.uploading = False
-        message = f"Nothing was sent for {self._patience:.0f} seconds, so it was given up."
+        message = f"Import cancelled: no data for {self._patience:.0f} seconds."
         self.error = ErrorDetail(code=ConflictError.code, message=message)
         raise Cancelled
 
     async def _add(self, label: str | None, frames: Frames) -> None:
-        """Add everything, in small transactions between which the live answer goes on."""
+        """Add everything in small transactions, so that live answers continue."""
         dataset = await asyncio.to_thread(
             read_dataset, [self._root], label=label, frames=frames, name_loose=False
         )
@@ -177,7 +177,7 @@ class ImportJob(Job):
                     await self._project.run(_committing(job, batch))
                     self.check()
             finally:
-                await asyncio.to_thread(batches.close)  # it waits for its workers
+                await asyncio.to_thread(batches.close)  # waits for the workers
         finally:
             await asyncio.to_thread(dataset.close)
 
@@ -190,7 +190,7 @@ class ImportJob(Job):
             raise ConflictError(f"This import is {self.status}, not uploading.")
 
     def public(self, text: str) -> str:
-        """Return a text without the folder that nobody else knows of."""
+        """Return a text without the temporary folder."""
         return text.replace(f"{self._root}{os.sep}", "").replace(str(self._root), "the files sent")
 
 
@@ -199,7 +199,7 @@ def _committing(job: Import, batch: Batch) -> Callable[[Project], None]:
 
 
 def _inside(path: str) -> PurePosixPath:
-    """A relative path that stays inside. Raises InputError."""
+    """Return a relative path inside the folder. Raises InputError."""
     inside = PurePosixPath(path)
     if not path or inside.is_absolute() or ".." in inside.parts or "\0" in path:
         raise InputError(f"{path!r} is not a relative path.")

@@ -1,4 +1,4 @@
-"""Jobs in the background: their progress, their error, and how they are cancelled and forgotten."""
+"""Background jobs: progress, errors, cancellation and removal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Cancelled(BaseException):
 
 
 class Job:
-    """One piece of work in the background."""
+    """A background job."""
 
     def __init__(self) -> None:
         self.id = secrets.token_hex(8)
@@ -36,7 +36,7 @@ class Job:
 
     @property
     def running(self) -> bool:
-        """Whether the job works now."""
+        """Whether the job is running."""
         return self.status == "running"
 
     def begin(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -54,17 +54,17 @@ class Job:
             raise Cancelled
 
     async def cancel(self) -> None:
-        """Stop at the next ``check``, and wait for the end; a job that has ended stays as it is."""
+        """Stop at the next ``check``, and wait for the end; do nothing if ended."""
         self._cancelled = True
         await self.wait()
 
     async def wait(self) -> None:
-        """Wait for the end; the job goes on if the waiting is cancelled."""
+        """Wait for the end; cancelling the wait does not cancel the job."""
         if self._task:
             await asyncio.wait([self._task])
 
     def close(self) -> None:
-        """Delete what the ended job has made."""
+        """Delete the files of the ended job."""
 
     def public(self, text: str) -> str:
         """Return an error message without the paths of temporary files."""
@@ -91,7 +91,7 @@ J = TypeVar("J", bound=Job)
 
 
 class Jobs(Generic[J]):
-    """The jobs of one kind: those under way, and the last few that have ended.
+    """The running jobs of one kind, and the last few that have ended.
 
     Args:
         kept: number of ended jobs to keep.
@@ -103,11 +103,11 @@ class Jobs(Generic[J]):
 
     @property
     def running(self) -> bool:
-        """Whether a job runs."""
+        """Whether a job is running."""
         return any(job.running for job in self._jobs.values())
 
     def add(self, job: J) -> J:
-        """Keep a new job, and forget the oldest of those that have ended."""
+        """Keep a new job, and forget the oldest ended ones."""
         for old in [job for job in self._jobs.values() if job.status != "running"][: -self._kept]:
             self._jobs.pop(old.id).close()
         self._jobs[job.id] = job

@@ -1,4 +1,4 @@
-"""The backbones that a project could use: what is known of each, without opening it."""
+"""The backbones available to a project, described without opening them."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Known:
     """A backbone, opened or not.
 
     Attributes:
-        name: what ``load_backbone`` takes.
-        title: for people.
-        here: whether it can be opened without being fetched.
-        dimension: of an embedding; 0 where that is not known.
-        of: what the catalogue says of it; None of a file.
+        name: the argument for ``load_backbone``.
+        title: display name.
+        here: whether it can be opened without a download.
+        dimension: of an embedding; 0 if unknown.
+        of: its catalogue entry; None for a file.
     """
 
     name: str
@@ -35,17 +35,17 @@ class Known:
 
 
 def name_of(backbone: Backbone) -> str:
-    """What tells an open backbone apart from all others."""
+    """Return a name that identifies an open backbone."""
     return backbone.opened_as or f"{backbone.name} ({backbone.fingerprint})"
 
 
 def known_backbones(
     used: Backbone, settings: Settings, compared: Iterable[str] = ()
 ) -> list[Known]:
-    """Files that the project looks with, did, or was compared with; then the catalogue.
+    """Return the files that the project uses, used or compared; then the catalogue.
 
-    Beside those of the catalogue stands what was made of them. Files that are gone are left out,
-    but for the one that the project remembers.
+    Catalogue entries include the variants made from them. Missing files are omitted, except for
+    the one that the project remembers.
     """
     names = [one.name for one in CATALOGUE]
     names += [variant.full_name for variant in made_variants() if _described(variant.name)]
@@ -65,7 +65,7 @@ def _known(name: str, used: Backbone) -> Known:
         return Known(name, used.name, True, used.dimension, of)
     try:
         whole, precision = split_precision(name)
-    except BackboneError:  # such a name was given in Python
+    except BackboneError:  # a name set from Python
         return Known(name, name, False, 0, None)
     of = _described(whole)
     if of is not None:
@@ -75,6 +75,6 @@ def _known(name: str, used: Backbone) -> Known:
 
 
 def _described(whole: str) -> Description | None:
-    """What the catalogue says of a name without precision."""
+    """Return the catalogue entry for a name without precision."""
     description = BY_NAME.get(whole.partition("/")[0])
     return description if description and whole in description.names else None

@@ -1,4 +1,4 @@
-"""The live socket: a frame comes in, an answer goes out, and every change is told."""
+"""The live socket: answers frames and reports every change."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from classify_anything.errors import ClassifyAnythingError, InvalidMessageError
 from classify_anything.server.backend import Backend
+from classify_anything.server.background import INTERNAL
 from classify_anything.server.messages import Answer, ErrorReply, parse_frame
 from classify_anything.server.watcher import Watcher
 
@@ -19,7 +20,7 @@ log = logging.getLogger(__name__)
 
 @router.websocket("/ws")
 async def live(socket: WebSocket) -> None:
-    """Answer the frames of one page, one after the other, and tell it of every change."""
+    """Answer the frames of one page in order, and send it every change."""
     project: Backend = socket.app.state.project
     await socket.accept()
     with project.watch() as watcher:
@@ -35,7 +36,7 @@ async def live(socket: WebSocket) -> None:
 
 
 async def _receive(socket: WebSocket) -> bytes | None:
-    """The next message; None for text, which the protocol does not have."""
+    """Return the next message; None for text, which the protocol does not allow."""
     message = await socket.receive()
     if message["type"] == "websocket.disconnect":
         raise WebSocketDisconnect(message["code"], message.get("reason"))
@@ -56,8 +57,7 @@ async def _reply(project: Backend, data: bytes | None) -> Answer | ErrorReply:
         return ErrorReply.of(error.code, str(error), seq)
     except Exception:
         log.exception("A frame could not be answered")
-        message = "Something went wrong inside; the terminal says more."
-        return ErrorReply.of(ClassifyAnythingError.code, message, seq)
+        return ErrorReply.of(ClassifyAnythingError.code, INTERNAL, seq)
 
 
 async def _tell(socket: WebSocket, watcher: Watcher) -> None:
@@ -65,5 +65,8 @@ async def _tell(socket: WebSocket, watcher: Watcher) -> None:
         while True:
             state = await watcher.next()
             await socket.send_text(state.model_dump_json())
-    except (WebSocketDisconnect, RuntimeError):  # the page has gone; the receiving side ends it
+    except (
+        WebSocketDisconnect,
+        RuntimeError,
+    ):  # the page disconnected; the receiving side handles it
         return

@@ -1,7 +1,7 @@
-"""What the page and the server say to each other.
+"""Messages between the page and the server.
 
 Every message is a Pydantic model tagged by ``type``. The page's TypeScript types are generated
-from these models (``make types``), so a change here that the page does not follow fails the build.
+from these models (``make types``), so a change here that breaks the page fails the build.
 
 A frame travels as one binary WebSocket message::
 
@@ -32,7 +32,7 @@ Id = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class Message(BaseModel):
-    """Base of all messages: immutable; refuses unknown fields; reads the attributes of a value."""
+    """Base of all messages: immutable, rejects unknown fields, readable from attributes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
 
@@ -41,17 +41,17 @@ class Message(BaseModel):
 
 
 class PredictFrame(Message):
-    """Header of a frame that asks: what is this?"""
+    """Header of a frame to classify."""
 
     type: Literal["predict"]
     seq: Id = Field(description="Chosen by the page, returned in the answer.")
 
 
 class AddFrame(Message):
-    """Header of a frame that says: this is an example of that class.
+    """Header of a frame to add as an example of a class.
 
-    ``key`` names the example and ``recording`` the press it belongs to, both chosen by the page, so
-    that a frame sent again after a lost connection is added only once.
+    The page chooses ``key`` for the example and ``recording`` for the button press, so that a frame
+    resent after a lost connection is added only once.
     """
 
     type: Literal["add"]
@@ -69,7 +69,7 @@ _FRAME: TypeAdapter[PredictFrame | AddFrame] = TypeAdapter(Frame)
 
 
 class NeighborInfo(Message):
-    """One of the examples that decided a prediction."""
+    """One of the examples that a prediction is based on."""
 
     example_id: int
     class_id: int
@@ -77,23 +77,27 @@ class NeighborInfo(Message):
 
 
 class PredictionInfo(Message):
-    """What the classifier says of one picture.
+    """The classification of one picture.
 
-    ``class_id`` and ``label`` are null while nothing is learnt, and for "none of these".
+    ``class_id`` and ``label`` are null if nothing is trained, and for "none of these".
     """
 
     class_id: int | None
     label: str | None
     probability: float = Field(ge=0, le=1)
-    probabilities: dict[int, float] = Field(description="Of each class that has examples, by id.")
+    probabilities: dict[int, float] = Field(
+        description="Probability of each class with examples, by id."
+    )
     typicality: float = Field(
-        ge=0, le=1, description="Share of the own examples that are less clearly of a class."
+        ge=0,
+        le=1,
+        description="Share of the project's examples that are less typical of their class.",
     )
     neighbors: list[NeighborInfo]
 
 
 class Timings(Message):
-    """Where the time of one frame went, in milliseconds."""
+    """Time spent on one frame, in milliseconds."""
 
     queue: float
     decode: float
@@ -109,8 +113,8 @@ class Answer(Message):
     seq: int
     revision: int
     prediction: PredictionInfo
-    example_id: int | None = Field(description="The example added, if the frame was to be added.")
-    change: int | None = Field(description="The change to undo to take the whole recording back.")
+    example_id: int | None = Field(description="Id of the added example, if any.")
+    change: int | None = Field(description="Undo this change to remove the whole recording.")
     timings: Timings
 
 
@@ -127,49 +131,49 @@ class ClassInfo(Message):
 
 
 class ChangeInfo(Message):
-    """A change that can be undone or redone, in words."""
+    """A change that can be undone or redone."""
 
     id: int
     text: str
 
 
 class SettingsInfo(Message):
-    """How the project decides."""
+    """The settings of the classifier."""
 
     head: Literal["adaptive", "classic"]
     rejection_level: float = Field(ge=0, le=1)
 
 
 class VariationsInfo(Message):
-    """How far the making of altered copies of examples is, in examples."""
+    """Progress of augmenting the examples, in examples."""
 
     done: int
     total: int
 
 
 class State(Message):
-    """The whole project in short; sent on connecting and after every change."""
+    """Summary of the project; sent on connection and after every change."""
 
     type: Literal["state"] = "state"
     revision: int
     project: str
     backbone: str
     version: str
-    image_size: int = Field(description="The side of the squares that the backbone sees, pixels.")
+    image_size: int = Field(description="Side of the backbone's square input, in pixels.")
     settings: SettingsInfo
     classes: list[ClassInfo]
     undo: ChangeInfo | None
     redo: ChangeInfo | None
-    notice: str = Field(description="What is out of order, for people; mostly empty.")
-    read_only: bool = Field(description="It only answers: nothing can be added or changed.")
+    notice: str = Field(description="Warning to show to the user; usually empty.")
+    read_only: bool = Field(description="Whether changes are rejected.")
     smoothing: int | None = Field(
         default=None,
-        description="Milliseconds in which an answer settles; null: as the page likes.",
+        description="Smoothing time in milliseconds; null: the page decides.",
     )
     variations: VariationsInfo | None = Field(
-        default=None, description="Altered copies of examples that are being made; null: none."
+        default=None, description="Progress of augmentation; null if none is running."
     )
-    run: str = Field(description="Of the server: in the next one an id may mean another example.")
+    run: str = Field(description="Id of this server run; example ids are unique only within it.")
 
 
 class ErrorDetail(Message):
@@ -180,7 +184,7 @@ class ErrorDetail(Message):
 
 
 class ErrorReply(Message):
-    """The one shape of every error, over the socket (with ``seq``) and over HTTP."""
+    """Every error, over the socket (with ``seq``) and over HTTP."""
 
     type: Literal["error"] = "error"
     seq: int | None
@@ -196,38 +200,42 @@ class ErrorReply(Message):
 
 
 class NewClass(Message):
-    """Body of ``POST /api/classes``; without a name the next free "Class N" is taken."""
+    """Body of ``POST /api/classes``; ``name`` defaults to the next free "Class N"."""
 
     name: str | None = None
 
 
 class ClassEdit(Message):
-    """Body of ``PATCH /api/classes/{id}``; what is absent stays."""
+    """Body of ``PATCH /api/classes/{id}``; absent fields stay unchanged."""
 
     name: str | None = None
     color: int | None = Field(default=None, ge=0, le=COLORS - 1)
 
 
 class SettingsEdit(Message):
-    """Body of ``PATCH /api/settings``; what is absent stays."""
+    """Body of ``PATCH /api/settings``; absent fields stay unchanged."""
 
     head: Literal["adaptive", "classic"] | None = None
     rejection_level: float | None = Field(default=None, ge=0, le=1)
 
 
 class ClassAccuracyInfo(Message):
-    """How often the examples of a class were recognised; null if none could be judged."""
+    """Accuracy on the examples of a class; null if none could be evaluated."""
 
     class_id: int
     accuracy: float | None
-    interval: tuple[float, float] | None = Field(description="95 %; a recording is one trial.")
-    examples: int = Field(description="That were judged: the only example of a class is not.")
+    interval: tuple[float, float] | None = Field(
+        description="95 % confidence interval; a recording is one trial."
+    )
+    examples: int = Field(description="Number evaluated; the only example of a class is not.")
     recordings: int
-    single_recording: bool = Field(description="All of one recording, so the number is too good.")
+    single_recording: bool = Field(
+        description="All examples are from one recording, so the accuracy is optimistic."
+    )
 
 
 class OutcomeInfo(Message):
-    """What was said of one example without its recording."""
+    """The prediction for one example by a head trained without its recording."""
 
     example_id: int
     class_id: int
@@ -236,9 +244,9 @@ class OutcomeInfo(Message):
 
 
 class EvaluationInfo(Message):
-    """How good a head is on the project's own examples.
+    """Accuracy of a head on the project's own examples.
 
-    ``confusion[i][j]`` counts the examples of class i that were taken for class j, in the order of
+    ``confusion[i][j]`` counts the examples of class i predicted as class j, in the order of
     ``class_ids``.
     """
 
@@ -254,7 +262,7 @@ class EvaluationInfo(Message):
 
 
 class AdviceInfo(Message):
-    """One suggestion: ``kind`` for programs, ``text`` for people, and what it is about."""
+    """One suggestion: ``kind`` for programs, ``text`` for people, with the ids concerned."""
 
     kind: Literal["few", "one_recording", "confused", "mislabelled"]
     text: str
@@ -263,14 +271,14 @@ class AdviceInfo(Message):
 
 
 class Report(Message):
-    """``GET /api/evaluation``: the accuracy of the head in use, and what would help."""
+    """``GET /api/evaluation``: the accuracy of the current head, and how to improve it."""
 
     evaluation: EvaluationInfo
     advice: list[AdviceInfo]
 
 
 class ExampleMap(Message):
-    """Where each example lies in the plane: near ones look alike. Columns of equal length."""
+    """2-D map of the examples, similar ones near each other. Columns of equal length."""
 
     ids: list[int]
     class_ids: list[int]
@@ -281,7 +289,7 @@ class ExampleMap(Message):
 class UndoRequest(Message):
     """Body of ``POST /api/undo`` and ``/api/redo``.
 
-    With ``change`` it is done only if that is still the change in turn (else 409, ``conflict``).
+    With ``change``, fail with 409 (``conflict``) unless that change is next.
     """
 
     change: Id | None = None
@@ -302,7 +310,7 @@ class ExampleInfo(Message):
 class AddedExample(ExampleInfo):
     """An example that was just added."""
 
-    change: int = Field(description="The change to undo to take the whole recording back.")
+    change: int = Field(description="Undo this change to remove the whole recording.")
 
 
 class ExamplePage(Message):
@@ -315,7 +323,7 @@ class ExamplePage(Message):
 class ExampleIndex(Message):
     """All examples as columns of equal length, newest first.
 
-    ``sources`` are places in ``source_names``; ``created_at`` is in seconds since 1970.
+    ``sources`` are indices into ``source_names``; ``created_at`` is in seconds since 1970.
     """
 
     revision: int
@@ -328,7 +336,7 @@ class ExampleIndex(Message):
 
 
 class Neighbors(Message):
-    """The examples most like one, nearest first."""
+    """The examples most similar to one, nearest first."""
 
     neighbors: list[NeighborInfo]
 
@@ -340,26 +348,26 @@ class ExampleIds(Message):
 
 
 class ExampleMove(Message):
-    """Body of ``POST /api/examples/move``: the examples, and the class they are to have."""
+    """Body of ``POST /api/examples/move``: the examples and their new class."""
 
     ids: list[Id] = Field(min_length=1)
     class_id: Id
 
 
 class ImportStart(Message):
-    """Body of ``POST /api/imports/{id}/start``; ``label`` is the class of all that was sent.
+    """Body of ``POST /api/imports/{id}/start``; ``label`` is the class of every image.
 
-    Without it, a picture's class is the folder or the zip it lies in. The rest is of videos.
+    Without ``label``, the class is the name of the folder or zip. The other fields concern videos.
     """
 
     label: str | None = None
-    fps: float = Field(default=5, gt=0, le=1000, description="Frames a second.")
+    fps: float = Field(default=5, gt=0, le=1000, description="Frames per second.")
     start: float = Field(default=0, ge=0, description="Seconds from the beginning.")
     end: float | None = Field(default=None, gt=0, description="Seconds; null: to the last frame.")
 
 
 class ProblemInfo(Message):
-    """Something that an import left out, and why."""
+    """A file that an import skipped, and why."""
 
     name: str
     message: str
@@ -367,14 +375,14 @@ class ProblemInfo(Message):
 
 
 class ImportInfo(Message):
-    """How far an import is. ``change`` undoes it; ``problems`` are the first 100 of them."""
+    """Progress of an import. Undo ``change`` to revert it; ``problems`` has the first 100."""
 
     id: str
     status: Literal["uploading", "running", "done", "cancelled", "failed"]
     done: int
-    total: int | None = Field(description="Null while only reading tells, as of a video.")
+    total: int | None = Field(description="Null while unknown, as for a video.")
     added: int
-    known: int = Field(description="Already there: the same bytes in the same class.")
+    known: int = Field(description="Duplicates skipped: same bytes, same class.")
     problem_count: int
     problems: list[ProblemInfo]
     change: int | None
@@ -382,46 +390,48 @@ class ImportInfo(Message):
 
 
 class ExportRequest(Message):
-    """Body of ``POST /api/exports``; what does not belong to the format is refused."""
+    """Body of ``POST /api/exports``; options of other formats are rejected."""
 
     format: Literal["onnx", "web", "zip", "tfjs-knn"]
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
-    any_size: bool = Field(default=False, description="Of onnx: takes pictures of any size.")
+    any_size: bool = Field(default=False, description="onnx: accept pictures of any size.")
     smoothing: int = Field(
         default=USUAL_SMOOTHING_MS,
         ge=0,
         le=MOST_SMOOTHING_MS,
-        description="Of onnx: milliseconds in which an answer settles where the file is served.",
+        description="onnx: smoothing time in milliseconds when the file is served.",
     )
-    read_only: bool = Field(default=False, description="Of web: the page only answers.")
-    embed: bool = Field(default=False, description="Of web: with an element for other pages.")
+    read_only: bool = Field(default=False, description="web: the page only classifies.")
+    embed: bool = Field(
+        default=False, description="web: include an element to embed in other pages."
+    )
 
 
 class ExportInfo(Message):
-    """How far an export is; once it is done, ``GET /api/exports/{id}/file`` gives it."""
+    """Progress of an export; once done, ``GET /api/exports/{id}/file`` returns the file."""
 
     id: str
     status: Literal["running", "done", "cancelled", "failed"]
-    text: str = Field(description="What is being done, in words.")
+    text: str = Field(description="Current step, for people.")
     done: int
     total: int | None
-    name: str = Field(description="Of the file.")
-    bytes: int | None = Field(description="Its size, once it is done.")
-    notes: list[str] = Field(description="What was found out on the way, such as a check.")
+    name: str = Field(description="File name.")
+    bytes: int | None = Field(description="File size, once done.")
+    notes: list[str] = Field(description="Remarks, such as the result of a check.")
     threshold: float | None = Field(
-        description='Of an ONNX file: it is "none of these" where similarity is not above it.'
+        description='ONNX only: similarities up to this threshold mean "none of these".'
     )
     error: ErrorDetail | None
 
 
 class ExportSizes(Message):
-    """``GET /api/exports``: about how many bytes each format would have now."""
+    """``GET /api/exports``: estimated size of each format in bytes."""
 
     bytes: dict[str, int]
 
 
 class LayerInfo(Message):
-    """A layer of the backbone that multiplies by learnt weights."""
+    """A layer of the backbone with trained weights."""
 
     kind: Literal["standard", "depthwise", "pointwise", "dense"]
     kernel: int
@@ -430,17 +440,17 @@ class LayerInfo(Message):
     multiply_adds: int
     parameters: int
     standard: int = Field(
-        description="What it, with the pointwise layer that follows, would take as one standard "
-        "convolution; 0 for that pointwise layer."
+        description="Multiply-adds of one standard convolution in place of this layer and the "
+        "pointwise layer that follows; 0 for that pointwise layer."
     )
-    milliseconds: float | None = Field(description="On this machine, on one thread.")
+    milliseconds: float | None = Field(description="Measured on this machine, on one thread.")
 
 
 class LayersInfo(Message):
     """``GET /api/backbone/layers``: the backbone, layer by layer."""
 
     name: str
-    size: int = Field(description="The side of the images it sees, in pixels.")
+    size: int = Field(description="Side of the square input, in pixels.")
     dimension: int
     layers: list[LayerInfo]
 
@@ -448,31 +458,29 @@ class LayersInfo(Message):
 class BackboneInfo(Message):
     """A backbone that the project could use.
 
-    Accuracy and interval, on the project's own examples, are known once it was compared.
+    Accuracy and interval, on the project's own examples, are null until compared.
     """
 
-    name: str = Field(description="As ``POST /api/backbones`` takes it: of the list, or a file.")
-    title: str = Field(description="What people call it.")
-    here: bool = Field(description="Whether it is on this machine.")
+    name: str = Field(description="Catalogue name or file, as ``POST /api/backbones`` expects it.")
+    title: str = Field(description="Display name.")
+    here: bool = Field(description="Whether it is available without a download.")
     used: bool
     license: str
-    dimension: int = Field(description="Of an embedding; 0 where it is not known, as below.")
+    dimension: int = Field(description="Embedding dimension; here and below, 0 if unknown.")
     parameters: float = Field(description="In millions.")
     multiply_adds: float = Field(description="For one image, in billions.")
     top1: float = Field(description="Published ImageNet top-1 accuracy, in percent.")
     judged: str = Field(
-        description="How that was found, where it was not a classifier trained as a whole."
+        description="How ``top1`` was measured, unless by the fully trained classifier."
     )
     milliseconds: float | None = Field(description="For one image on this machine, if measured.")
     accuracy: float | None
     interval: tuple[float, float] | None
-    current: bool = Field(
-        description="Whether the accuracy is of the examples as they are now, and not of before."
-    )
+    current: bool = Field(description="Whether the accuracy was measured on the present examples.")
 
 
 class BackboneWork(Message):
-    """What is being done with backbones, and how far it is."""
+    """A comparison or change of backbones, and its progress."""
 
     name: str
     text: str
@@ -483,14 +491,14 @@ class BackboneWork(Message):
 
 
 class BackbonesInfo(Message):
-    """``GET /api/backbones``: all that are known, and the work under way or done last."""
+    """``GET /api/backbones``: all known backbones, and the current or last job."""
 
     backbones: list[BackboneInfo]
     work: BackboneWork | None
 
 
 class BackboneChoice(Message):
-    """Body of ``POST /api/backbones``: compare these, or, if ``use``, decide with the only one."""
+    """Body of ``POST /api/backbones``: compare these, or, with ``use``, change to the only one."""
 
     names: list[str] = Field(min_length=1)
     use: bool = False
@@ -505,10 +513,10 @@ class Health(Message):
 
 
 def parse_frame(data: bytes) -> tuple[PredictFrame | AddFrame, bytes]:
-    """Split a binary message into its header and its picture.
+    """Split a binary message into header and picture.
 
     Raises:
-        InvalidMessageError: it is cut short, its header is too long, or not one of the frames.
+        InvalidMessageError: the message is truncated, or its header is too long or invalid.
     """
     if len(data) < HEADER_LENGTH.size:
         raise InvalidMessageError("A frame must start with the 4-byte length of its header.")

@@ -1,4 +1,4 @@
-"""The one project, its one thread, and the pages that watch it."""
+"""The served project, its thread, and the pages that watch it."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from classify_anything.server.watcher import Watcher
 
 _POLL_SECONDS = 0.5
 _REST = 1.0
-"""Between two fits the processor is free for this many times as long as the last one took."""
+"""Pause between two fits, as a multiple of the duration of the last one."""
 
 T = TypeVar("T")
 
 
 class LiveProject(Backend):
-    """Runs jobs on the project one after the other, and tells every watcher what changed.
+    """Runs jobs on the project one at a time, and notifies every watcher of changes.
 
     One thread owns the project, so nothing in it needs a lock; the event loop never waits for
     it. Its queue is as long as the number of clients, since each waits for its answer.
 
     Args:
-        open_project: opens it, on that thread.
-        give_up: is called when the opening is no longer wanted, on Ctrl+C, and should end it.
+        open_project: opens the project, on that thread.
+        give_up: called on Ctrl+C; makes ``open_project`` stop.
     """
 
     def __init__(
@@ -66,12 +66,12 @@ class LiveProject(Backend):
         return self._state
 
     async def newest(self) -> State:
-        """The state, after a look at what other processes have changed."""
+        """Return the state, including changes by other processes."""
         await self.run(Project.refresh)
         return self._state
 
     async def predict(self, image: bytes) -> PredictionInfo:
-        """Say what an image shows. Raises ImageError."""
+        """Classify an image. Raises ImageError."""
         return await self.run(
             lambda project: to_prediction(project, *project.predict(project.embed(image)[None]))
         )
@@ -79,7 +79,7 @@ class LiveProject(Backend):
     async def answer(
         self, header: PredictFrame | AddFrame, image: bytes, received: float
     ) -> Answer:
-        """Answer a frame, and keep it if it is to be added. Raises ImageError."""
+        """Answer a frame, and add it if its header says so. Raises ImageError."""
         job = FrameJob(header, image, received)
         self._frames.append(job)
         try:
@@ -88,10 +88,10 @@ class LiveProject(Backend):
             self._frames.remove(job)
 
     def expect_project(self) -> None:
-        """It is one."""
+        """Return: this is a project."""
 
     async def run(self, job: Callable[[Project], T]) -> T:
-        """Run a job on the project's thread; whoever watches hears of what it changed."""
+        """Run a job on the project's thread, and notify the watchers of changes."""
         loop = asyncio.get_running_loop()
         result, state, needs_fit = await loop.run_in_executor(self._thread, self._run, job)
         if needs_fit:
@@ -101,17 +101,17 @@ class LiveProject(Backend):
         return result
 
     def read(self, job: Callable[[Project], T]) -> T:
-        """Run a job that changes nothing; for other threads than the event loop's."""
+        """Run a job that changes nothing, from a thread other than the event loop's."""
         return self._thread.submit(job, self._opened).result()
 
     def show_variations(self, variations: VariationsInfo | None) -> None:
-        """Tell whoever watches how far the making of views is; None once it has ended."""
+        """Show the progress of making views to the watchers; None once it has ended."""
         if variations != self._state.variations:
             self._show(self._state, variations)
 
     @contextlib.contextmanager
     def watch(self) -> Iterator[Watcher]:
-        """Watch the state, from the present one on."""
+        """Watch the state, starting with the current one."""
         watcher = Watcher(self._state)
         self._watchers.add(watcher)
         try:
@@ -120,14 +120,14 @@ class LiveProject(Backend):
             self._watchers.discard(watcher)
 
     async def follow_other_processes(self) -> None:
-        """Look, while a page is open, whether another process has changed the project."""
+        """Poll for changes by other processes while a page is open."""
         while True:
             await asyncio.sleep(_POLL_SECONDS)
             if self._watchers:
                 await self.run(Project.refresh)
 
     async def keep_fitted(self) -> None:
-        """Fit the head to new examples on a thread of its own; after an error, to the next ones."""
+        """Fit the head to new examples on another thread; after an error, wait for more."""
         while True:
             try:
                 rest = 0.0 if self._state.revision == self._unfitted else await self._fit()
@@ -142,7 +142,7 @@ class LiveProject(Backend):
                 await asyncio.wait_for(self._changed.wait(), _POLL_SECONDS)
 
     async def _fit(self) -> float:
-        """Fit the head, and return for how many seconds to rest; 0 if nothing has changed."""
+        """Fit the head, and return the seconds to rest; 0 if nothing has changed."""
         pending = await self.run(lambda project: project.model.pending_fit())
         if pending is None:
             return 0.0
@@ -152,7 +152,7 @@ class LiveProject(Backend):
         return _REST * (perf_counter() - start)
 
     def close(self) -> None:
-        """Let the last job end, and close the project."""
+        """Finish the last job and close the project."""
         self._thread.submit(self._opened.close).result()
         self._thread.shutdown()
 

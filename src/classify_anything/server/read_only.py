@@ -1,4 +1,4 @@
-"""An export that is served: it answers as its project did, and nothing in it can change."""
+"""Serve an export: it answers like its project and never changes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 class ReadOnlyBackend(Backend):
-    """Runs one picture after the other, on a thread of its own."""
+    """Classify one picture at a time, on a dedicated thread."""
 
     def __init__(self, exported: Exported) -> None:
         self._exported = exported
@@ -42,15 +42,15 @@ class ReadOnlyBackend(Backend):
 
     @property
     def state(self) -> State:
-        """The state, which is always the same."""
+        """The state, which never changes."""
         return self._state
 
     async def newest(self) -> State:
-        """The state, which is always the same."""
+        """The state, which never changes."""
         return self._state
 
     async def predict(self, image: bytes) -> PredictionInfo:
-        """Say what an image shows. Raises ImageError."""
+        """Classify an image. Raises ImageError."""
         return await self._on_thread(
             lambda: to_prediction(self._exported, self._exported.predict(image))
         )
@@ -58,43 +58,43 @@ class ReadOnlyBackend(Backend):
     async def answer(
         self, header: PredictFrame | AddFrame, image: bytes, received: float
     ) -> Answer:
-        """Answer a frame. Raises ImageError, or FrozenError if it is to be added."""
+        """Answer a frame. Raises ImageError, or ReadOnlyError for a frame to add."""
         if isinstance(header, AddFrame):
             self.expect_project()
         return await self._on_thread(lambda: self._answer(header.seq, image, received))
 
     def expect_project(self) -> NoReturn:
-        """Raise FrozenError: it is none."""
+        """Raise ReadOnlyError: an export is not a project."""
         raise ReadOnlyError(
             f"{self._exported.path.name} is an export, which only answers: it has no examples, and "
             "nothing in it can be added or changed. Open the project for that."
         )
 
     async def run(self, job: Callable[[Project], T]) -> T:  # noqa: ARG002
-        """Raise FrozenError: there is no project."""
+        """Raise ReadOnlyError: there is no project."""
         self.expect_project()
 
     def read(self, job: Callable[[Project], T]) -> T:  # noqa: ARG002
-        """Raise FrozenError: there is no project."""
+        """Raise ReadOnlyError: there is no project."""
         self.expect_project()
 
     def show_variations(self, variations: VariationsInfo | None) -> None:  # noqa: ARG002
-        """Raise FrozenError: there are no examples."""
+        """Raise ReadOnlyError: there are no examples."""
         self.expect_project()
 
     @contextlib.contextmanager
     def watch(self) -> Iterator[Watcher]:
-        """Watch the state, which is told once."""
+        """Watch the state, which is sent once."""
         yield Watcher(self._state)
 
     async def follow_other_processes(self) -> None:
         """Return: an export does not change."""
 
     async def keep_fitted(self) -> None:
-        """Return: an export does not learn."""
+        """Return: an export is not trained."""
 
     def close(self) -> None:
-        """Let the last picture end."""
+        """Finish the last picture and stop the thread."""
         self._thread.shutdown()
 
     async def _on_thread(self, job: Callable[[], T]) -> T:

@@ -222,7 +222,7 @@ _ERRORS = {
     HTTPStatus.INSUFFICIENT_STORAGE: ("store_full", "desk.db: the disk is full."),
     HTTPStatus.INTERNAL_SERVER_ERROR: (
         "error",
-        "Something went wrong inside; the terminal says more.",
+        "Internal error; see the terminal for details.",
     ),
 }
 _NOT_FOUND = {
@@ -246,7 +246,7 @@ def add_samples(schema: dict[str, Any]) -> None:
 
 
 def _add(described: dict[str, Any]) -> None:
-    """Put the sample of its message into a body or an answer that is JSON."""
+    """Add the sample message to a JSON body or answer."""
     media = described.get("content", {}).get("application/json")
     if media is not None:
         media["example"] = _BY_NAME[media["schema"]["$ref"].rpartition("/")[2]]

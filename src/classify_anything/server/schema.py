@@ -1,4 +1,4 @@
-"""Prints the OpenAPI description; ``make types`` makes the page's types from it."""
+"""Print the OpenAPI description, from which ``make types`` generates the page's types."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from classify_anything.server.app import describe
 
 
 def without_examples(value: Any) -> Any:
-    """A description without its examples, which would only be comments among the types."""
+    """Remove the examples, which would only become comments among the types."""
     if isinstance(value, dict):
         return {key: without_examples(part) for key, part in value.items() if key != "example"}
     if isinstance(value, list):
@@ -18,4 +18,4 @@ def without_examples(value: Any) -> Any:
 
 
 if __name__ == "__main__":
-    print(json.dumps(without_examples(describe()), indent=2))  # noqa: T201 - that is what it is for
+    print(json.dumps(without_examples(describe()), indent=2))  # noqa: T201 - its purpose

@@ -1,4 +1,4 @@
-"""Runs the server until Ctrl+C."""
+"""Run the server until Ctrl+C."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def serve(
     """Serve a project until Ctrl+C.
 
     Args:
-        project: its file.
+        project: the project file.
         address: to listen on.
-        backbone: a name or a file; by default the one that the project remembers.
-        on_ready: is called once the page answers, with the project's ``notice``.
-        open_browser: whether the page is opened.
-        progress: is told how far it is, where the backbone has to look at all examples first.
+        backbone: a name or a file; by default the project's own.
+        on_ready: called with the project's ``notice`` once the page answers.
+        open_browser: whether to open the page.
+        progress: called with the progress if all examples must be embedded first.
 
     Raises:
         StoreError, BackboneError: the project or the backbone cannot be opened.
@@ -76,16 +76,16 @@ def open_project(
     """Open a project to be served; arguments and errors as for ``serve``."""
     given_up = threading.Event()
 
-    def told(how_far: Progress) -> None:
+    def report(reached: Progress) -> None:
         if given_up.is_set():
             raise KeyboardInterrupt
         if progress:
-            progress(how_far)
+            progress(reached)
 
     def open_project() -> Project:
-        # One row of numbers times a matrix is faster on one thread than waking a second.
+        # A vector-matrix product is faster on one thread than waking a second.
         threadpool_limits(1, "blas")
-        opened = Project(project, backbone=backbone, progress=told)
+        opened = Project(project, backbone=backbone, progress=report)
         opened.add_starting_classes(STARTING_CLASSES)
         return opened
 
@@ -119,7 +119,7 @@ def _run(server: uvicorn.Server, address: Address) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Tells when it is ready."""
+    """Calls ``on_ready`` after startup."""
 
     def __init__(
         self, config: uvicorn.Config, on_ready: Callable[[], None], open_url: str | None
@@ -132,5 +132,5 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self._on_ready()
         if self._open_url:
-            # A browser in the terminal would only return when it is closed.
+            # A browser in the terminal returns only when closed.
             threading.Thread(target=webbrowser.open, args=(self._open_url,), daemon=True).start()

@@ -1,4 +1,4 @@
-"""From the project's values to messages."""
+"""Convert the project's values to messages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LATEST: int = CONSTANTS["classes"]["latest_examples"]
 
 
 def to_state(project: Project) -> State:
-    """The whole project in short."""
+    """Return a summary of the project."""
     undo, redo = project.store.next_undo(), project.store.next_redo()
     return State(
         classes=[to_class(project, item) for item in project.classes()],
@@ -49,7 +49,7 @@ def to_state(project: Project) -> State:
 
 
 def to_report(now: Evaluation, training_set: TrainingSet, revision: int) -> Report:
-    """An evaluation as a message, with advice."""
+    """Return an evaluation as a message, with advice."""
     ids = list(training_set.labels)
     advice = advise(now, training_set.counts)
     return Report(
@@ -79,7 +79,7 @@ def to_report(now: Evaluation, training_set: TrainingSet, revision: int) -> Repo
 
 
 def to_map(training_set: TrainingSet) -> ExampleMap:
-    """The examples in the plane."""
+    """Return the 2-D map of the examples."""
     places = plane(training_set.vectors)
     return ExampleMap(
         ids=list(training_set.keys),
@@ -90,7 +90,7 @@ def to_map(training_set: TrainingSet) -> ExampleMap:
 
 
 def to_class(project: Project, item: Class) -> ClassInfo:
-    """A class with its count and its newest examples."""
+    """Return a class with its count and newest examples."""
     return ClassInfo(
         id=item.id,
         name=item.name,
@@ -101,7 +101,7 @@ def to_class(project: Project, item: Class) -> ClassInfo:
 
 
 def to_prediction(project: Project | Exported, prediction: Prediction) -> PredictionInfo:
-    """A prediction that was just made, with the classes by their ids."""
+    """Return a prediction with probabilities by class id."""
     ids = {name: class_id for class_id, name in project.labels.items()}
     return PredictionInfo(
         class_id=prediction.class_id,
@@ -114,7 +114,7 @@ def to_prediction(project: Project | Exported, prediction: Prediction) -> Predic
 
 
 def to_index(project: Project) -> ExampleIndex:
-    """All examples as columns."""
+    """Return all examples as columns."""
     index = project.store.index()
     names = list(dict.fromkeys(index.sources))
     places = {name: place for place, name in enumerate(names)}

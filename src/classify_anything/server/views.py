@@ -1,4 +1,4 @@
-"""Makes the views of examples in the background, whenever no example is being added."""
+"""Augment examples in the background, whenever no example is being added."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.5
 _FEW = 20
-"""Making the views of so many examples is too quick to show."""
+"""Show no progress for this many examples or fewer: it is too quick."""
 _PER_WORKER = 2
-"""Examples in a batch, so that a press or the end of the server waits for few."""
+"""Examples in a batch: few, so that recording and shutdown wait only briefly."""
 
 
 class Views:
-    """Makes the missing views each time the project has stayed the same for a moment.
+    """Make missing views whenever the project has not changed for a moment.
 
     Args:
         project: what is served.
@@ -52,12 +52,12 @@ class Views:
                     self._done = done
 
     async def close(self) -> None:
-        """Wait for the batch that is being made."""
+        """Wait for the current batch."""
         if self._batch:
             await asyncio.gather(self._batch, return_exceptions=True)
 
     async def _make(self, revision: int) -> bool:
-        """Make what is missing at a revision; return False if something else comes between."""
+        """Make the views missing at a revision; return False if interrupted."""
         backbone, missing = await self._project.run(
             lambda project: (project.backbone, project.missing_views())
         )
@@ -71,14 +71,14 @@ class Views:
                     self._project.show_variations(VariationsInfo(done=start, total=len(ids)))
                 some = ids[start : start + size]
                 self._batch = asyncio.create_task(asyncio.to_thread(self._embed, backbone, some))
-                await asyncio.wait([self._batch])  # which leaves it alone when this is cancelled
+                await asyncio.wait([self._batch])  # cancelling this does not cancel the batch
                 self._batch.result()
         finally:
             self._project.show_variations(None)
         return True
 
     def _embed(self, backbone: Backbone, ids: list[int]) -> None:
-        """Make and keep the views of some examples; those that have none are not tried again."""
+        """Make and store the views of some examples; do not retry those without any."""
 
         def read(some: Sequence[int]) -> list[tuple[int, bytes]]:
             return self._project.read(lambda project: project.store.images_of(some))

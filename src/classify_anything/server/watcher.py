@@ -1,4 +1,4 @@
-"""What a page has seen of the state, and what not."""
+"""Deliver the newest state to a page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from classify_anything.server.messages import State
 
 
 class Watcher:
-    """A page's view of the state: always the newest, never a queue."""
+    """Holds the newest state for a page; never a queue."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -16,12 +16,12 @@ class Watcher:
         self._changed.set()
 
     def tell(self, state: State) -> None:
-        """Replace what the page has not seen yet."""
+        """Replace the state to deliver."""
         self._state = state
         self._changed.set()
 
     async def next(self) -> State:
-        """Wait for a state that the page has not seen."""
+        """Wait for a state not yet delivered."""
         await self._changed.wait()
         self._changed.clear()
         return self._state

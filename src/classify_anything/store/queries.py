@@ -228,7 +228,7 @@ def insert_embeddings(
 
 
 def existing(connection: sa.Connection, ids: Iterable[int]) -> set[int]:
-    """Return those ids for which there are examples, removed or not."""
+    """Return the ids that have an example, removed or not."""
     select = sa.select(examples.c.id).where(examples.c.id.in_(ids))
     return set(connection.execute(select).scalars())
 

@@ -1,4 +1,4 @@
-"""The backbone: what it is made of, and what a page needs to look by itself."""
+"""The backbone: its layers, changes, and downloads for a page that classifies itself."""
 
 from __future__ import annotations
 
@@ -46,20 +46,20 @@ def _browser_model(snapshot: ProjectSnapshot, after: int) -> bytes:
 
 @router.get("/backbone", response_class=Response, responses={**_FILE, **CONFLICT})
 async def backbone(project: ProjectOf, fingerprint: str | None = None) -> Response:
-    """The backbone as an ONNX graph, for a page that looks by itself.
+    """Return the backbone as an ONNX graph, for a page that classifies itself.
 
-    With a ``fingerprint``, only that one: what is learnt fits no other.
+    With ``fingerprint``, fail unless it matches: a model fits only its own backbone.
     """
     used = await project.run(lambda project: project.backbone)
     if fingerprint not in (None, used.fingerprint):
-        raise ConflictError("Another network is in use by now.")
+        raise ConflictError("The backbone has changed.")
     graph = await asyncio.to_thread(used.graph)
     return Response(graph, media_type="application/octet-stream")
 
 
 @router.get("/backbones")
 async def backbones(work: BackbonesOf) -> BackbonesInfo:
-    """All backbones that are known, what was found out about them, and the work under way."""
+    """List all known backbones with their results, and the current job."""
     return await work.info()
 
 
@@ -67,7 +67,7 @@ async def backbones(work: BackbonesOf) -> BackbonesInfo:
 async def begin_backbones(work: BackbonesOf, body: BackboneChoice) -> BackbonesInfo:
     """Compare backbones on the project's own examples, or change to another one.
 
-    It is done in the background; until it is done the project answers as before.
+    This runs in the background; until it is done the project answers as before.
     """
     work.begin(body.names, use=body.use)
     return await work.info()
@@ -75,16 +75,16 @@ async def begin_backbones(work: BackbonesOf, body: BackboneChoice) -> BackbonesI
 
 @router.delete("/backbones")
 async def cancel_backbones(work: BackbonesOf) -> BackbonesInfo:
-    """Stop what is being done; the project keeps the backbone it has."""
+    """Cancel the current job; the project keeps its backbone."""
     await work.cancel()
     return await work.info()
 
 
 @router.get("/backbone/layers")
 async def backbone_layers(project: ProjectOf) -> LayersInfo:
-    """The backbone layer by layer, each timed on this machine; it takes about a second.
+    """List the layers of the backbone, each timed on this machine; takes about a second.
 
-    Those of a .tflite are not timed.
+    Layers of a .tflite file are not timed.
     """
     backbone = await project.run(lambda project: project.backbone)
     found = await asyncio.to_thread(layers_of, backbone, measure=True)

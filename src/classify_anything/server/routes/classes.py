@@ -15,13 +15,13 @@ router = APIRouter(prefix="/api/classes", responses=ALWAYS)
 
 @router.post("", status_code=HTTPStatus.CREATED)
 async def add_class(project: ProjectOf, body: NewClass) -> ClassInfo:
-    """Add a class; without a name, the first free "Class N"."""
+    """Add a class; ``name`` defaults to the first free "Class N"."""
     return await project.run(lambda project: to_class(project, project.store.add_class(body.name)))
 
 
 @router.patch("/{class_id}", responses=NOT_FOUND)
 async def edit_class(project: ProjectOf, class_id: Id, body: ClassEdit) -> ClassInfo:
-    """Rename a class, or give it another colour."""
+    """Rename or recolour a class."""
     return await project.run(
         lambda project: to_class(
             project, project.edit_class(class_id, name=body.name, color=body.color)

@@ -56,12 +56,12 @@ ExportsOf = Annotated[Jobs[ExportJob], Depends(_exports)]
 
 
 def errors(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
-    """The errors of a route, for the description."""
+    """Describe the errors of a route."""
     return {int(status): {"model": ErrorReply} for status in statuses}
 
 
 def body(*media_types: str) -> dict[str, Any]:
-    """A body that is a file, for the description."""
+    """Describe a body that is a file."""
     file = {"schema": {"type": "string", "format": "binary"}}
     return {"requestBody": {"required": True, "content": dict.fromkeys(media_types, file)}}
 
@@ -73,14 +73,14 @@ CONFLICT = errors(HTTPStatus.CONFLICT)
 
 
 def kept(run: str | None) -> dict[str, str]:
-    """How long a picture may be kept: for ever, if its address names this run of the server.
+    """Return the cache header of a picture: forever if its address names this server run.
 
-    Without that the same address may show a picture of another project tomorrow.
+    Otherwise the same address may later show a picture of another project.
     """
     return {"Cache-Control": _FOREVER if run == SERVER_RUN_ID else _ASK_AGAIN}
 
 
 async def change(project: Backend, job: Callable[[Project], object]) -> State:
-    """Run a job that changes the project, and give the state after it."""
+    """Run a job that changes the project, and return the new state."""
     await project.run(job)
     return project.state

@@ -1,4 +1,4 @@
-"""Datasets in and out."""
+"""Dataset import and export."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _ENDINGS = {"zip": ".zip", "tfjs-knn": ".json"}
 
 @router.post("/api/imports", status_code=HTTPStatus.CREATED)
 async def begin_import(project: ProjectOf, imports: ImportsOf) -> ImportInfo:
-    """Begin an import: send its files next, then start it."""
+    """Create an import; then send its files and start it."""
     return imports.add(ImportJob(project)).info
 
 
@@ -46,9 +46,9 @@ async def begin_import(project: ProjectOf, imports: ImportsOf) -> ImportInfo:
     openapi_extra=body("image/*", "video/*", "application/zip", "application/octet-stream"),
 )
 async def send_file(imports: ImportsOf, import_id: str, path: str, request: Request) -> None:
-    """Send one file, which is the body: an image, a zip or a video.
+    """Send one file as the body: an image, a zip or a video.
 
-    Its path is relative; the folder that an image lies in becomes its class.
+    The path is relative; the folder of an image becomes its class.
     """
     await imports.find(import_id).receive(path, request.stream())
 
@@ -61,23 +61,23 @@ async def send_file(imports: ImportsOf, import_id: str, path: str, request: Requ
 async def start_import(
     imports: ImportsOf, backbones: BackbonesOf, import_id: str, body: ImportStart
 ) -> ImportInfo:
-    """Add what was sent, in the background: ask again how far it is."""
+    """Add the sent files in the background; poll for progress."""
     frames = Frames(body.fps, body.start, body.end)
     job = imports.find(import_id)
     if backbones.changing:
-        raise ConflictError("The network is being changed. Add pictures when that is done.")
+        raise ConflictError("The backbone is being changed. Retry when the change is done.")
     return job.start(body.label, frames).info
 
 
 @router.get("/api/imports/{import_id}", responses=NOT_FOUND)
 async def import_progress(imports: ImportsOf, import_id: str) -> ImportInfo:
-    """How far an import is."""
+    """Return the progress of an import."""
     return imports.find(import_id).info
 
 
 @router.delete("/api/imports/{import_id}", responses=NOT_FOUND)
 async def cancel_import(imports: ImportsOf, import_id: str) -> ImportInfo:
-    """Cancel an import that is under way: the project is as it was before it."""
+    """Cancel a running import and restore the project."""
     job = imports.find(import_id)
     await job.cancel()
     return job.info
@@ -94,7 +94,7 @@ def _write(snapshot: ProjectSnapshot, path: Path, form: str) -> Written:
     responses={200: {"content": {"application/octet-stream": {}}}},
 )
 async def export(project: ProjectOf, format: Literal["zip", "tfjs-knn"] = "zip") -> FileResponse:  # noqa: A002
-    """The project as a file: a zip of the original images, or the embeddings as TF.js's k-NN."""
+    """Return the project as a zip of original images, or as embeddings for TF.js k-NN."""
     folder = tempfile.TemporaryDirectory(prefix="classify-anything-")
     name = project.state.project + _ENDINGS[format]
     try:

@@ -1,4 +1,4 @@
-"""How the project decides, and how well."""
+"""Classifier settings and evaluation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/api", responses=ALWAYS)
 
 @router.patch("/settings")
 async def edit_settings(project: ProjectOf, body: SettingsEdit) -> State:
-    """Change the head, or how sure it must be. What is absent stays."""
+    """Change the head or the rejection level. Absent fields stay unchanged."""
     return await change(
         project,
         lambda project: project.configure(head=body.head, rejection_level=body.rejection_level),
@@ -25,16 +25,16 @@ async def edit_settings(project: ProjectOf, body: SettingsEdit) -> State:
 
 @router.get("/evaluation")
 async def evaluation(evaluations: EvaluationsOf) -> Report:
-    """How often the head is right on examples seen without their recording, and what would help.
+    """Return the accuracy, tested without each example's recording, and advice.
 
-    It is made aside, so the live answer goes on, and once for all who ask. 400 while fewer than two
-    classes have examples, or none has two.
+    Live answers continue meanwhile, and concurrent requests share one evaluation. 400 if fewer
+    than two classes have examples, or none has two.
     """
     return await evaluations.report()
 
 
 @router.get("/examples/map")
 async def example_map(project: ProjectOf) -> ExampleMap:
-    """Where each example lies in the plane: near ones look alike."""
+    """Return a 2-D map of the examples, similar ones near each other."""
     training_set = await project.run(Project.training_set)
     return await asyncio.to_thread(to_map, training_set)

@@ -1,4 +1,4 @@
-"""The examples, one by one and many at a time."""
+"""The examples, singly and in bulk."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def list_examples(
     before: Id | None = None,
     limit: Annotated[int, Query(ge=1, le=_MAX_PAGE)] = 100,
 ) -> ExamplePage:
-    """Examples, newest first, a page at a time: all, or of a class, a source or a recording."""
+    """List examples, newest first, paged: all, or those of a class, source or recording."""
     found = await project.run(
         lambda project: project.examples(
             class_id, source=source, recording=recording, before=before, limit=limit + 1
@@ -65,7 +65,7 @@ async def list_examples(
 
 @router.get("/api/examples/index")
 async def index(project: ProjectOf) -> ExampleIndex:
-    """All examples at once, as columns: quick for ten thousand of them."""
+    """Return all examples as columns: fast even for ten thousand."""
     return await project.run(to_index)
 
 
@@ -84,7 +84,7 @@ async def add_example(
     key: _Name = None,
     source: _Name = "http",
 ) -> AddedExample:
-    """Add an example to the class with this id, or with this name, which is added if it is new.
+    """Add an example to the class with this id or name; create a class with a new name.
 
     The body is the image itself. Examples with the same ``recording`` belong together; one whose
     ``key`` is known is not added again.
@@ -105,7 +105,7 @@ async def add_example(
 
 @router.get("/api/examples/{example_id}", responses=NOT_FOUND)
 async def example(project: ProjectOf, example_id: Id) -> ExampleInfo:
-    """What is known of an example, but its picture."""
+    """Return an example without its picture."""
     return ExampleInfo.model_validate(
         await project.run(lambda project: project.store.example(example_id))
     )
@@ -117,7 +117,7 @@ async def example(project: ProjectOf, example_id: Id) -> ExampleInfo:
     responses={**_PICTURE, **NOT_FOUND},
 )
 async def image(project: ProjectOf, example_id: Id, run: _Name = None) -> Response:
-    """The picture of an example, byte for byte as it was captured.
+    """Return the original picture of an example, byte for byte.
 
     With the ``run`` of the state in its address it may be kept for ever.
     """
@@ -131,7 +131,7 @@ async def image(project: ProjectOf, example_id: Id, run: _Name = None) -> Respon
     responses={**_PICTURE, **NOT_FOUND},
 )
 async def thumbnail(project: ProjectOf, example_id: Id, run: _Name = None) -> Response:
-    """The picture of an example as a small square JPEG, 160 pixels wide.
+    """Return the picture of an example as a square JPEG, 160 pixels wide.
 
     With the ``run`` of the state in its address it may be kept for ever.
     """
@@ -144,7 +144,7 @@ async def thumbnail(project: ProjectOf, example_id: Id, run: _Name = None) -> Re
 async def neighbors(
     project: ProjectOf, example_id: Id, limit: Annotated[int, Query(ge=1, le=100)] = 8
 ) -> Neighbors:
-    """The examples most like one, nearest first."""
+    """List the examples most similar to one, nearest first."""
     found = await project.run(lambda project: project.neighbors(example_id, limit))
     return Neighbors(neighbors=[NeighborInfo.model_validate(one) for one in found])
 
@@ -163,7 +163,7 @@ async def remove_examples(project: ProjectOf, body: ExampleIds) -> State:
 
 @router.post("/api/examples/move", responses=NOT_FOUND)
 async def move_examples(project: ProjectOf, body: ExampleMove) -> State:
-    """Give many examples another class, as one change."""
+    """Move many examples to another class, as one change."""
     return await change(project, lambda project: project.move(body.ids, body.class_id))
 
 

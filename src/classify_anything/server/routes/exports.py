@@ -1,4 +1,4 @@
-"""The project in other forms, made in the background."""
+"""Exports of the project, written in the background."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ _FILE: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-s
 
 @router.get("")
 async def export_sizes(project: ProjectOf) -> ExportSizes:
-    """About how large each form would be now."""
+    """Estimate the size of each format."""
     return ExportSizes(bytes=await project.run(estimated_sizes))
 
 
 @router.post("", status_code=HTTPStatus.ACCEPTED)
 async def begin_export(project: ProjectOf, exports: ExportsOf, body: ExportRequest) -> ExportInfo:
-    """Begin to make a file, in the background: ask again how far it is."""
+    """Start an export in the background; poll for progress."""
     check_options(body.format, options_of(body))
     return exports.add(ExportJob(project, body)).info
 
 
 @router.get("/{export_id}", responses=NOT_FOUND)
 async def export_progress(exports: ExportsOf, export_id: str) -> ExportInfo:
-    """How far an export is."""
+    """Return the progress of an export."""
     return exports.find(export_id).info
 
 
@@ -49,12 +49,12 @@ async def export_progress(exports: ExportsOf, export_id: str) -> ExportInfo:
     responses={**_FILE, **NOT_FOUND, **CONFLICT},
 )
 async def export_file(exports: ExportsOf, export_id: str) -> FileResponse:
-    """The file that was made."""
+    """Download the exported file."""
     job = exports.find(export_id)
     return FileResponse(job.path, filename=job.name, media_type="application/octet-stream")
 
 
 @router.delete("/{export_id}", status_code=HTTPStatus.NO_CONTENT, responses=NOT_FOUND)
 async def drop_export(exports: ExportsOf, export_id: str) -> None:
-    """Cancel an export, or delete the file that was made."""
+    """Cancel an export, or delete its file."""
     await exports.drop(export_id)

@@ -1,4 +1,4 @@
-"""The project as a whole: its state, what an image shows, undo and redo."""
+"""The project as a whole: state, prediction, undo and redo."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ async def health(request: Request) -> Health:
 
 @router.get("/api/state")
 async def state(project: ProjectOf) -> State:
-    """The project in short: its classes, their counts, and what can be undone."""
+    """Return the state: classes, counts, and the changes to undo and redo."""
     return await project.newest()
 
 
 @router.post("/api/predict", openapi_extra=IMAGE)
 async def predict(project: ProjectOf, request: Request) -> PredictionInfo:
-    """Say what an image shows. The body is the image itself: JPEG, PNG, WebP, …"""
+    """Classify an image. The body is the image itself: JPEG, PNG, WebP, …"""
     return await project.predict(await request.body())
 
 
@@ -45,7 +45,7 @@ async def undo(project: ProjectOf, backbones: BackbonesOf, body: UndoRequest) ->
 
 @router.post("/api/redo", responses=CONFLICT)
 async def redo(project: ProjectOf, backbones: BackbonesOf, body: UndoRequest) -> State:
-    """Do the change again that was undone last."""
+    """Redo the last undone change."""
     await backbones.embed_missing(body.change or _id(project.state.redo))
     return await change(project, lambda project: project.store.redo(body.change))
 

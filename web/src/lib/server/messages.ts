@@ -33,7 +33,7 @@ export interface paths {
         };
         /**
          * State
-         * @description The project in short: its classes, their counts, and what can be undone.
+         * @description Return the state: classes, counts, and the changes to undo and redo.
          */
         get: operations["state_api_state_get"];
         put?: never;
@@ -55,7 +55,7 @@ export interface paths {
         put?: never;
         /**
          * Predict
-         * @description Say what an image shows. The body is the image itself: JPEG, PNG, WebP, …
+         * @description Classify an image. The body is the image itself: JPEG, PNG, WebP, …
          */
         post: operations["predict_api_predict_post"];
         delete?: never;
@@ -95,7 +95,7 @@ export interface paths {
         put?: never;
         /**
          * Redo
-         * @description Do the change again that was undone last.
+         * @description Redo the last undone change.
          */
         post: operations["redo_api_redo_post"];
         delete?: never;
@@ -115,7 +115,7 @@ export interface paths {
         put?: never;
         /**
          * Add Class
-         * @description Add a class; without a name, the first free "Class N".
+         * @description Add a class; ``name`` defaults to the first free "Class N".
          */
         post: operations["add_class_api_classes_post"];
         delete?: never;
@@ -143,7 +143,7 @@ export interface paths {
         head?: never;
         /**
          * Edit Class
-         * @description Rename a class, or give it another colour.
+         * @description Rename or recolour a class.
          */
         patch: operations["edit_class_api_classes__class_id__patch"];
         trace?: never;
@@ -183,7 +183,7 @@ export interface paths {
         head?: never;
         /**
          * Edit Settings
-         * @description Change the head, or how sure it must be. What is absent stays.
+         * @description Change the head or the rejection level. Absent fields stay unchanged.
          */
         patch: operations["edit_settings_api_settings_patch"];
         trace?: never;
@@ -197,10 +197,10 @@ export interface paths {
         };
         /**
          * Evaluation
-         * @description How often the head is right on examples seen without their recording, and what would help.
+         * @description Return the accuracy, tested without each example's recording, and advice.
          *
-         *     It is made aside, so the live answer goes on, and once for all who ask. 400 while fewer than two
-         *     classes have examples, or none has two.
+         *     Live answers continue meanwhile, and concurrent requests share one evaluation. 400 if fewer
+         *     than two classes have examples, or none has two.
          */
         get: operations["evaluation_api_evaluation_get"];
         put?: never;
@@ -220,7 +220,7 @@ export interface paths {
         };
         /**
          * Example Map
-         * @description Where each example lies in the plane: near ones look alike.
+         * @description Return a 2-D map of the examples, similar ones near each other.
          */
         get: operations["example_map_api_examples_map_get"];
         put?: never;
@@ -240,13 +240,13 @@ export interface paths {
         };
         /**
          * List Examples
-         * @description Examples, newest first, a page at a time: all, or of a class, a source or a recording.
+         * @description List examples, newest first, paged: all, or those of a class, source or recording.
          */
         get: operations["list_examples_api_examples_get"];
         put?: never;
         /**
          * Add Example
-         * @description Add an example to the class with this id, or with this name, which is added if it is new.
+         * @description Add an example to the class with this id or name; create a class with a new name.
          *
          *     The body is the image itself. Examples with the same ``recording`` belong together; one whose
          *     ``key`` is known is not added again.
@@ -267,7 +267,7 @@ export interface paths {
         };
         /**
          * Index
-         * @description All examples at once, as columns: quick for ten thousand of them.
+         * @description Return all examples as columns: fast even for ten thousand.
          */
         get: operations["index_api_examples_index_get"];
         put?: never;
@@ -287,7 +287,7 @@ export interface paths {
         };
         /**
          * Example
-         * @description What is known of an example, but its picture.
+         * @description Return an example without its picture.
          */
         get: operations["example_api_examples__example_id__get"];
         put?: never;
@@ -311,7 +311,7 @@ export interface paths {
         };
         /**
          * Image
-         * @description The picture of an example, byte for byte as it was captured.
+         * @description Return the original picture of an example, byte for byte.
          *
          *     With the ``run`` of the state in its address it may be kept for ever.
          */
@@ -333,7 +333,7 @@ export interface paths {
         };
         /**
          * Thumbnail
-         * @description The picture of an example as a small square JPEG, 160 pixels wide.
+         * @description Return the picture of an example as a square JPEG, 160 pixels wide.
          *
          *     With the ``run`` of the state in its address it may be kept for ever.
          */
@@ -355,7 +355,7 @@ export interface paths {
         };
         /**
          * Neighbors
-         * @description The examples most like one, nearest first.
+         * @description List the examples most similar to one, nearest first.
          */
         get: operations["neighbors_api_examples__example_id__neighbors_get"];
         put?: never;
@@ -397,7 +397,7 @@ export interface paths {
         put?: never;
         /**
          * Move Examples
-         * @description Give many examples another class, as one change.
+         * @description Move many examples to another class, as one change.
          */
         post: operations["move_examples_api_examples_move_post"];
         delete?: never;
@@ -437,7 +437,7 @@ export interface paths {
         put?: never;
         /**
          * Begin Import
-         * @description Begin an import: send its files next, then start it.
+         * @description Create an import; then send its files and start it.
          */
         post: operations["begin_import_api_imports_post"];
         delete?: never;
@@ -456,9 +456,9 @@ export interface paths {
         get?: never;
         /**
          * Send File
-         * @description Send one file, which is the body: an image, a zip or a video.
+         * @description Send one file as the body: an image, a zip or a video.
          *
-         *     Its path is relative; the folder that an image lies in becomes its class.
+         *     The path is relative; the folder of an image becomes its class.
          */
         put: operations["send_file_api_imports__import_id__files__path__put"];
         post?: never;
@@ -479,7 +479,7 @@ export interface paths {
         put?: never;
         /**
          * Start Import
-         * @description Add what was sent, in the background: ask again how far it is.
+         * @description Add the sent files in the background; poll for progress.
          */
         post: operations["start_import_api_imports__import_id__start_post"];
         delete?: never;
@@ -497,14 +497,14 @@ export interface paths {
         };
         /**
          * Import Progress
-         * @description How far an import is.
+         * @description Return the progress of an import.
          */
         get: operations["import_progress_api_imports__import_id__get"];
         put?: never;
         post?: never;
         /**
          * Cancel Import
-         * @description Cancel an import that is under way: the project is as it was before it.
+         * @description Cancel a running import and restore the project.
          */
         delete: operations["cancel_import_api_imports__import_id__delete"];
         options?: never;
@@ -521,7 +521,7 @@ export interface paths {
         };
         /**
          * Export
-         * @description The project as a file: a zip of the original images, or the embeddings as TF.js's k-NN.
+         * @description Return the project as a zip of original images, or as embeddings for TF.js k-NN.
          */
         get: operations["export_api_export_get"];
         put?: never;
@@ -541,13 +541,13 @@ export interface paths {
         };
         /**
          * Export Sizes
-         * @description About how large each form would be now.
+         * @description Estimate the size of each format.
          */
         get: operations["export_sizes_api_exports_get"];
         put?: never;
         /**
          * Begin Export
-         * @description Begin to make a file, in the background: ask again how far it is.
+         * @description Start an export in the background; poll for progress.
          */
         post: operations["begin_export_api_exports_post"];
         delete?: never;
@@ -565,14 +565,14 @@ export interface paths {
         };
         /**
          * Export Progress
-         * @description How far an export is.
+         * @description Return the progress of an export.
          */
         get: operations["export_progress_api_exports__export_id__get"];
         put?: never;
         post?: never;
         /**
          * Drop Export
-         * @description Cancel an export, or delete the file that was made.
+         * @description Cancel an export, or delete its file.
          */
         delete: operations["drop_export_api_exports__export_id__delete"];
         options?: never;
@@ -589,7 +589,7 @@ export interface paths {
         };
         /**
          * Export File
-         * @description The file that was made.
+         * @description Download the exported file.
          */
         get: operations["export_file_api_exports__export_id__file_get"];
         put?: never;
@@ -609,7 +609,10 @@ export interface paths {
         };
         /**
          * Model
-         * @description All that is learnt, for a page that looks by itself; 400 while there are not two classes.
+         * @description Return the model, for a page that predicts by itself; 400 with fewer than two classes.
+         *
+         *     A page that has vectors of the backbone with this fingerprint gets only those of examples whose
+         *     id exceeds ``after``.
          */
         get: operations["model_api_model_get"];
         put?: never;
@@ -629,9 +632,9 @@ export interface paths {
         };
         /**
          * Backbone
-         * @description The backbone as an ONNX graph, for a page that looks by itself.
+         * @description Return the backbone as an ONNX graph, for a page that classifies itself.
          *
-         *     With a ``fingerprint``, only that one: what is learnt fits no other.
+         *     With ``fingerprint``, fail unless it matches: a model fits only its own backbone.
          */
         get: operations["backbone_api_backbone_get"];
         put?: never;
@@ -651,7 +654,7 @@ export interface paths {
         };
         /**
          * Backbones
-         * @description All backbones that are known, what was found out about them, and the work under way.
+         * @description List all known backbones with their results, and the current job.
          */
         get: operations["backbones_api_backbones_get"];
         put?: never;
@@ -659,12 +662,12 @@ export interface paths {
          * Begin Backbones
          * @description Compare backbones on the project's own examples, or change to another one.
          *
-         *     It is done in the background; until it is done the project answers as before.
+         *     This runs in the background; until it is done the project answers as before.
          */
         post: operations["begin_backbones_api_backbones_post"];
         /**
          * Cancel Backbones
-         * @description Stop what is being done; the project keeps the backbone it has.
+         * @description Cancel the current job; the project keeps its backbone.
          */
         delete: operations["cancel_backbones_api_backbones_delete"];
         options?: never;
@@ -681,9 +684,9 @@ export interface paths {
         };
         /**
          * Backbone Layers
-         * @description The backbone layer by layer, each timed on this machine; it takes about a second.
+         * @description List the layers of the backbone, each timed on this machine; takes about a second.
          *
-         *     Those of a .tflite are not timed.
+         *     Layers of a .tflite file are not timed.
          */
         get: operations["backbone_layers_api_backbone_layers_get"];
         put?: never;
@@ -723,13 +726,13 @@ export interface components {
             source: string;
             /**
              * Change
-             * @description The change to undo to take the whole recording back.
+             * @description Undo this change to remove the whole recording.
              */
             change: number;
         };
         /**
          * AdviceInfo
-         * @description One suggestion: ``kind`` for programs, ``text`` for people, and what it is about.
+         * @description One suggestion: ``kind`` for programs, ``text`` for people, with the ids concerned.
          */
         AdviceInfo: {
             /**
@@ -746,7 +749,7 @@ export interface components {
         };
         /**
          * BackboneChoice
-         * @description Body of ``POST /api/backbones``: compare these, or, if ``use``, decide with the only one.
+         * @description Body of ``POST /api/backbones``: compare these, or, with ``use``, change to the only one.
          */
         BackboneChoice: {
             /** Names */
@@ -761,22 +764,22 @@ export interface components {
          * BackboneInfo
          * @description A backbone that the project could use.
          *
-         *     Accuracy and interval, on the project's own examples, are known once it was compared.
+         *     Accuracy and interval, on the project's own examples, are null until compared.
          */
         BackboneInfo: {
             /**
              * Name
-             * @description As ``POST /api/backbones`` takes it: of the list, or a file.
+             * @description Catalogue name or file, as ``POST /api/backbones`` expects it.
              */
             name: string;
             /**
              * Title
-             * @description What people call it.
+             * @description Display name.
              */
             title: string;
             /**
              * Here
-             * @description Whether it is on this machine.
+             * @description Whether it is available without a download.
              */
             here: boolean;
             /** Used */
@@ -785,7 +788,7 @@ export interface components {
             license: string;
             /**
              * Dimension
-             * @description Of an embedding; 0 where it is not known, as below.
+             * @description Embedding dimension; here and below, 0 if unknown.
              */
             dimension: number;
             /**
@@ -805,7 +808,7 @@ export interface components {
             top1: number;
             /**
              * Judged
-             * @description How that was found, where it was not a classifier trained as a whole.
+             * @description How ``top1`` was measured, unless by the fully trained classifier.
              */
             judged: string;
             /**
@@ -822,13 +825,13 @@ export interface components {
             ] | null;
             /**
              * Current
-             * @description Whether the accuracy is of the examples as they are now, and not of before.
+             * @description Whether the accuracy was measured on the present examples.
              */
             current: boolean;
         };
         /**
          * BackboneWork
-         * @description What is being done with backbones, and how far it is.
+         * @description A comparison or change of backbones, and its progress.
          */
         BackboneWork: {
             /** Name */
@@ -848,7 +851,7 @@ export interface components {
         };
         /**
          * BackbonesInfo
-         * @description ``GET /api/backbones``: all that are known, and the work under way or done last.
+         * @description ``GET /api/backbones``: all known backbones, and the current or last job.
          */
         BackbonesInfo: {
             /** Backbones */
@@ -857,7 +860,7 @@ export interface components {
         };
         /**
          * ChangeInfo
-         * @description A change that can be undone or redone, in words.
+         * @description A change that can be undone or redone.
          */
         ChangeInfo: {
             /** Id */
@@ -867,7 +870,7 @@ export interface components {
         };
         /**
          * ClassAccuracyInfo
-         * @description How often the examples of a class were recognised; null if none could be judged.
+         * @description Accuracy on the examples of a class; null if none could be evaluated.
          */
         ClassAccuracyInfo: {
             /** Class Id */
@@ -876,7 +879,7 @@ export interface components {
             accuracy: number | null;
             /**
              * Interval
-             * @description 95 %; a recording is one trial.
+             * @description 95 % confidence interval; a recording is one trial.
              */
             interval: [
                 number,
@@ -884,20 +887,20 @@ export interface components {
             ] | null;
             /**
              * Examples
-             * @description That were judged: the only example of a class is not.
+             * @description Number evaluated; the only example of a class is not.
              */
             examples: number;
             /** Recordings */
             recordings: number;
             /**
              * Single Recording
-             * @description All of one recording, so the number is too good.
+             * @description All examples are from one recording, so the accuracy is optimistic.
              */
             single_recording: boolean;
         };
         /**
          * ClassEdit
-         * @description Body of ``PATCH /api/classes/{id}``; what is absent stays.
+         * @description Body of ``PATCH /api/classes/{id}``; absent fields stay unchanged.
          */
         ClassEdit: {
             /** Name */
@@ -939,7 +942,7 @@ export interface components {
         };
         /**
          * ErrorReply
-         * @description The one shape of every error, over the socket (with ``seq``) and over HTTP.
+         * @description Every error, over the socket (with ``seq``) and over HTTP.
          */
         ErrorReply: {
             /**
@@ -954,9 +957,9 @@ export interface components {
         };
         /**
          * EvaluationInfo
-         * @description How good a head is on the project's own examples.
+         * @description Accuracy of a head on the project's own examples.
          *
-         *     ``confusion[i][j]`` counts the examples of class i that were taken for class j, in the order of
+         *     ``confusion[i][j]`` counts the examples of class i predicted as class j, in the order of
          *     ``class_ids``.
          */
         EvaluationInfo: {
@@ -994,7 +997,7 @@ export interface components {
          * ExampleIndex
          * @description All examples as columns of equal length, newest first.
          *
-         *     ``sources`` are places in ``source_names``; ``created_at`` is in seconds since 1970.
+         *     ``sources`` are indices into ``source_names``; ``created_at`` is in seconds since 1970.
          */
         ExampleIndex: {
             /** Revision */
@@ -1038,7 +1041,7 @@ export interface components {
         };
         /**
          * ExampleMap
-         * @description Where each example lies in the plane: near ones look alike. Columns of equal length.
+         * @description 2-D map of the examples, similar ones near each other. Columns of equal length.
          */
         ExampleMap: {
             /** Ids */
@@ -1052,7 +1055,7 @@ export interface components {
         };
         /**
          * ExampleMove
-         * @description Body of ``POST /api/examples/move``: the examples, and the class they are to have.
+         * @description Body of ``POST /api/examples/move``: the examples and their new class.
          */
         ExampleMove: {
             /** Ids */
@@ -1072,7 +1075,7 @@ export interface components {
         };
         /**
          * ExportInfo
-         * @description How far an export is; once it is done, ``GET /api/exports/{id}/file`` gives it.
+         * @description Progress of an export; once done, ``GET /api/exports/{id}/file`` returns the file.
          */
         ExportInfo: {
             /** Id */
@@ -1084,7 +1087,7 @@ export interface components {
             status: "running" | "done" | "cancelled" | "failed";
             /**
              * Text
-             * @description What is being done, in words.
+             * @description Current step, for people.
              */
             text: string;
             /** Done */
@@ -1093,29 +1096,29 @@ export interface components {
             total: number | null;
             /**
              * Name
-             * @description Of the file.
+             * @description File name.
              */
             name: string;
             /**
              * Bytes
-             * @description Its size, once it is done.
+             * @description File size, once done.
              */
             bytes: number | null;
             /**
              * Notes
-             * @description What was found out on the way, such as a check.
+             * @description Remarks, such as the result of a check.
              */
             notes: string[];
             /**
              * Threshold
-             * @description Of an ONNX file: it is "none of these" where similarity is not above it.
+             * @description ONNX only: similarities up to this threshold mean "none of these".
              */
             threshold: number | null;
             error: components["schemas"]["ErrorDetail"] | null;
         };
         /**
          * ExportRequest
-         * @description Body of ``POST /api/exports``; what does not belong to the format is refused.
+         * @description Body of ``POST /api/exports``; options of other formats are rejected.
          */
         ExportRequest: {
             /**
@@ -1131,32 +1134,32 @@ export interface components {
             precision: "fp32" | "fp16" | "int8";
             /**
              * Any Size
-             * @description Of onnx: takes pictures of any size.
+             * @description onnx: accept pictures of any size.
              * @default false
              */
             any_size: boolean;
             /**
              * Smoothing
-             * @description Of onnx: milliseconds in which an answer settles where the file is served.
+             * @description onnx: smoothing time in milliseconds when the file is served.
              * @default 100
              */
             smoothing: number;
             /**
              * Read Only
-             * @description Of web: the page only answers.
+             * @description web: the page only classifies.
              * @default false
              */
             read_only: boolean;
             /**
              * Embed
-             * @description Of web: with an element for other pages.
+             * @description web: include an element to embed in other pages.
              * @default false
              */
             embed: boolean;
         };
         /**
          * ExportSizes
-         * @description ``GET /api/exports``: about how many bytes each format would have now.
+         * @description ``GET /api/exports``: estimated size of each format in bytes.
          */
         ExportSizes: {
             /** Bytes */
@@ -1184,7 +1187,7 @@ export interface components {
         };
         /**
          * ImportInfo
-         * @description How far an import is. ``change`` undoes it; ``problems`` are the first 100 of them.
+         * @description Progress of an import. Undo ``change`` to revert it; ``problems`` has the first 100.
          */
         ImportInfo: {
             /** Id */
@@ -1198,14 +1201,14 @@ export interface components {
             done: number;
             /**
              * Total
-             * @description Null while only reading tells, as of a video.
+             * @description Null while unknown, as for a video.
              */
             total: number | null;
             /** Added */
             added: number;
             /**
              * Known
-             * @description Already there: the same bytes in the same class.
+             * @description Duplicates skipped: same bytes, same class.
              */
             known: number;
             /** Problem Count */
@@ -1219,16 +1222,16 @@ export interface components {
         };
         /**
          * ImportStart
-         * @description Body of ``POST /api/imports/{id}/start``; ``label`` is the class of all that was sent.
+         * @description Body of ``POST /api/imports/{id}/start``; ``label`` is the class of every image.
          *
-         *     Without it, a picture's class is the folder or the zip it lies in. The rest is of videos.
+         *     Without ``label``, the class is the name of the folder or zip. The other fields concern videos.
          */
         ImportStart: {
             /** Label */
             label?: string | null;
             /**
              * Fps
-             * @description Frames a second.
+             * @description Frames per second.
              * @default 5
              */
             fps: number;
@@ -1246,7 +1249,7 @@ export interface components {
         };
         /**
          * LayerInfo
-         * @description A layer of the backbone that multiplies by learnt weights.
+         * @description A layer of the backbone with trained weights.
          */
         LayerInfo: {
             /**
@@ -1278,12 +1281,12 @@ export interface components {
             parameters: number;
             /**
              * Standard
-             * @description What it, with the pointwise layer that follows, would take as one standard convolution; 0 for that pointwise layer.
+             * @description Multiply-adds of one standard convolution in place of this layer and the pointwise layer that follows; 0 for that pointwise layer.
              */
             standard: number;
             /**
              * Milliseconds
-             * @description On this machine, on one thread.
+             * @description Measured on this machine, on one thread.
              */
             milliseconds: number | null;
         };
@@ -1296,7 +1299,7 @@ export interface components {
             name: string;
             /**
              * Size
-             * @description The side of the images it sees, in pixels.
+             * @description Side of the square input, in pixels.
              */
             size: number;
             /** Dimension */
@@ -1306,7 +1309,7 @@ export interface components {
         };
         /**
          * NeighborInfo
-         * @description One of the examples that decided a prediction.
+         * @description One of the examples that a prediction is based on.
          */
         NeighborInfo: {
             /** Example Id */
@@ -1321,7 +1324,7 @@ export interface components {
         };
         /**
          * Neighbors
-         * @description The examples most like one, nearest first.
+         * @description The examples most similar to one, nearest first.
          */
         Neighbors: {
             /** Neighbors */
@@ -1329,7 +1332,7 @@ export interface components {
         };
         /**
          * NewClass
-         * @description Body of ``POST /api/classes``; without a name the next free "Class N" is taken.
+         * @description Body of ``POST /api/classes``; ``name`` defaults to the next free "Class N".
          */
         NewClass: {
             /** Name */
@@ -1337,7 +1340,7 @@ export interface components {
         };
         /**
          * OutcomeInfo
-         * @description What was said of one example without its recording.
+         * @description The prediction for one example by a head trained without its recording.
          */
         OutcomeInfo: {
             /** Example Id */
@@ -1351,9 +1354,9 @@ export interface components {
         };
         /**
          * PredictionInfo
-         * @description What the classifier says of one picture.
+         * @description The classification of one picture.
          *
-         *     ``class_id`` and ``label`` are null while nothing is learnt, and for "none of these".
+         *     ``class_id`` and ``label`` are null if nothing is trained, and for "none of these".
          */
         PredictionInfo: {
             /** Class Id */
@@ -1364,14 +1367,14 @@ export interface components {
             probability: number;
             /**
              * Probabilities
-             * @description Of each class that has examples, by id.
+             * @description Probability of each class with examples, by id.
              */
             probabilities: {
                 [key: string]: number;
             };
             /**
              * Typicality
-             * @description Share of the own examples that are less clearly of a class.
+             * @description Share of the project's examples that are less typical of their class.
              */
             typicality: number;
             /** Neighbors */
@@ -1379,7 +1382,7 @@ export interface components {
         };
         /**
          * ProblemInfo
-         * @description Something that an import left out, and why.
+         * @description A file that an import skipped, and why.
          */
         ProblemInfo: {
             /** Name */
@@ -1391,7 +1394,7 @@ export interface components {
         };
         /**
          * Report
-         * @description ``GET /api/evaluation``: the accuracy of the head in use, and what would help.
+         * @description ``GET /api/evaluation``: the accuracy of the current head, and how to improve it.
          */
         Report: {
             evaluation: components["schemas"]["EvaluationInfo"];
@@ -1400,7 +1403,7 @@ export interface components {
         };
         /**
          * SettingsEdit
-         * @description Body of ``PATCH /api/settings``; what is absent stays.
+         * @description Body of ``PATCH /api/settings``; absent fields stay unchanged.
          */
         SettingsEdit: {
             /** Head */
@@ -1410,7 +1413,7 @@ export interface components {
         };
         /**
          * SettingsInfo
-         * @description How the project decides.
+         * @description The settings of the classifier.
          */
         SettingsInfo: {
             /**
@@ -1423,7 +1426,7 @@ export interface components {
         };
         /**
          * State
-         * @description The whole project in short; sent on connecting and after every change.
+         * @description Summary of the project; sent on connection and after every change.
          */
         State: {
             /**
@@ -1442,7 +1445,7 @@ export interface components {
             version: string;
             /**
              * Image Size
-             * @description The side of the squares that the backbone sees, pixels.
+             * @description Side of the backbone's square input, in pixels.
              */
             image_size: number;
             settings: components["schemas"]["SettingsInfo"];
@@ -1452,24 +1455,24 @@ export interface components {
             redo: components["schemas"]["ChangeInfo"] | null;
             /**
              * Notice
-             * @description What is out of order, for people; mostly empty.
+             * @description Warning to show to the user; usually empty.
              */
             notice: string;
             /**
              * Read Only
-             * @description It only answers: nothing can be added or changed.
+             * @description Whether changes are rejected.
              */
             read_only: boolean;
             /**
              * Smoothing
-             * @description Milliseconds in which an answer settles; null: as the page likes.
+             * @description Smoothing time in milliseconds; null: the page decides.
              */
             smoothing?: number | null;
-            /** @description Altered copies of examples that are being made; null: none. */
+            /** @description Progress of augmentation; null if none is running. */
             variations?: components["schemas"]["VariationsInfo"] | null;
             /**
              * Run
-             * @description Of the server: in the next one an id may mean another example.
+             * @description Id of this server run; example ids are unique only within it.
              */
             run: string;
         };
@@ -1477,7 +1480,7 @@ export interface components {
          * UndoRequest
          * @description Body of ``POST /api/undo`` and ``/api/redo``.
          *
-         *     With ``change`` it is done only if that is still the change in turn (else 409, ``conflict``).
+         *     With ``change``, fail with 409 (``conflict``) unless that change is next.
          */
         UndoRequest: {
             /** Change */
@@ -1485,7 +1488,7 @@ export interface components {
         };
         /**
          * VariationsInfo
-         * @description How far the making of altered copies of examples is, in examples.
+         * @description Progress of augmenting the examples, in examples.
          */
         VariationsInfo: {
             /** Done */
@@ -1495,10 +1498,10 @@ export interface components {
         };
         /**
          * AddFrame
-         * @description Header of a frame that says: this is an example of that class.
+         * @description Header of a frame to add as an example of a class.
          *
-         *     ``key`` names the example and ``recording`` the press it belongs to, both chosen by the page, so
-         *     that a frame sent again after a lost connection is added only once.
+         *     The page chooses ``key`` for the example and ``recording`` for the button press, so that a frame
+         *     resent after a lost connection is added only once.
          */
         AddFrame: {
             /**
@@ -1536,19 +1539,19 @@ export interface components {
             prediction: components["schemas"]["PredictionInfo"];
             /**
              * Example Id
-             * @description The example added, if the frame was to be added.
+             * @description Id of the added example, if any.
              */
             example_id: number | null;
             /**
              * Change
-             * @description The change to undo to take the whole recording back.
+             * @description Undo this change to remove the whole recording.
              */
             change: number | null;
             timings: components["schemas"]["Timings"];
         };
         /**
          * PredictFrame
-         * @description Header of a frame that asks: what is this?
+         * @description Header of a frame to classify.
          */
         PredictFrame: {
             /**
@@ -1564,7 +1567,7 @@ export interface components {
         };
         /**
          * Timings
-         * @description Where the time of one frame went, in milliseconds.
+         * @description Time spent on one frame, in milliseconds.
          */
         Timings: {
             /** Queue */
@@ -3782,7 +3785,10 @@ export interface operations {
     };
     model_api_model_get: {
         parameters: {
-            query?: never;
+            query?: {
+                fingerprint?: string;
+                after?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
