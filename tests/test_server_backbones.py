@@ -179,7 +179,7 @@ def test_what_another_process_makes_the_projects_is_used_on_the_page_too(
         told(socket, "tiny")
 
 
-def test_where_it_cannot_be_used_on_the_page_that_is_said(
+def test_a_backbone_that_the_page_cannot_use_is_reported(
     taught: RunningServer, tmp_path: Path, tiny_backbone: Path, other_backbone: Path
 ) -> None:
     with (
@@ -192,7 +192,7 @@ def test_where_it_cannot_be_used_on_the_page_that_is_said(
         assert state["notice"].startswith("Unknown backbone 'elsewhere-only'.")
         assert state["backbone"] == "tiny"
         elsewhere.project.use_backbone(load_backbone(other_backbone), name="x@elsewhere")
-        while "No precision 'elsewhere'" not in (state := socket.receive("state"))["notice"]:
+        while "Unknown precision 'elsewhere'" not in (state := socket.receive("state"))["notice"]:
             pass
         assert not network(taught, "x@elsewhere")["here"]
         elsewhere.change_backbone(tiny_backbone)

@@ -115,7 +115,7 @@ class Backbones:
         if use and len(names) != 1:
             raise InputError("Only one backbone can be used.")
         if use and self._importing():
-            raise ConflictError("Pictures are being added. Change the network when they are in.")
+            raise ConflictError("Pictures are being added. Change the backbone afterwards.")
         self._job = job = BackboneJob(names[0], use=use)
         job.begin(lambda: self._work(job, names))
         return job

@@ -91,7 +91,7 @@ async def add_example(
     """
     target = label if class_id is None else class_id
     if target is None:
-        raise InputError("Give a class_id or a label.")
+        raise InputError("Specify class_id or label.")
     image = await request.body()
 
     def add(own: Project) -> AddedExample:
