@@ -38,7 +38,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Error, Playwright, sync_playwright
 from tests.browser.chromium import RATE, camera_flags, context, find_chromium, frame, write_clip
 from tests.photos import PHOTOS
-from tests.server import run_server
+from tests.server import start_server
 from tests.static_host import ISOLATING, hosted
 
 from benchmarks.projects import write_project
@@ -261,7 +261,7 @@ def main() -> None:
         )
         project = write_project(folder / "project.db", options.examples)
         pages = write_pages(project, folder)
-        server = stack.enter_context(run_server(project))
+        server = stack.enter_context(start_server(project))
         theirs = stack.enter_context(hosted(install(), ISOLATING)).url
         asked = f"{theirs}?examples={options.examples}&backend="
         contenders = [

@@ -18,7 +18,7 @@ from playwright.sync_api import Page, sync_playwright
 from tests.browser.chromium import context, launched, write_clip
 from tests.browser.pages import ProjectPage
 from tests.photos import PHOTOS
-from tests.server import run_server
+from tests.server import start_server
 from tests.tiny import write_backbone
 
 from benchmarks.projects import write_project
@@ -86,7 +86,7 @@ def main() -> None:
         clip = write_clip(folder / "scenes.mjpeg", list(PHOTOS), 2)
         opened = []
         with (
-            run_server(project, "--backbone", str(backbone)) as server,
+            start_server(project, "--backbone", str(backbone)) as server,
             launched(playwright, clip) as browser,
         ):
             for _ in range(given.runs):

@@ -18,7 +18,7 @@ from playwright.sync_api import Page, sync_playwright
 from tests.browser.chromium import context, launched, write_clip
 from tests.browser.pages import ProjectPage
 from tests.photos import PHOTOS
-from tests.server import run_server
+from tests.server import start_server
 
 from benchmarks.projects import write_project
 from benchmarks.report import percentiles, publish, table
@@ -85,6 +85,15 @@ def measure(page: Page, seconds: float, presses: int) -> dict[str, Any]:
     }
 
 
+def while_teaching(page: ProjectPage, seconds: float) -> float:
+    """Count the answers per second while a class button is held."""
+    page.page.get_by_test_id("hold").first.hover()
+    page.page.mouse.down()
+    seen = page.page.evaluate(FRAMES, seconds)
+    page.page.mouse.up()
+    return round(len(seen["frames"]) / seen["elapsed"], 1)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=20)
@@ -95,7 +104,7 @@ def main() -> None:
         clip = write_clip(Path(folder) / "clip.mjpeg", list(PHOTOS), 2)
         project = write_project(Path(folder) / "project.db", options.examples)
         with (
-            run_server(project) as server,
+            start_server(project) as server,
             sync_playwright() as playwright,
             launched(playwright, clip) as browser,
         ):
@@ -103,6 +112,7 @@ def main() -> None:
             page.wait_until_live()
             page.page.wait_for_timeout(3000)
             results = measure(page.page, options.seconds, options.presses)
+            results["teaching_per_second"] = while_teaching(page, options.seconds)
             memory = psutil.Process(server.process.pid).memory_info().rss / 2**20
     results |= {"examples": options.examples, "server_memory_mb": round(memory)}
     names = ("capture_to_shown_ms", "all_but_the_backbone_ms", "press_to_counted_ms")
@@ -111,7 +121,8 @@ def main() -> None:
     text = table(("ms", "p50", "p95", "p99"), [(name, *value.values()) for name, value in rows])
     text += (
         f"\n\n{results['predictions_per_second']} predictions/s of a camera that gave "
-        f"{results['camera_per_second']} frames/s; {options.examples} examples; "
+        f"{results['camera_per_second']} frames/s, {results['teaching_per_second']} while "
+        f"teaching; {options.examples} examples; "
         f"the server held {results['server_memory_mb']} MB."
     )
     publish("latency", results, text)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 from tests.photos import encoded, photo
-from tests.server import RunningServer, run_server
+from tests.server import ServerProcess, start_server
 
 from benchmarks.projects import write_project
 from benchmarks.report import publish, table
@@ -19,7 +19,7 @@ from benchmarks.report import publish, table
 _WARM_UP = 50
 
 
-def megabytes(server: RunningServer) -> float:
+def megabytes(server: ServerProcess) -> float:
     """The private memory of the server: what would be free without it."""
     return psutil.Process(server.process.pid).memory_full_info().uss / 2**20
 
@@ -27,7 +27,7 @@ def megabytes(server: RunningServer) -> float:
 def measure(project: Path, frames: int) -> dict[str, float]:
     """Before the first frame, after the first few, and after many; adding one in twenty."""
     picture = encoded(photo("cat")[:224, :224])
-    with run_server(project) as server, server.socket() as page:
+    with start_server(project) as server, server.socket() as page:
         class_id = page.receive("state")["classes"][0]["id"]
         started = megabytes(server)
         for _ in range(_WARM_UP):
