@@ -22,8 +22,6 @@ NOT_YET_CLEAN: tuple[str, ...] = (
     "tests/test_cli_backbones.py",
     "tests/test_cli_import.py",
     "tests/test_export_onnx.py",
-    "web/src/lib/browser/",
-    "web/src/lib/project/",
 )
 
 

@@ -25,35 +25,35 @@ ASK = """async ([size, pictures, orders]) => {
   const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
   const code = loaded.find((name) => name.includes("engine.worker"));
   const worker = new Worker(code, { type: "module" });
-  const call = (id, name, ...given) => new Promise((resolve, reject) => {
+  const call = (id, name, ...args) => new Promise((resolve, reject) => {
     worker.addEventListener("message", ({ data }) => {
       if (data.id !== id) return;
       if ("error" in data) reject(new Error(data.error));
       else resolve(data.result);
     });
-    worker.postMessage({ id, name, given });
+    worker.postMessage({ id, name, args });
   });
   const { body } = await fetch("model.bin.gz");
   const plain = body.pipeThrough(new DecompressionStream("gzip"));
-  const knowledge = await new Response(plain).arrayBuffer();
+  const model = await new Response(plain).arrayBuffer();
   const { threads } = await call(0, "open", new URL("backbone.onnx", location).href, size, true);
-  await call(1, "know", knowledge);
+  await call(1, "load", model);
   const pictureOf = (coded) => {
     const bytes = Uint8Array.from(atob(coded), (letter) => letter.charCodeAt(0));
     return new Blob([bytes], { type: "image/png" });
   };
   let calls = 2;
-  for (const [name, given] of orders) {
-    for (const lesson of name === "learn" ? given : []) {
-      if (lesson.picture) {
-        lesson.vector = (await call(calls++, "predict", pictureOf(lesson.picture))).vector;
+  for (const [name, args] of orders) {
+    for (const example of name === "learn" ? args : []) {
+      if (example.picture) {
+        example.vector = (await call(calls++, "predict", pictureOf(example.picture))).vector;
       }
     }
-    await call(calls++, name, given);
-    for (const lesson of name === "learn" ? given : []) {
-      if (!lesson.picture) continue;
-      const views = await call(calls++, "views", pictureOf(lesson.picture), lesson.sha256);
-      await call(calls++, "vary", lesson.id, views);
+    await call(calls++, name, args);
+    for (const example of name === "learn" ? args : []) {
+      if (!example.picture) continue;
+      const views = await call(calls++, "views", pictureOf(example.picture), example.sha256);
+      await call(calls++, "vary", example.id, views);
     }
   }
   await call(calls++, "fitted");
@@ -65,7 +65,7 @@ ASK = """async ([size, pictures, orders]) => {
   worker.terminate();
   return { threads, answers };
 }"""
-"""Puts pictures to the page's own engine, in a worker of its own."""
+"""Send pictures to the page's engine, in a worker of the test."""
 
 
 def teach(clf: Classifier, shifts: int = 12) -> None:
@@ -79,10 +79,10 @@ def teach(clf: Classifier, shifts: int = 12) -> None:
 def ask(
     page: Page, pictures: list[np.ndarray], orders: Sequence[tuple[str, Any]] = ()
 ) -> dict[str, Any]:
-    """What the engine says of square pictures, after it was given these orders."""
+    """Return the answers of the engine to square pictures, after these calls."""
     size = pictures[0].shape[0]
-    given = [size, [coded(one) for one in pictures], [list(order) for order in orders]]
-    answer: dict[str, Any] = page.evaluate(ASK, given)
+    args = [size, [coded(one) for one in pictures], [list(order) for order in orders]]
+    answer: dict[str, Any] = page.evaluate(ASK, args)
     return answer
 
 

@@ -161,7 +161,7 @@ def test_a_cancelled_import_leaves_the_project_as_it_was(
     progress = page.page.get_by_test_id("progress")
     expect(progress).to_contain_text("Adding pictures", timeout=PATIENCE)
     progress.get_by_role("button", name="Cancel").click()
-    report(page, "Cancelled. The project is as it was.")
+    report(page, "Cancelled. The project is unchanged.")
     expect(progress).to_have_count(0)
     expect(page.card("mugs")).to_have_count(0)
     assert counts(server) == before
@@ -171,7 +171,7 @@ def test_an_import_that_fails_leaves_the_project_as_it_was_and_says_why(
     page: ProjectPage, server: RunningServer, tmp_path: Path
 ) -> None:
     page.pick_files("Files…", write_zip(tmp_path / "set.zip", {}))
-    toast = report(page, "The project is as it was.")
+    toast = report(page, "The project is unchanged.")
     expect(toast).to_contain_text("no images in it")
     assert counts(server) == {}
 
@@ -237,7 +237,7 @@ def test_a_video_that_is_cancelled_leaves_nothing_behind(
         "0", timeout=PATIENCE
     )
     page.page.get_by_test_id("progress").get_by_role("button", name="Cancel").click()
-    report(page, "Cancelled. The project is as it was.")
+    report(page, "Cancelled. The project is unchanged.")
     assert counts(server) == {"Class 1": 1}
 
 

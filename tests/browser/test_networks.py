@@ -245,7 +245,7 @@ def test_work_is_shown_on_every_page_and_ends_with_its_server(
     with run_server(project, tiny_backbone, port=port) as server:
         for page in pages:
             expect(use(page, LITE)).to_be_enabled(timeout=10_000)
-        expect(one.toast("The server was ended before this was done.")).to_be_visible()
+        expect(one.toast("The server stopped before this was done.")).to_be_visible()
         server.http.post("/api/backbones", json={"names": [LITE] * 200})
         for page in pages:
             expect(page.page.get_by_role("progressbar", name="Judging")).to_be_visible(
@@ -304,7 +304,7 @@ def test_the_keyboard_goes_on_at_cancel_and_then_where_it_was(
     expect(cancel).to_be_focused()
     lite, tiny = (page.page.locator(f"tr[data-name='{one}']") for one in (LITE, tiny_backbone))
     expect(lite.get_by_text("in use")).to_be_focused(timeout=20_000)
-    expect(page.toast(f"{LITE} looks now.")).to_be_visible()
+    expect(page.toast(f"Now using {LITE}.")).to_be_visible()
     expect(tiny.get_by_role("button", name="Use tiny")).to_be_enabled()
 
 

@@ -222,11 +222,14 @@ def test_inside_another_page_none_of_these_is_null(
 @pytest.mark.parametrize(
     ("script", "text"),
     [
-        ("delete window.DecompressionStream", "too old to look at pictures by itself"),
-        ("delete window.OffscreenCanvas", "too old to look at pictures by itself"),
+        ("delete window.DecompressionStream", "too old for this page"),
+        ("delete window.OffscreenCanvas", "too old for this page"),
         ("Object.defineProperty(window, 'isSecureContext', { value: false })", "with https"),
         ("WebAssembly.validate = () => false", "no WebAssembly SIMD"),
-        ("Object.defineProperty(window, 'indexedDB', { value: undefined })", "keeps nothing"),
+        (
+            "Object.defineProperty(window, 'indexedDB', { value: undefined })",
+            "cannot save your examples",
+        ),
     ],
 )
 def test_what_the_browser_lacks_is_said(
@@ -255,7 +258,7 @@ def test_a_full_browser_says_so_and_changes_nothing(
     ("file", "text"),
     [
         ("model.bin.gz", "model.bin could not be loaded: error 404"),
-        ("assets/engine.worker-*.js", "The part that looks at pictures has stopped"),
+        ("assets/engine.worker-*.js", "The part that predicts pictures has stopped"),
     ],
 )
 def test_a_file_that_is_missing_is_named(

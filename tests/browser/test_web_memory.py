@@ -270,12 +270,12 @@ def test_the_browser_is_asked_to_keep_it_and_the_page_says_to_bring_it_home(
     page.click("cat")
     assert page.page.evaluate("window.asked") == 1
     page.page.get_by_role("link", name="Export", exact=True).click()
-    card = page.page.get_by_role("region", name="What was taught here")
-    expect(card).to_contain_text("bring them home")
+    card = page.page.get_by_role("region", name="Pictures added here")
+    expect(card).to_contain_text("Download them")
     expect(card).to_contain_text("about")
     with page.page.expect_download() as download:
         card.get_by_role("button", name="Create").click()
     assert download.value.suggested_filename == "project-taught.zip"
-    expect(card).to_contain_text("may forget it when space runs low")
+    expect(card).to_contain_text("may delete these pictures when space runs low")
     assert page.faults == []
     browser_context.close()

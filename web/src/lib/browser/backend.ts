@@ -1,41 +1,40 @@
-/** The project is in this browser: what an export brought, and what was taught here since. */
+/** The backend of an exported page: the export's project, and what was added in this browser. */
 
 import type { Backend } from "../server/backend";
 import { ApiError } from "../server/errors";
 import type { Listener, Predictor } from "../live/predictor";
 import type { PredictionInfo, State } from "../server/types";
-import { checkAbilities } from "./abilities";
+import { checkBrowser } from "./abilities";
 import type { TrainingExample } from "./model";
 import { browserApi } from "./browser-api";
 import type { BrowserProject, Target } from "./browser-project";
 import { browserExports } from "./browser-exports";
 import { BrowserPredictor } from "./browser-predictor";
-import { tell, tellReady } from "./embedded";
+import { postPrediction, postReady } from "./embedded";
 import { startEngine } from "./engine";
 import type { Engine } from "./engine.worker";
 import { read } from "./files";
 import { parseBrowserModel, type BrowserModel } from "./browser-model";
-import type { Place } from "./local-import";
+import type { ImportedImage } from "./local-import";
 import { changed, type Example, type LocalProject, type Snapshot } from "./local-project";
 import type { PageMetadata } from "./page-metadata";
 import { Journal } from "./journal";
-import { kept } from "./offline";
-import { examined, type Examined } from "./pictures";
+import { registerServiceWorker } from "./offline";
+import { identifyImage, type IdentifiedImage } from "./pictures";
 import { parseThumbnails } from "./thumbnails";
-import { wantedViews } from "./views";
-import { packed, type Packed } from "./zips";
+import { examplesForViews } from "./views";
+import { zipExamples, type ExportedExample } from "./zips";
 
 export class BrowserBackend implements Backend, BrowserProject {
   readonly api = browserApi(this);
   readonly privacy = "The pictures never leave this device.";
   readonly views: readonly ("live" | "examples" | "export")[];
   readonly exports = browserExports(
-    () => this.#taught(),
-    () => this.#takeHome(),
+    () => this.#addedHere(),
+    () => this.#exportZip(),
     () => this.#browserModel.project,
   );
   readonly engine: Engine;
-  /** Settles when everything is there; rejects with one line that a person understands. */
   readonly ready: Promise<void>;
   journal!: Journal;
   readonly #metadata: PageMetadata;
@@ -43,15 +42,15 @@ export class BrowserBackend implements Backend, BrowserProject {
   #thumbnails!: ReadonlyMap<number, Blob>;
   readonly #addresses = new Map<number, string>();
   #listener: Listener | null = null;
-  #making = false;
+  #embeddingViews = false;
 
   constructor(metadata: PageMetadata) {
     this.#metadata = metadata;
     this.views = metadata.read_only ? ["live"] : ["live", "examples", "export"];
-    const seen = kept();
-    this.engine = startEngine(seen);
-    this.ready = seen.then(() => {
-      checkAbilities(!metadata.read_only);
+    const registered = registerServiceWorker();
+    this.engine = startEngine(registered);
+    this.ready = registered.then(() => {
+      checkBrowser(!metadata.read_only);
       return this.#open();
     });
   }
@@ -99,19 +98,16 @@ export class BrowserBackend implements Backend, BrowserProject {
     };
   }
 
-  /** Be told of each answer about the camera. */
-  answered(prediction: PredictionInfo): void {
-    tell(prediction, new Map(this.project.now.classes.map(({ id, name }) => [id, name])));
+  reportPrediction(prediction: PredictionInfo): void {
+    postPrediction(prediction, new Map(this.project.now.classes.map(({ id, name }) => [id, name])));
   }
 
-  /** Keep a picture as an example; ``vector`` is its embedding. */
   async add(picture: Blob, vector: Float32Array, target: Target) {
-    return this.#add(await examined(picture), vector, target);
+    return this.#add(await identifyImage(picture), vector, target);
   }
 
-  /** One picture of an import; one that is in its class already is not added again. */
-  async takeIn(file: Blob, group: string, place: Place): Promise<{ known: boolean; change: number | null }> {
-    const found = await examined(file);
+  async importExample(file: Blob, group: string, place: ImportedImage): Promise<{ known: boolean; change: number | null }> {
+    const found = await identifyImage(file);
     const { label, createdAt, source = "import" } = place;
     if (this.project.has(label, found.sha256, createdAt)) return { known: true, change: null };
     const { vector } = await this.engine.predict(found.picture);
@@ -119,35 +115,35 @@ export class BrowserBackend implements Backend, BrowserProject {
     return { known: false, change };
   }
 
-  async #add({ picture, sha256 }: Examined, vector: Float32Array, target: Target) {
+  async #add({ picture, sha256 }: IdentifiedImage, vector: Float32Array, target: Target) {
     const first = this.journal.pictures.size === 0;
     const added = await this.journal.change(() => {
       const { class_id, label, classes = [], group, recording, source, createdAt } = target;
-      const told = { recording, source, sha256, createdAt };
+      const details = { recording, source, sha256, createdAt };
       const added =
         label === undefined
-          ? this.project.add(class_id ?? -1, group, told)
-          : this.project.take(label, classes, group, told);
+          ? this.project.add(class_id ?? -1, group, details)
+          : this.project.addToLabel(label, classes, group, details);
       this.journal.pictures.set(added.example.id, { picture, vector, seenBy: this.#browserModel.backbone.fingerprint });
       return added;
     });
-    // Else a browser that is short of space may drop it; it decides for itself whether to ask.
+    // Ask the browser not to delete the data when space runs low; it may refuse.
     if (first) void navigator.storage?.persist?.().catch(() => false);
     return added;
   }
 
-  #taught(): Packed[] {
+  #addedHere(): ExportedExample[] {
     return this.project.now.examples.flatMap((example: Example) => {
-      const kept = this.journal.pictures.get(example.id);
-      return kept ? [{ ...example, picture: kept.picture }] : [];
+      const stored = this.journal.pictures.get(example.id);
+      return stored ? [{ ...example, picture: stored.picture }] : [];
     });
   }
 
-  /** What was taught here, as a zip that ``classify-anything import`` reads. */
-  async #takeHome(): Promise<Blob> {
-    const taught = this.#taught();
-    if (taught.length === 0) throw new ApiError("bad_input", "Nothing was taught here yet.");
-    return packed(this.project.now.classes, taught);
+  /** Pack what was added here as a zip that ``classify-anything import`` reads. */
+  async #exportZip(): Promise<Blob> {
+    const examples = this.#addedHere();
+    if (examples.length === 0) throw new ApiError("bad_input", "No examples were added here yet.");
+    return zipExamples(this.project.now.classes, examples);
   }
 
   async #open(): Promise<void> {
@@ -160,20 +156,20 @@ export class BrowserBackend implements Backend, BrowserProject {
     this.#thumbnails = parseThumbnails(thumbnails, this.#browserModel.examples.ids);
     const { made, read_only: readOnly } = this.#metadata;
     this.journal = await Journal.open(this.#browserModel, made, !readOnly, {
-      changed: (before, after) => this.#teach(before, after),
-      tell: (message) => this.#listener?.error(message),
+      changed: (before, after) => this.#applyChanges(before, after),
+      notify: (message) => this.#listener?.error(message),
     });
     await opened;
     await this.engine.check(address("backbone.onnx"), true, this.#browserModel.probe);
-    await this.engine.know(file);
+    await this.engine.load(file);
     this.#listener?.state(this.state);
     this.journal.begin();
-    tellReady();
+    postReady();
   }
 
-  /** Tell the engine, and then the page, what is different. */
-  async #teach(before: Snapshot, after: Snapshot): Promise<void> {
-    if (before.classes !== after.classes) await this.engine.arrange([...after.classes]);
+  /** Update the engine, then the page. */
+  async #applyChanges(before: Snapshot, after: Snapshot): Promise<void> {
+    if (before.classes !== after.classes) await this.engine.setClasses([...after.classes]);
     const examples: TrainingExample[] = [];
     const gone: number[] = [];
     for (const [id, example] of changed(before, after)) {
@@ -183,49 +179,49 @@ export class BrowserBackend implements Backend, BrowserProject {
     if (gone.length > 0) await this.engine.forget(gone);
     if (examples.length > 0) await this.engine.learn(examples);
     this.#listener?.state(this.state);
-    void this.#makeViews();
+    void this.#embedViews();
     for (const id of gone) {
       URL.revokeObjectURL(this.#addresses.get(id) ?? "");
       this.#addresses.delete(id);
     }
   }
 
-  /** Embed the views of what was taught here, one example at a time, while no picture waits for an answer. */
-  async #makeViews(): Promise<void> {
-    if (this.#making || this.#browserModel.head.name !== "adaptive") return;
-    this.#making = true;
+  /** Embed the views of examples that were added here, one example at a time. */
+  async #embedViews(): Promise<void> {
+    if (this.#embeddingViews || this.#browserModel.head.name !== "adaptive") return;
+    this.#embeddingViews = true;
     try {
-      for (let next = this.#unvaried(); next; next = this.#unvaried()) {
-        const { id, sha256, kept } = next;
-        const views = await this.engine.views(kept.picture, sha256);
-        await this.journal.seenAnew(id, { ...kept, views });
-        await this.engine.vary(id, views);
+      for (let next = this.#nextWithoutViews(); next; next = this.#nextWithoutViews()) {
+        const { id, sha256, stored } = next;
+        const views = await this.engine.views(stored.picture, sha256);
+        await this.journal.updateEmbedding(id, { ...stored, views });
+        await this.engine.setViews(id, views);
       }
     } catch (error) {
-      console.warn("The views of an example could not be made.", error);
+      console.warn("The views of an example could not be embedded.", error);
     }
-    this.#making = false;
+    this.#embeddingViews = false;
   }
 
-  /** An example that should have views and has none. */
-  #unvaried() {
+  /** Find an example that should have views and has none. */
+  #nextWithoutViews() {
     const { examples } = this.project.now;
-    const wanted = new Set(wantedViews(examples));
+    const wanted = new Set(examplesForViews(examples));
     for (const { id, sha256 } of examples) {
-      const kept = this.journal.pictures.get(id);
-      if (wanted.has(id) && kept && !kept.views && kept.seenBy === this.#browserModel.backbone.fingerprint) return { id, sha256, kept };
+      const stored = this.journal.pictures.get(id);
+      if (wanted.has(id) && stored && !stored.views && stored.seenBy === this.#browserModel.backbone.fingerprint) return { id, sha256, stored };
     }
     return null;
   }
 
-  /** The embeddings of what was taught here; where another backbone has made them, they are made anew. */
+  /** Return the embeddings of an example that was added here; re-embed it if the backbone has changed. */
   async #vectorOf(id: number): Promise<{ vector?: Float32Array; views?: Float32Array | undefined }> {
-    const kept = this.journal.pictures.get(id);
-    if (!kept) return {};
+    const stored = this.journal.pictures.get(id);
+    if (!stored) return {};
     const { fingerprint } = this.#browserModel.backbone;
-    if (kept.seenBy === fingerprint) return { vector: kept.vector, views: kept.views };
-    const { vector } = await this.engine.predict(kept.picture);
-    await this.journal.seenAnew(id, { picture: kept.picture, vector, seenBy: fingerprint });
+    if (stored.seenBy === fingerprint) return { vector: stored.vector, views: stored.views };
+    const { vector } = await this.engine.predict(stored.picture);
+    await this.journal.updateEmbedding(id, { picture: stored.picture, vector, seenBy: fingerprint });
     return { vector };
   }
 }

@@ -1,4 +1,4 @@
-/** What can be done with a project that is in this browser: the same calls as over HTTP. */
+/** The calls of the HTTP API, for a project in this browser. */
 
 import { ApiError } from "../server/errors";
 import type { Api } from "../server/rest";
@@ -10,13 +10,11 @@ import type { Example, LocalProject } from "./local-project";
 export function browserApi(backend: BrowserProject): Api {
   const imports = new Map<string, LocalImport>();
 
-  /** One change, once everything is there. */
   async function change<T>(act: (project: LocalProject) => T): Promise<T> {
     await backend.ready;
     return backend.journal.change(() => act(backend.project));
   }
 
-  /** A change, and the state after it. */
   const edit = (act: (project: LocalProject) => void): Promise<State> => change(act).then(() => backend.state);
 
   const info = (id: number): ClassInfo => {
@@ -73,7 +71,7 @@ export function browserApi(backend: BrowserProject): Api {
     predict: async (image) => {
       await backend.ready;
       const { prediction } = await backend.engine.predict(image);
-      if (!prediction) throw new ApiError("bad_input", "Nothing is learnt yet.");
+      if (!prediction) throw new ApiError("bad_input", "This project has no examples yet.");
       return prediction;
     },
     beginImport: async () => {
@@ -87,7 +85,7 @@ export function browserApi(backend: BrowserProject): Api {
     },
     startImport: async (id, label) => {
       const job = importOf(id);
-      job.start(label, (picture, place) => backend.takeIn(picture, id, place));
+      job.start(label, (picture, place) => backend.importExample(picture, id, place));
       return job.info;
     },
     importInfo: async (id, signal) => {
@@ -102,18 +100,18 @@ export function browserApi(backend: BrowserProject): Api {
       if (status === "running" && change !== null) await edit((project) => project.undo(change));
       return { ...job.info, status };
     },
-    evaluation: notHere,
-    map: notHere,
-    editSettings: notHere,
-    backbones: notHere,
-    beginBackbones: notHere,
-    cancelBackbones: notHere,
-    layers: notHere,
-    model: notHere,
-    exportSizes: notHere,
-    beginExport: notHere,
-    exportInfo: notHere,
-    dropExport: notHere,
+    evaluation: unavailable,
+    map: unavailable,
+    editSettings: unavailable,
+    backbones: unavailable,
+    beginBackbones: unavailable,
+    cancelBackbones: unavailable,
+    layers: unavailable,
+    model: unavailable,
+    exportSizes: unavailable,
+    beginExport: unavailable,
+    exportInfo: unavailable,
+    dropExport: unavailable,
   };
 }
 
@@ -129,6 +127,6 @@ function toInfo({ id, classId, recordingId, createdAt, source }: Example) {
   };
 }
 
-function notHere(): Promise<never> {
-  return Promise.reject(new ApiError("not_here", "An exported page does not do this; the program does."));
+function unavailable(): Promise<never> {
+  return Promise.reject(new ApiError("not_here", "An exported page cannot do this. Use the program."));
 }

@@ -1,24 +1,24 @@
-/** What can be taken out of a page without a server: what was taught there. */
+/** The export format of an exported page: the pictures that were added there. */
 
 import type { Exports } from "../server/backend";
-import type { Packed } from "./zips";
+import type { ExportedExample } from "./zips";
 
 const FORM = {
   id: "taught",
-  name: "What was taught here",
-  text: "The pictures that were added here, in a folder for each class. They are on this device only: bring them home, and the project that this page was made of takes them in.",
+  name: "Pictures added here",
+  text: "The pictures that were added here, in one folder per class. They are on this device only. Download them and add them to the project that this page comes from.",
   options: [],
   snippets: [
     { language: "Terminal", code: "classify-anything import NAME -p PROJECT.db" },
-    { language: "The page", code: "Drop NAME on the page of the program." },
+    { language: "The page", code: "Drop NAME onto the program's page." },
   ],
 } as const;
 
-const AWKWARD = /[^\p{L}\p{N}._-]+/gu;
+const UNSAFE = /[^\p{L}\p{N}._-]+/gu;
 
 export function browserExports(
-  taught: () => readonly Packed[],
-  takeHome: () => Promise<Blob>,
+  taught: () => readonly ExportedExample[],
+  exportZip: () => Promise<Blob>,
   project: () => string,
 ): Exports {
   return {
@@ -26,17 +26,17 @@ export function browserExports(
     sizes: async () => ({ taught: taught().reduce((bytes, { picture }) => bytes + picture.size, 0) }),
     make: async (_form, _choice, report) => {
       report({ text: "Packing", done: 0, total: null });
-      const file = await takeHome();
+      const file = await exportZip();
       const address = URL.createObjectURL(file);
       const dispose = () => URL.revokeObjectURL(address);
-      const name = `${project().replace(AWKWARD, "-")}-taught.zip`;
+      const name = `${project().replace(UNSAFE, "-")}-taught.zip`;
       return { name, address, bytes: file.size, notes: await risks(), dispose };
     },
   };
 }
 
-/** What a person should know of where it is kept. */
+/** Warn if the browser may delete the data. */
 async function risks(): Promise<string[]> {
   const safe = await navigator.storage?.persisted?.().catch(() => false);
-  return safe ? [] : ["This browser may forget it when space runs low. Keep the file."];
+  return safe ? [] : ["This browser may delete these pictures when space runs low. Keep the file."];
 }

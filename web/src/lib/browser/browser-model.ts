@@ -1,4 +1,4 @@
-/** What a project knows, as one file: written by ``export/formats/model_file.py``, read here. */
+/** Read the trained model that ``export/formats/model_file.py`` writes. */
 
 import { browser_model as FORMAT } from "../../../../src/classify_anything/constants.json";
 
@@ -22,7 +22,7 @@ export interface ModelExamples {
 export interface BrowserModel {
   version: number;
   project: string;
-  /** What no other project has. */
+  /** Unique to the project. */
   uid: string;
   revision: number;
   created_at: string;
@@ -37,21 +37,21 @@ export interface BrowserModel {
     balanced: boolean;
     temperature: number;
   };
-  /** The ids of examples whose views come with it. */
+  /** The ids of the examples with views in the file. */
   viewed: number[];
   rejection_level: number;
   /** Unit vectors of the examples, [n, dimension]. */
   vectors: Float32Array;
-  /** How clearly each of some own examples belonged when its recording was left out, ascending. */
+  /** Typicality of some examples, each computed without its own recording, ascending. */
   reference_scores: Float32Array;
-  /** Of the adaptive head: its metric, and how long the metric makes each example; see ``heads.ts``. */
+  /** The adaptive head's metric, and each example's length in it; see ``heads.ts``. */
   centre: Float32Array;
   directions: Float32Array;
   gains: Float32Array;
   lengths: Float32Array;
-  /** The embeddings of views, eight of each of ``viewed``. */
+  /** The embeddings of eight views per id of ``viewed``. */
   views: Float32Array;
-  /** The embedding of the picture that ``probe.ts`` makes. */
+  /** The embedding of the picture of ``probe.ts``. */
   probe: Float32Array;
 }
 
@@ -68,11 +68,11 @@ type Header = Omit<BrowserModel, Arrays> & {
 
 const { magic: MAGIC, version: VERSION } = FORMAT;
 
-/** Throws an Error with one line that a person understands. */
+/** Throws an Error with one line for people. */
 export function parseBrowserModel(file: ArrayBuffer): BrowserModel {
   const bytes = new Uint8Array(file);
   const magic = String.fromCharCode(...bytes.subarray(0, MAGIC.length));
-  if (magic !== MAGIC) throw new Error("model.bin is damaged, or not a file of Classify Anything.");
+  if (magic !== MAGIC) throw new Error("model.bin is damaged or not a Classify Anything file.");
   const length = new DataView(file).getUint32(4, true);
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length))) as Header;
   if (header.version !== VERSION) {
@@ -80,7 +80,7 @@ export function parseBrowserModel(file: ArrayBuffer): BrowserModel {
   }
   const data = 8 + Math.ceil(length / 4) * 4;
   const numbers = ({ start, length }: Span) => {
-    if (data + 4 * (start + length) > file.byteLength) throw new Error("model.bin is cut short.");
+    if (data + 4 * (start + length) > file.byteLength) throw new Error("model.bin is incomplete.");
     return new Float32Array(file, data + 4 * start, length);
   };
   const { arrays, ...rest } = header;
@@ -93,13 +93,13 @@ export function parseBrowserModel(file: ArrayBuffer): BrowserModel {
     directions: numbers(arrays.directions),
     gains: numbers(arrays.gains),
     lengths: numbers(arrays.lengths),
-    views: fromHalves(new Uint16Array(file, data + 4 * arrays.views.start, arrays.views.length)),
+    views: decodeFloat16(new Uint16Array(file, data + 4 * arrays.views.start, arrays.views.length)),
     probe: numbers(arrays.probe),
   };
 }
 
-/** Numbers in 16 bits; not each browser has a ``Float16Array``. */
-function fromHalves(halves: Uint16Array): Float32Array {
+/** Convert without ``Float16Array``, which not every browser has. */
+function decodeFloat16(halves: Uint16Array): Float32Array {
   return Float32Array.from(halves, (bits) => {
     const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
     const value = exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25);
@@ -107,7 +107,7 @@ function fromHalves(halves: Uint16Array): Float32Array {
   });
 }
 
-/** Vectors in 8 bits, [n, dimension], as unit vectors. */
+/** Convert int8 vectors, [n, dimension], to unit vectors. */
 function units(levels: Int8Array, dimension: number): Float32Array {
   const vectors = new Float32Array(levels.length);
   for (let start = 0; start < levels.length; start += dimension) {

@@ -1,10 +1,10 @@
-/** Looks at pictures in this browser. */
+/** Predict pictures in this browser, on an exported page. */
 
 import type { Picture } from "../camera/frame-encoder";
 import type { Listener, NewExample, Predictor, Reply } from "../live/predictor";
 import type { BrowserProject } from "./browser-project";
 
-const NOT_YET = {
+const NO_PREDICTION = {
   class_id: null,
   label: null,
   probability: 0,
@@ -44,18 +44,18 @@ export class BrowserPredictor implements Predictor {
   async move(): Promise<void> {}
 
   predict(picture: Picture): Promise<Reply> {
-    return this.#look(picture, null);
+    return this.#predict(picture, null);
   }
 
   add(picture: Picture, example: NewExample): Promise<Reply> {
-    return this.#look(picture, example);
+    return this.#predict(picture, example);
   }
 
   close(): void {
     this.#online = false;
   }
 
-  async #look({ jpeg }: Picture, example: NewExample | null): Promise<Reply> {
+  async #predict({ jpeg }: Picture, example: NewExample | null): Promise<Reply> {
     const sentAt = performance.now();
     this.#busy += 1;
     try {
@@ -64,14 +64,14 @@ export class BrowserPredictor implements Predictor {
       const seenAt = performance.now();
       const added = example && (await this.#backend.add(blob, vector, target(example)));
       const receivedAt = performance.now();
-      if (prediction) this.#backend.answered(prediction);
+      if (prediction) this.#backend.reportPrediction(prediction);
       const store = receivedAt - seenAt;
       return {
         answer: {
           type: "answer",
           seq: this.#seq++,
           revision: this.#backend.state.revision,
-          prediction: prediction ?? NOT_YET,
+          prediction: prediction ?? NO_PREDICTION,
           example_id: added?.example.id ?? null,
           change: added?.change ?? null,
           timings: { queue: 0, decode, backbone, head, store },

@@ -1,16 +1,16 @@
-/** What the parts of a page without a server need of its project. */
+/** A project in this browser, as the other modules use it. */
 
 import type { PredictionInfo, State } from "../server/types";
 import type { Engine } from "./engine.worker";
 import type { Journal } from "./journal";
-import type { Place } from "./local-import";
+import type { ImportedImage } from "./local-import";
 import type { Example, LocalProject, NewClass } from "./local-project";
 
-/** Where an example goes: a class by its id or its name, and what it belongs to. */
+/** The class of a new example, by id or by name, and what the example belongs to. */
 export interface Target {
   class_id?: number;
   label?: string;
-  /** That come with it, if they are new. */
+  /** Classes to create with it if they are new. */
   classes?: readonly NewClass[];
   recording: string;
   /** Examples of one group are undone together. */
@@ -20,16 +20,16 @@ export interface Target {
 }
 
 export interface BrowserProject {
-  /** Settles when everything is loaded; rejects with one line that a person understands. */
+  /** Settles when everything is loaded; rejects with one line for people. */
   readonly ready: Promise<void>;
   readonly engine: Engine;
   readonly journal: Journal;
   readonly project: LocalProject;
   readonly state: State;
-  /** Report an answer about the camera. */
-  answered(prediction: PredictionInfo): void;
-  /** Keep a picture as an example; ``vector`` is its embedding. */
+  /** Report a prediction for a camera picture. */
+  reportPrediction(prediction: PredictionInfo): void;
+  /** Add a picture as an example; ``vector`` is its embedding. */
   add(picture: Blob, vector: Float32Array, target: Target): Promise<{ example: Example; change: number }>;
-  /** Add one picture of an import, unless it is in its class already. */
-  takeIn(file: Blob, group: string, place: Place): Promise<{ known: boolean; change: number | null }>;
+  /** Import one picture, unless its class already contains it. */
+  importExample(file: Blob, group: string, place: ImportedImage): Promise<{ known: boolean; change: number | null }>;
 }

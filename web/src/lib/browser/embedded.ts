@@ -1,11 +1,11 @@
-/** An exported page inside another page: it tells that page each answer. See ``public/export/embed.js``. */
+/** Post each prediction to the page that embeds this one. See ``public/export/embed.js``. */
 
 import type { PredictionInfo } from "../server/types";
 
 export const embedded = window.parent !== window && new URLSearchParams(location.search).has("embedded");
 
-/** ``names`` are those of the classes, by their ids. */
-export function tell(prediction: PredictionInfo, names: ReadonlyMap<number, string>): void {
+/** ``names``: class names by id. */
+export function postPrediction(prediction: PredictionInfo, names: ReadonlyMap<number, string>): void {
   if (!embedded) return;
   const probabilities = Object.fromEntries(
     Object.entries(prediction.probabilities).map(([id, probability]) => [names.get(Number(id)) ?? id, probability]),
@@ -14,7 +14,7 @@ export function tell(prediction: PredictionInfo, names: ReadonlyMap<number, stri
   send("prediction", { label, probability, probabilities });
 }
 
-export function tellReady(): void {
+export function postReady(): void {
   if (embedded) send("ready", null);
 }
 

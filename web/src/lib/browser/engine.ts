@@ -1,6 +1,6 @@
-/** The page's end of ``engine.worker.ts``: each of its functions, called from here. */
+/** Call the functions of ``engine.worker.ts`` from the page. */
 
-import type { Delivery, Engine, Order } from "./engine.worker";
+import type { EngineResponse, Engine, EngineRequest } from "./engine.worker";
 import EngineWorker from "./engine.worker?worker";
 
 interface Waiting {
@@ -12,7 +12,7 @@ interface Waiting {
  * Not comlink: it passes on what a call throws, but a call to a worker that does not load, or stops,
  * never settles. To reject those it would need the same list of waiting calls.
  *
- * The worker begins when ``begin`` has settled.
+ * The worker starts when ``begin`` has settled.
  */
 export function startEngine(begin: Promise<void>): Engine {
   const waiting = new Map<number, Waiting>();
@@ -21,26 +21,26 @@ export function startEngine(begin: Promise<void>): Engine {
   const started = begin.then(() => {
     const worker = new EngineWorker();
     worker.onerror = ({ message }) => {
-      broken = new Error(`The part that looks at pictures has stopped (${message || "no reason given"}). Load the page again.`);
+      broken = new Error(`The part that predicts pictures has stopped (${message || "no reason given"}). Load the page again.`);
       for (const { reject } of waiting.values()) reject(broken);
       waiting.clear();
     };
-    worker.onmessage = ({ data }: MessageEvent<Delivery>) => {
-      const order = waiting.get(data.id);
+    worker.onmessage = ({ data }: MessageEvent<EngineResponse>) => {
+      const request = waiting.get(data.id);
       waiting.delete(data.id);
-      if ("error" in data) order?.reject(new Error(data.error));
-      else order?.resolve(data.result);
+      if ("error" in data) request?.reject(new Error(data.error));
+      else request?.resolve(data.result);
     };
     return worker;
   });
-  const call = (name: keyof Engine, given: unknown[]) =>
+  const call = (name: keyof Engine, args: unknown[]) =>
     new Promise((resolve, reject) => {
       if (broken) return reject(broken);
       const id = count++;
       waiting.set(id, { resolve, reject });
-      void started.then((worker) => worker.postMessage({ id, name, given } satisfies Order));
+      void started.then((worker) => worker.postMessage({ id, name, args } satisfies EngineRequest));
     });
   return new Proxy({} as Engine, {
-    get: (_, name) => (...given: unknown[]) => call(name as keyof Engine, given),
+    get: (_, name) => (...args: unknown[]) => call(name as keyof Engine, args),
   });
 }

@@ -1,4 +1,4 @@
-/** Looks at pictures on a thread of its own, so that the page never stutters. */
+/** Embed and predict pictures in a worker, so that the page stays responsive. */
 
 import { Model, type TrainingExample } from "./model";
 import type { Metric, Sample } from "./fitting";
@@ -8,7 +8,7 @@ import { parseBrowserModel } from "./browser-model";
 import { agrees } from "./probe";
 import { Session, type Provider } from "./session";
 import { SquareReader } from "./squares";
-import { inHalf, makeViews } from "./views";
+import { roundToFloat16, makeViews } from "./views";
 
 let session: Session;
 let squares: SquareReader;
@@ -16,7 +16,7 @@ let model: Model | null = null;
 let fitter: Worker | undefined;
 let predicting = 0;
 
-/** One fit at a time, on another thread: this one answers meanwhile. */
+/** One fit at a time, in another worker, so that this one keeps predicting. */
 let fitting: Promise<unknown> = Promise.resolve();
 
 function fit(sample: Sample): Promise<Metric> {
@@ -33,7 +33,7 @@ function fit(sample: Sample): Promise<Metric> {
   return fitted;
 }
 
-/** What the page can ask for; ``engine.ts`` has the same names. */
+/** The functions that the page can call through ``engine.ts``. */
 const ENGINE = {
   async open(model: string, size: number, packed: boolean, provider?: Provider) {
     session = await Session.open(model, size, packed, provider);
@@ -42,8 +42,8 @@ const ENGINE = {
   },
 
   /**
-   * See that this browser gives the numbers that the program gave for the same picture; where the
-   * graphics card does not, the processor takes its place.
+   * Check that this browser computes the same embedding of the probe picture as the program. If a GPU
+   * does not, use the CPU.
    */
   async check(model: string, packed: boolean, expected: Float32Array) {
     if (await agrees(session, expected)) return;
@@ -53,11 +53,11 @@ const ENGINE = {
       session = await Session.open(model, size, packed, "wasm");
       if (await agrees(session, expected)) return;
     }
-    throw new Error("This browser computes other numbers than the program did, so it cannot be trusted.");
+    throw new Error("This browser computes different numbers than the program, so its answers would be wrong.");
   },
 
-  /** Know what is in this file, and nothing else. */
-  async know(file: ArrayBuffer | null) {
+  /** Replace the model. */
+  async load(file: ArrayBuffer | null) {
     model = file && (await Model.open(parseBrowserModel(file), fit, model));
   },
 
@@ -78,7 +78,7 @@ const ENGINE = {
     }
   },
 
-  /** The embeddings of a picture's views, each when no prediction is waiting; ``sha256`` is of its bytes. */
+  /** Embed a picture's views while no prediction is waiting; ``sha256`` is of its bytes. */
   async views(picture: Blob, sha256: string) {
     const found: Float32Array[] = [];
     for (const pixels of makeViews(await squares.read(picture), session.size, sha256)) {
@@ -86,31 +86,31 @@ const ENGINE = {
       while (predicting > 0);
       found.push(await session.embed(pixels));
     }
-    return Float32Array.from(found.flatMap((vector) => [...vector]), inHalf);
+    return Float32Array.from(found.flatMap((vector) => [...vector]), roundToFloat16);
   },
 
   embed: (pixels: Uint8Array) => session.embed(pixels),
   learn: async (examples: readonly TrainingExample[]) => model?.learn(examples),
-  vary: async (id: number, views: Float32Array) => model?.vary(id, views),
+  setViews: async (id: number, views: Float32Array) => model?.setViews(id, views),
   forget: async (ids: readonly number[]) => model?.forget(ids),
-  /** Settles when the metric fits what was learnt; answers do not wait for it. */
+  /** Settles when the metric fits all examples; predictions do not wait for it. */
   fitted: async () => model?.ready,
-  arrange: async (classes: readonly ModelClass[]) => model?.arrange(classes),
+  setClasses: async (classes: readonly ModelClass[]) => model?.setClasses(classes),
   configure: async (rejectionLevel: number) => model?.configure(rejectionLevel),
   close: async () => self.close(),
   neighbors: async (id: number, count: number) => model?.neighbors(id, count) ?? [],
 };
 
 export type Engine = typeof ENGINE;
-export type Order = { id: number; name: keyof Engine; given: unknown[] };
-export type Delivery = { id: number; result: unknown } | { id: number; error: string };
+export type EngineRequest = { id: number; name: keyof Engine; args: unknown[] };
+export type EngineResponse = { id: number; result: unknown } | { id: number; error: string };
 
-self.onmessage = async ({ data: { id, name, given } }: MessageEvent<Order>) => {
+self.onmessage = async ({ data: { id, name, args } }: MessageEvent<EngineRequest>) => {
   try {
-    const act = ENGINE[name] as (...given: unknown[]) => Promise<unknown>;
-    self.postMessage({ id, result: await act(...given) } satisfies Delivery);
+    const act = ENGINE[name] as (...args: unknown[]) => Promise<unknown>;
+    self.postMessage({ id, result: await act(...args) } satisfies EngineResponse);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    self.postMessage({ id, error: message } satisfies Delivery);
+    self.postMessage({ id, error: message } satisfies EngineResponse);
   }
 };

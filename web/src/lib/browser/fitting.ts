@@ -1,10 +1,10 @@
-/** How the metric is learnt; the TypeScript side of ``heads/metric.py``. */
+/** Fit the metric: the TypeScript version of ``heads/metric.py``. */
 
 import { EigenvalueDecomposition, Matrix } from "ml-matrix";
 import { head as HEAD } from "../../../../src/classify_anything/constants.json";
 import { product } from "./rows";
 
-/** ``centre`` [d], ``directions`` [r, d] and ``gains`` [r]; ``heads/parameters.py`` says what they mean. */
+/** ``centre`` [d], ``directions`` [r, d] and ``gains`` [r]; see ``heads/parameters.py``. */
 export interface Metric {
   centre: Float32Array;
   directions: Float32Array;
@@ -18,7 +18,7 @@ export interface Sample {
   /** [n] each. */
   classes: number[];
   recordings: number[];
-  /** The embeddings of views, [8, d], by the places of their examples. */
+  /** The embeddings of views, [8, d], by position of the example. */
   views: Map<number, Float32Array>;
 }
 
@@ -48,7 +48,7 @@ export function fitMetric({ dimension, vectors, classes, recordings, views }: Sa
   return { centre: Float32Array.from(centre), ...whitening(rows, shrinkage) };
 }
 
-/** Helmert's contrasts, scaled: one fewer than vectors, with the covariance of these times a weight. */
+/** Return scaled Helmert contrasts: one fewer than vectors, with their covariance times a weight. */
 function contrasts(vectors: readonly Float32Array[], weight: number): Float64Array[] {
   const mean = Float64Array.from(vectors[0]!);
   return vectors.slice(1).map((vector, i) => {
@@ -61,12 +61,12 @@ function contrasts(vectors: readonly Float32Array[], weight: number): Float64Arr
   });
 }
 
-/** The directions that have any scatter, those with most of it first, and what a vector loses in each. */
+/** Return the directions with any scatter, most first, and the loss of a vector in each. */
 function whitening(deviations: Float64Array[], shrinkage: number): Omit<Metric, "centre"> {
   const dimension = deviations[0]?.length ?? 0;
   if (dimension === 0) return { directions: new Float32Array(), gains: new Float32Array() };
   const rows = new Matrix(deviations);
-  // The Gram matrix has the same eigenvalues, and is smaller while examples are few.
+  // The Gram matrix has the same eigenvalues and is smaller while there are few examples.
   const wide = rows.rows < dimension;
   const gram = (wide ? rows.transpose() : rows).gram();
   const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(gram, { assumeSymmetric: true });
@@ -84,7 +84,7 @@ function whitening(deviations: Float64Array[], shrinkage: number): Omit<Metric, 
   return { directions, gains: Float32Array.from(found, ({ value }) => Math.sqrt(shrinkage / (value + shrinkage)) - 1) };
 }
 
-/** Weights with which recordings count alike in their class, and the number of recordings of all classes. */
+/** Return weights that balance the recordings of a class, and the number of recordings. */
 function recordingWeights(classes: readonly number[], recordings: readonly number[]): [number[], number] {
   const sizes = new Map<string, number>();
   const names = classes.map((id, i) => `${id} ${recordings[i]}`);

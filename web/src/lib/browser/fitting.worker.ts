@@ -1,4 +1,4 @@
-/** Fits the metric on a thread of its own, so that no answer waits for it. */
+/** Fit the metric in a worker, so that no prediction waits. */
 
 import { fitMetric, type Sample } from "./fitting";
 

@@ -1,7 +1,7 @@
 /** The heads against ``golden/head.json``, which ``tests/golden.py`` wrote with the Python heads. */
 
 import { expect, test } from "vitest";
-import { Model, knownRows } from "./model";
+import { Model, rowsOfExport } from "./model";
 import { fitMetric } from "./fitting";
 import golden from "./golden/head.json";
 import { makeHead, type Decision, type Fit } from "./heads";
@@ -20,18 +20,18 @@ function unit(vector: number[] | Float64Array): Float32Array {
   return found;
 }
 
-function browserModelOf({ classes, steps, ...shipped }: Case, rejectionLevel = 0): BrowserModel {
+function browserModelOf({ classes, steps, ...exportedSnapshot }: Case, rejectionLevel = 0): BrowserModel {
   const { ids, class_ids, recording_ids, vectors } = steps[0]!.add;
   const arrays = ["centre", "directions", "gains", "lengths", "views", "reference_scores"] as const;
   return {
-    head: shipped.head,
-    viewed: shipped.viewed,
+    head: exportedSnapshot.head,
+    viewed: exportedSnapshot.viewed,
     backbone: { dimension: vectors[0]!.length },
     classes: classes.map((id) => ({ id, name: `class ${id}`, color: 0 })),
     examples: { ids, class_ids, recording_ids },
     vectors: Float32Array.from(vectors.flatMap((vector) => [...unit(vector)])),
     rejection_level: rejectionLevel,
-    ...Object.fromEntries(arrays.map((name) => [name, Float32Array.from(shipped[name])])),
+    ...Object.fromEntries(arrays.map((name) => [name, Float32Array.from(exportedSnapshot[name])])),
   } as unknown as BrowserModel;
 }
 
@@ -48,7 +48,7 @@ function compare(rows: Rows, found: Decision, expected: Expected): void {
 
 test.each(golden.cases)("$name", async (one) => {
   const browserModel = browserModelOf(one);
-  const rows = knownRows(browserModel);
+  const rows = rowsOfExport(browserModel);
   const head = makeHead(rows, browserModel, fit);
   await head.ready;
   for (const [number, { add, remove, queries, decisions }] of one.steps.entries()) {
@@ -107,7 +107,7 @@ test("a fit of many examples keeps no answer waiting, and takes evenly of all cl
 });
 
 test("32,768 examples, of which Python compares only candidates", async () => {
-  const { count, dimension, classes, burst, queries, decisions, ...shipped } = golden.large;
+  const { count, dimension, classes, burst, queries, decisions, ...exportedSnapshot } = golden.large;
   const rows = new Rows(dimension);
   rows.classes = [...Array(classes).keys()];
   const vectorOf = (n: number, change = (_: number) => 0) => {
@@ -123,8 +123,8 @@ test("32,768 examples, of which Python compares only candidates", async () => {
   };
   for (let n = 0; n < count; n++) rows.put(n, Math.floor(n / burst) % classes, n, vectorOf(n));
   const arrays = ["centre", "directions", "gains", "lengths"] as const;
-  const numbers = Object.fromEntries(arrays.map((name) => [name, Float32Array.from(shipped[name])]));
-  const head = makeHead(rows, { head: shipped.head, ...numbers } as unknown as BrowserModel, fit);
+  const numbers = Object.fromEntries(arrays.map((name) => [name, Float32Array.from(exportedSnapshot[name])]));
+  const head = makeHead(rows, { head: exportedSnapshot.head, ...numbers } as unknown as BrowserModel, fit);
   await head.ready;
   queries.forEach((query, i) => {
     const near = vectorOf(query, (j) => 0.1 * randomValue(40_000_000 + query * dimension + j));

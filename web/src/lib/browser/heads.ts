@@ -1,47 +1,47 @@
-/** How each head decides; the TypeScript side of ``heads/neighbors.py``. */
+/** The heads: the TypeScript version of ``heads/neighbors.py``. */
 
 import { head as HEAD, views as VIEWS } from "../../../../src/classify_anything/constants.json";
 import type { Metric, Sample } from "./fitting";
 import type { BrowserModel } from "./browser-model";
-import { product, type Near, type Rows } from "./rows";
-import { wantedViews } from "./views";
+import { product, type Neighbor, type Rows } from "./rows";
+import { examplesForViews } from "./views";
 
-/** Probabilities in the order of the classes, how clearly it belongs to the best of them, and why. */
+/** Probabilities in class order, the typicality for the best class, and the nearest examples. */
 export interface Decision {
   probabilities: number[];
   typicality: number;
-  near: Near[];
+  near: Neighbor[];
 }
 
 export interface Head {
-  /** Settles when nothing is left to be fitted. It decides meanwhile, but not before it settles for the first time. */
+  /** Settles when the head is fitted. Later fits do not block ``decide``. */
   readonly ready: Promise<void>;
-  /** With each of ``rows.alive``. */
+  /** Return the similarity to each of ``rows.alive``. */
   similarities(unit: Float32Array): Float64Array;
   decide(unit: Float32Array): Decision;
-  /** Follow ``rows``, in which so many examples are new, gone or of another class. */
+  /** Update after this number of new, deleted or reclassified examples. */
   follow(changes: number): void;
 }
 
 export type Fit = (sample: Sample) => Promise<Metric>;
 
-/** A fit takes no more examples, and contrasts of views: its time grows with their cube, and 480 take a second or two. */
-const MOST_FITTED = 480;
-/** While vectors are measured, others get their turn this often. */
+/** Maximum number of examples and view contrasts in a fit: its time grows with their cube, and 480 need 1–2 s. */
+const MAX_FITTED = 480;
+/** Yield to other tasks this often while computing lengths. */
 const SLICE_MS = 8;
 const AT_ONCE = Promise.resolve();
 
-/** The mean similarity of each class's nearest examples, in a metric learnt from all of them. */
+/** Mean similarity of each class's nearest examples, in a metric fitted to all of them. */
 class Adaptive implements Head {
   ready: Promise<void>;
   readonly #rows: Rows;
   readonly #fit: Fit;
   readonly #count: number;
-  /** What it would be with one recording a class. */
+  /** The temperature with one recording per class. */
   readonly #temperature: number;
   #metric!: Metric;
   #recordings = 1;
-  /** Of each vector in the metric, by slot. */
+  /** The length of each vector in the metric, by slot. */
   #lengths: number[] = [];
   #changes = 0;
   #fitting = false;
@@ -50,18 +50,18 @@ class Adaptive implements Head {
     this.#rows = rows;
     this.#fit = fit;
     this.#count = head.n_neighbors;
-    // It falls with the root of the number of recordings, as in ``heads/fitting.py``.
+    // The temperature falls with the root of the number of recordings, as in ``heads/fitting.py``.
     this.#temperature = head.temperature * Math.sqrt(recordingsPerClass(rows));
     this.ready = this.#adopt({ centre, directions, gains }, [...lengths]);
   }
 
   /**
-   * The metric maps c = unit - centre to M · c. Of the products (M · c) · (M · x) only the first side
-   * is mapped, twice, and each example has its length in the metric: so no mapped vectors are kept.
+   * The metric maps c = unit - centre to M · c. For the products (M · c) · (M · x), map only the first
+   * factor, twice, and divide by each example's length in the metric: no mapped vectors are stored.
    */
   similarities(unit: Float32Array): Float64Array {
     const { centre, directions, gains } = this.#metric;
-    const { from, parts, length } = measured(this.#metric, unit);
+    const { from, parts, length } = metricParts(this.#metric, unit);
     const seen = from.slice();
     parts.forEach((part, r) => {
       const share = part * ((1 + gains[r]!) ** 2 - 1);
@@ -92,7 +92,7 @@ class Adaptive implements Head {
     };
   }
 
-  /** Until a fit is there, the former metric decides: a live answer never waits. */
+  /** The previous metric decides during a fit, so that no prediction waits. */
   follow(changes: number): void {
     this.#changes += changes;
     while (this.#lengths.length < this.#rows.count) this.#lengths.push(this.#lengthOf(this.#lengths.length));
@@ -110,14 +110,14 @@ class Adaptive implements Head {
       this.#changes = 0;
       await this.#fit(this.#sample()).then(
         (metric) => this.#adopt(metric),
-        // The former metric goes on deciding.
+        // Keep the previous metric.
         (error: unknown) => console.warn("The metric could not be fitted.", error),
       );
     }
     this.#fitting = false;
   }
 
-  /** Measure all vectors in a metric, in small slices of time, and then decide by it. */
+  /** Compute all lengths in a metric, in small slices of time, then use it. */
   async #adopt(metric: Metric, lengths: number[] = []): Promise<void> {
     for (let resumed = performance.now(); lengths.length < this.#rows.count; ) {
       lengths.push(this.#lengthOf(lengths.length, metric));
@@ -130,18 +130,18 @@ class Adaptive implements Head {
   }
 
   #lengthOf(slot: number, metric = this.#metric): number {
-    return measured(metric, this.#rows.vector(slot)).length;
+    return metricParts(metric, this.#rows.vector(slot)).length;
   }
 
   #sample(): Sample {
     const rows = this.#rows;
     const known = rows.alive.map((slot) => ({ id: rows.idOf(slot), classId: rows.classOf(slot), recordingId: rows.recordingOf(slot) }));
-    const viewed = evenly(
+    const viewed = sampleEvenly(
       rows,
-      wantedViews(known).flatMap((id) => (rows.views.has(id) ? [rows.slotOf(id)!] : [])),
+      examplesForViews(known).flatMap((id) => (rows.views.has(id) ? [rows.slotOf(id)!] : [])),
       VIEWS.most_in_browser,
     );
-    const others = evenly(rows, rows.alive, MOST_FITTED - VIEWS.per_example * viewed.length);
+    const others = sampleEvenly(rows, rows.alive, MAX_FITTED - VIEWS.per_example * viewed.length);
     const slots = [...new Set([...viewed, ...others])];
     const views = new Map(viewed.map((slot, place) => [place, rows.views.get(rows.idOf(slot))!]));
     const vectors = new Float32Array(slots.length * rows.dimension);
@@ -151,12 +151,11 @@ class Adaptive implements Head {
   }
 }
 
-/** The nearest examples of all vote. */
 class Votes implements Head {
   readonly ready = AT_ONCE;
   readonly #rows: Rows;
   readonly #head: BrowserModel["head"];
-  /** Of all examples; null after a change. */
+  /** The mean of all examples; null after a change. */
   #mean: Float32Array | null = null;
 
   constructor(rows: Rows, { head }: BrowserModel) {
@@ -190,8 +189,8 @@ class Votes implements Head {
     return { probabilities, typicality: this.#typicality(own, unit), near };
   }
 
-  /** The mean cosine with the class's nearest, seen from the mean of all examples. */
-  #typicality(own: readonly Near[], unit: Float32Array): number {
+  /** Mean cosine similarity with the class's nearest examples, after subtracting the mean of all. */
+  #typicality(own: readonly Neighbor[], unit: Float32Array): number {
     const rows = this.#rows;
     const mean = (this.#mean ??= average(rows.alive.map((slot) => rows.vector(slot)), rows.dimension));
     const seen = difference(unit, mean);
@@ -203,8 +202,8 @@ export function makeHead(rows: Rows, browserModel: BrowserModel, fit: Fit): Head
   return browserModel.head.name === "adaptive" ? new Adaptive(rows, browserModel, fit) : new Votes(rows, browserModel);
 }
 
-/** A vector from the centre, its part in each direction of a metric, and how long the metric makes it. */
-function measured({ centre, directions, gains }: Metric, unit: Float32Array) {
+/** Return a centred vector, its part in each direction of the metric, and its length in the metric. */
+function metricParts({ centre, directions, gains }: Metric, unit: Float32Array) {
   const from = difference(unit, centre);
   const parts = Float64Array.from(gains, (_, r) => product(directions, r * from.length, from));
   let square = product(from, 0, from);
@@ -218,10 +217,10 @@ function recordingsPerClass(rows: Rows): number {
   return Math.max(pairs.size, 1) / Math.max(taught.length, 1);
 }
 
-/** At most so many of the examples, as many of each class as can be. */
-function evenly(rows: Rows, all: readonly number[], most: number): number[] {
+/** Choose at most ``max`` examples, balanced between the classes. */
+function sampleEvenly(rows: Rows, all: readonly number[], max: number): number[] {
   const groups = rows.classes.map((id) => all.filter((slot) => rows.classOf(slot) === id));
-  let left = most;
+  let left = max;
   return groups
     .sort((a, b) => a.length - b.length)
     .flatMap((slots, place) => {
@@ -237,8 +236,8 @@ export function argmax(values: readonly number[]): number {
 }
 
 function softmax(scores: readonly number[], temperature: number): number[] {
-  const most = Math.max(...scores);
-  const weights = scores.map((score) => Math.exp((score - most) / temperature));
+  const max = Math.max(...scores);
+  const weights = scores.map((score) => Math.exp((score - max) / temperature));
   const total = sum(weights);
   return weights.map((weight) => weight / total);
 }

@@ -4,7 +4,7 @@ import { readLists } from "./lists";
 const file = (path: string, text: string) => ({ path, file: new File([text], path.split("/").at(-1) ?? path) });
 
 test("lists tell label, recording, source and time, and the classes their colours", async () => {
-  const { pictures, facts, classes } = await readLists([
+  const { pictures, metadata, classes } = await readLists([
     file("zip/a/2.png", ""),
     file("zip/a/1.png", ""),
     file("zip/other.png", ""),
@@ -15,13 +15,13 @@ test("lists tell label, recording, source and time, and the classes their colour
     file("zip/classes.csv", 'name,color\r\n"blue, ""sky""",5\r\nx,1\r\n\r\n'),
   ]);
   expect(pictures.map(({ path }) => path)).toEqual(["zip/a/1.png", "zip/a/2.png", "zip/other.png"]);
-  expect(facts.get("zip/a/1.png")).toEqual({
+  expect(metadata.get("zip/a/1.png")).toEqual({
     label: 'blue, "sky"',
     recording: "4",
     source: "camera",
     createdAt: 1_795_512_600_000_001,
   });
-  expect(facts.get("zip/a/2.png")).toEqual({ label: '3" disk', recording: undefined, source: undefined, createdAt: undefined });
+  expect(metadata.get("zip/a/2.png")).toEqual({ label: '3" disk', recording: undefined, source: undefined, createdAt: undefined });
   expect(classes).toEqual([
     { name: 'blue, "sky"', color: 5 },
     { name: "x", color: 1 },

@@ -1,4 +1,4 @@
-/** The lists among the files of an import: ``metadata.csv`` and ``classes.csv`` of ``datasets/metadata.py``. */
+/** Read ``metadata.csv`` and ``classes.csv``, as ``datasets/metadata.py`` writes them. */
 
 import Papa from "papaparse";
 import type { LocalFile } from "../files/files";
@@ -8,8 +8,7 @@ import { fromIso } from "./timestamps";
 const METADATA = "metadata.csv";
 const CLASSES = "classes.csv";
 
-/** What a list tells of one picture. */
-export interface Facts {
+export interface ImageMetadata {
   label: string | undefined;
   recording: string | undefined;
   source: string | undefined;
@@ -21,36 +20,35 @@ type Row = Partial<Record<string, string>>;
 export interface Lists {
   pictures: LocalFile[];
   /** By path. */
-  facts: ReadonlyMap<string, Facts>;
-  /** In their order. */
+  metadata: ReadonlyMap<string, ImageMetadata>;
   classes: readonly NewClass[];
 }
 
 export async function readLists(files: readonly LocalFile[]): Promise<Lists> {
   const pictures: LocalFile[] = [];
-  const facts = new Map<string, Facts>();
+  const metadata = new Map<string, ImageMetadata>();
   const classes: NewClass[] = [];
   for (const local of files) {
     const name = nameOf(local.path);
     if (name === METADATA) {
       const folder = local.path.slice(0, -METADATA.length);
-      for (const row of await rowsOf(local)) facts.set(folder + (row["file_name"] ?? ""), factsOf(row));
+      for (const row of await rowsOf(local)) metadata.set(folder + (row["file_name"] ?? ""), parseRow(row));
     } else if (name === CLASSES) {
-      // A list with other columns is another program's, and tells nothing.
+      // A list with other columns comes from another program.
       for (const row of await rowsOf(local)) {
         const [name, color] = [row["name"], Number(row["color"])];
         if (name && name.length <= 100 && Number.isInteger(color) && color >= 0) classes.push({ name, color });
       }
     } else pictures.push(local);
   }
-  // In the order of the list, as the program takes them; the others after it.
-  const places = new Map([...facts.keys()].map((path, place) => [path, place]));
+  // Keep the order of the list, as the Python import does.
+  const places = new Map([...metadata.keys()].map((path, place) => [path, place]));
   const place = ({ path }: LocalFile) => places.get(path) ?? places.size;
-  return { pictures: pictures.toSorted((a, b) => place(a) - place(b)), facts, classes };
+  return { pictures: pictures.toSorted((a, b) => place(a) - place(b)), metadata, classes };
 }
 
-/** An empty cell tells nothing. */
-function factsOf(row: Row): Facts {
+/** Ignore empty cells. */
+function parseRow(row: Row): ImageMetadata {
   return {
     label: row["label"] || undefined,
     recording: row["recording"] || undefined,

@@ -3,23 +3,23 @@
 import type { LocalFile } from "../files/files";
 import type { ImportInfo } from "../server/types";
 import { messageOf } from "../page/words";
-import { readLists, type Facts } from "./lists";
+import { readLists, type ImageMetadata } from "./lists";
 import type { NewClass } from "./local-project";
 import { imports as IMPORTS } from "../../../../src/classify_anything/constants.json";
-import { unpacked } from "./zips";
+import { unzipFiles } from "./zips";
 
 const ZIP = /\.zip$/i;
-const NOTHING: Facts = { label: undefined, recording: undefined, source: undefined, createdAt: undefined };
+const NOTHING: ImageMetadata = { label: undefined, recording: undefined, source: undefined, createdAt: undefined };
 
-/** What an import tells of a picture; ``classes`` are all that come with it. */
-export interface Place extends Facts {
+/** The metadata of an imported picture; ``classes`` are all classes of the import. */
+export interface ImportedImage extends ImageMetadata {
   label: string;
   recording: string;
   classes: readonly NewClass[];
 }
 
-/** Adds one picture; says whether it was there already, and the change it is part of. */
-export type AddPicture = (picture: Blob, place: Place) => Promise<{ known: boolean; change: number | null }>;
+/** Add one picture; return whether it was known, and the change that contains it. */
+export type AddPicture = (picture: Blob, image: ImportedImage) => Promise<{ known: boolean; change: number | null }>;
 
 export class LocalImport {
   readonly info: ImportInfo;
@@ -46,14 +46,14 @@ export class LocalImport {
     this.#files.push({ path, file: new File([file], path.split("/").at(-1) ?? path, { type: file.type }) });
   }
 
-  /** Settles when nothing more of it comes. */
+  /** Settles when the import adds nothing more. */
   async cancel(): Promise<void> {
     this.#cancelled = true;
     if (this.info.status === "uploading") this.info.status = "cancelled";
     await this.#running;
   }
 
-  /** ``label`` is the class of all; without it that of a picture is the folder, or the zip, that it lies in. */
+  /** ``label`` is the class of all pictures (default: the name of the folder or zip that contains each). */
   start(label: string | null, add: AddPicture): void {
     this.info.status = "running";
     this.#running = this.#run(label, add).catch((error: unknown) => {
@@ -63,29 +63,29 @@ export class LocalImport {
   }
 
   async #run(label: string | null, add: AddPicture): Promise<void> {
-    const { pictures, facts, classes } = await readLists(await this.#all());
+    const { pictures, metadata: all, classes } = await readLists(await this.#unzip());
     this.info.total = pictures.length;
     for (const { path, file } of pictures) {
       if (this.#cancelled) {
         this.info.status = "cancelled";
         return;
       }
-      const told = facts.get(path) ?? NOTHING;
-      const place = {
-        ...told,
-        label: label ?? told.label ?? path.split("/").at(-2) ?? "Pictures",
-        recording: `${this.info.id}:${told.recording ?? path}`,
+      const metadata = all.get(path) ?? NOTHING;
+      const image = {
+        ...metadata,
+        label: label ?? metadata.label ?? path.split("/").at(-2) ?? "Pictures",
+        recording: `${this.info.id}:${metadata.recording ?? path}`,
         classes: label === null ? classes : [],
       };
-      await this.#one(path, file, place, add);
+      await this.#addImage(path, file, image, add);
       this.info.done += 1;
     }
     this.info.status = "done";
   }
 
-  async #one(path: string, file: Blob, place: Place, add: AddPicture): Promise<void> {
+  async #addImage(path: string, file: Blob, image: ImportedImage, add: AddPicture): Promise<void> {
     try {
-      const { known, change } = await add(file, place);
+      const { known, change } = await add(file, image);
       if (known) this.info.known += 1;
       else this.info.added += 1;
       this.info.change = change ?? this.info.change;
@@ -94,15 +94,15 @@ export class LocalImport {
     }
   }
 
-  async #all(): Promise<LocalFile[]> {
+  async #unzip(): Promise<LocalFile[]> {
     const found: LocalFile[] = [];
     for (const local of this.#files) {
       if (!ZIP.test(local.path)) found.push(local);
       else {
         try {
-          // Teachable Machine calls the zip of a class so.
+          // Teachable Machine adds this suffix to the zip of a class.
           const stem = local.path.replace(ZIP, "").replace(/-samples( ?\(\d+\))?$/, "");
-          for (const { path, file } of await unpacked(local.file)) found.push({ path: `${stem}/${path}`, file });
+          for (const { path, file } of await unzipFiles(local.file)) found.push({ path: `${stem}/${path}`, file });
         } catch (error) {
           this.#problem(local.path, error);
         }

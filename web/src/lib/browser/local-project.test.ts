@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { BrowserModel } from "./browser-model";
 import { changed, FIRST_LOCAL_ID, LocalProject } from "./local-project";
-import { merged, shipped } from "./merging";
+import { mergeSnapshots, exportedSnapshot } from "./merging";
 
 function browserModel(examples: { id: number; classId: number; createdAt: number }[]): BrowserModel {
   return {
@@ -22,8 +22,8 @@ function browserModel(examples: { id: number; classId: number; createdAt: number
 
 const told = { recording: "press", source: "camera", sha256: "same" };
 
-test("equal pictures of one moment are told apart by their time", () => {
-  const project = new LocalProject(shipped(browserModel([])));
+test("equal pictures added at the same moment get different times", () => {
+  const project = new LocalProject(exportedSnapshot(browserModel([])));
   for (let i = 0; i < 5; i++) project.add(1, "press", told);
   const times = project.now.examples.map(({ createdAt }) => createdAt);
   expect(new Set(times).size).toBe(5);
@@ -32,23 +32,23 @@ test("equal pictures of one moment are told apart by their time", () => {
 });
 
 test("what was undone leaves its id unused, also for another page", () => {
-  const project = new LocalProject(shipped(browserModel([])));
+  const project = new LocalProject(exportedSnapshot(browserModel([])));
   const { example } = project.add(1, "press", told);
   project.undo();
-  const other = new LocalProject(shipped(browserModel([])));
+  const other = new LocalProject(exportedSnapshot(browserModel([])));
   other.adopt(project.now);
   expect(other.add(1, "press", told).example.id).toBeGreaterThan(example.id);
 });
 
 test("what another page has done cannot be undone here", () => {
-  const project = new LocalProject(shipped(browserModel([])));
+  const project = new LocalProject(exportedSnapshot(browserModel([])));
   project.add(1, "press", told);
   project.adopt({ ...project.now, examples: [] });
   expect(project.undoable).toBeNull();
 });
 
 test("changed() finds new, changed and deleted examples", () => {
-  const project = new LocalProject(shipped(browserModel([1, 2, 3].map((id) => ({ id, classId: 1, createdAt: id })))));
+  const project = new LocalProject(exportedSnapshot(browserModel([1, 2, 3].map((id) => ({ id, classId: 1, createdAt: id })))));
   const before = project.now;
   project.move([2], 2);
   project.remove([1]);
@@ -62,10 +62,10 @@ test("changed() finds new, changed and deleted examples", () => {
 });
 
 test("what came home is there once, in the class that it has there", () => {
-  const project = new LocalProject(shipped(browserModel([])));
+  const project = new LocalProject(exportedSnapshot(browserModel([])));
   const [first, second] = [project.add(1, "press", told), project.add(1, "press", told)].map(({ example }) => example);
   const newer = browserModel([{ id: 7, classId: 2, createdAt: first!.createdAt }]);
-  const both = merged(shipped(newer), project.now);
+  const both = mergeSnapshots(exportedSnapshot(newer), project.now);
   expect(both.examples.map(({ id, classId }) => [id, classId])).toEqual([
     [7, 2],
     [second!.id, 1],
@@ -74,11 +74,11 @@ test("what came home is there once, in the class that it has there", () => {
 });
 
 test("a class that the newer export has under the same name is that class", () => {
-  const project = new LocalProject(shipped(browserModel([])));
-  const { example } = project.take("Plate", [], "press", told);
+  const project = new LocalProject(exportedSnapshot(browserModel([])));
+  const { example } = project.addToLabel("Plate", [], "press", told);
   const newer = browserModel([]);
   newer.classes.push({ id: 3, name: "plate", color: 2 });
-  const both = merged(shipped(newer), project.now);
+  const both = mergeSnapshots(exportedSnapshot(newer), project.now);
   expect(both.classes.map(({ name }) => name)).toEqual(["mug", "cup", "plate"]);
   expect(both.examples).toEqual([{ ...example, classId: 3 }]);
 });

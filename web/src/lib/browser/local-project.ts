@@ -1,4 +1,4 @@
-/** The classes and examples of a page without a server, and what can be undone. */
+/** The classes and examples of a project in this browser, with undo. */
 
 import { ApiError } from "../server/errors";
 import type { ChangeInfo, ClassEdit, ClassInfo } from "../server/types";
@@ -6,9 +6,9 @@ import { examples as counted } from "../page/words";
 import { classes as CLASSES } from "../../../../src/classify_anything/constants.json";
 import type { ModelClass } from "./browser-model";
 
-/** Classes, examples and recordings that are made here have ids from here on. */
+/** The first id of classes, examples and recordings that are added here. */
 export const FIRST_LOCAL_ID = 1_000_000_000;
-const MOST_CHANGES = 200;
+const MAX_CHANGES = 200;
 
 export interface Example {
   id: number;
@@ -17,11 +17,11 @@ export interface Example {
   source: string;
   /** Microseconds since 1970. */
   createdAt: number;
-  /** Of its picture; with the time it tells the example from all others. */
+  /** Checksum of the picture. Checksum and time identify an example. */
   sha256: string;
 }
 
-/** What is told of a new example; without a time it is of now. */
+/** A new example; ``createdAt`` defaults to now. */
 export interface NewExample {
   recording: string;
   source: string;
@@ -29,22 +29,21 @@ export interface NewExample {
   createdAt?: number | undefined;
 }
 
-/** A class as it comes with an import. */
 export interface NewClass {
   name: string;
   color: number;
 }
 
-/** What there is at one moment. */
+/** The content of a project. */
 export interface Snapshot {
   classes: readonly ModelClass[];
   /** Oldest first. */
   examples: readonly Example[];
-  /** Ids from here on are free; those before may stand for something that was undone. */
+  /** Lower ids may belong to examples that undo can restore. */
   nextId: number;
 }
 
-/** New and changed examples by their ids; null stands for a deleted one. */
+/** Return new and changed examples by id; null means deleted. */
 export function changed(before: Snapshot, after: Snapshot): Map<number, Example | null> {
   // Most changes add one example at the end.
   const same = before.examples.findIndex((one, place) => one !== after.examples[place]);
@@ -60,7 +59,7 @@ export function changed(before: Snapshot, after: Snapshot): Map<number, Example 
 interface Change extends ChangeInfo {
   before: Snapshot;
   after: Snapshot;
-  /** Examples of the same press, or of the same import, are one change. */
+  /** Changes of one press or one import are merged into one. */
   group: string | null;
 }
 
@@ -70,7 +69,7 @@ export class LocalProject {
   #nextId: number;
   #undo: Change[] = [];
   #redo: Change[] = [];
-  /** When the newest example was made here, in microseconds. */
+  /** The time of the newest example that was added here, in microseconds. */
   #latest = 0;
   readonly #recordings = new Map<string, number>();
 
@@ -83,7 +82,7 @@ export class LocalProject {
     return { ...this.#now, nextId: this.#nextId };
   }
 
-  /** Be as another page of this address has made it; what was done before can then not be undone. */
+  /** Take over the content that another tab wrote; this clears the undo history. */
   adopt(snapshot: Snapshot): void {
     this.#now = snapshot;
     this.#nextId = Math.max(this.#nextId, snapshot.nextId);
@@ -92,11 +91,11 @@ export class LocalProject {
   }
 
   get undoable(): ChangeInfo | null {
-    return told(this.#undo.at(-1));
+    return changeInfo(this.#undo.at(-1));
   }
 
   get redoable(): ChangeInfo | null {
-    return told(this.#redo.at(-1));
+    return changeInfo(this.#redo.at(-1));
   }
 
   get classes(): ClassInfo[] {
@@ -137,12 +136,12 @@ export class LocalProject {
     this.#remove(({ classId }) => classId === id, `of ${name} deleted`);
   }
 
-  /** ``group`` names the press or the import that it is part of. Gives the example and its change. */
-  add(classId: number, group: string, told: NewExample): { example: Example; change: number } {
+  /** ``group`` identifies the press or import. Return the example and its change. */
+  add(classId: number, group: string, details: NewExample): { example: Example; change: number } {
     const { name } = this.classOf(classId);
-    let recordingId = this.#recordings.get(told.recording);
-    if (recordingId === undefined) this.#recordings.set(told.recording, (recordingId = this.#nextId++));
-    const { source, sha256, createdAt = this.#moment() } = told;
+    let recordingId = this.#recordings.get(details.recording);
+    if (recordingId === undefined) this.#recordings.set(details.recording, (recordingId = this.#nextId++));
+    const { source, sha256, createdAt = this.#nextTimestamp() } = details;
     const example = { id: this.#nextId++, classId, recordingId, source, createdAt, sha256 };
     const last = this.#undo.at(-1);
     const before = last?.group === group ? last.before : this.#now;
@@ -151,19 +150,19 @@ export class LocalProject {
     return { example, change };
   }
 
-  /** As ``add``, to the class of this name; ``classes`` are those that come with it, if they are new. */
-  take(label: string, classes: readonly NewClass[], group: string, told: NewExample): { example: Example; change: number } {
+  /** Add to the class with this name; create it and ``classes`` if they are new. */
+  addToLabel(label: string, classes: readonly NewClass[], group: string, details: NewExample): { example: Example; change: number } {
     for (const { name, color } of [...classes, { name: label, color: undefined }]) {
-      if (this.#named(name)) continue;
+      if (this.#findClass(name)) continue;
       const info = this.#newClass(this.#checked(name), color);
       this.#change(`${info.name} added`, { classes: [...this.#now.classes, info] }, group);
     }
-    return this.add(this.#named(label)?.id ?? -1, group, told);
+    return this.add(this.#findClass(label)?.id ?? -1, group, details);
   }
 
-  /** Whether it is in this class already: the same picture and, where it is told, of the same time. */
+  /** Whether the class contains this picture, with the same time if ``createdAt`` is set. */
   has(label: string, sha256: string, createdAt?: number): boolean {
-    const classId = this.#named(label)?.id;
+    const classId = this.#findClass(label)?.id;
     return this.#now.examples.some(
       (one) =>
         one.classId === classId &&
@@ -172,7 +171,7 @@ export class LocalProject {
     );
   }
 
-  /** Gives a function that makes everything as it is now. */
+  /** Return a function that restores the current state. */
   checkpoint(): () => void {
     const [now, undo, redo] = [this.#now, [...this.#undo], [...this.#redo]];
     return () => {
@@ -183,14 +182,14 @@ export class LocalProject {
 
   move(ids: readonly number[], classId: number): void {
     const { name } = this.classOf(classId);
-    const moved = this.#known(ids);
+    const moved = this.#checkedIds(ids);
     this.#change(`${counted(moved.size)} moved to ${name}`, {
       examples: this.#now.examples.map((one) => (moved.has(one.id) ? { ...one, classId } : one)),
     });
   }
 
   remove(ids: readonly number[]): void {
-    const gone = this.#known(ids);
+    const gone = this.#checkedIds(ids);
     this.#remove(({ id }) => gone.has(id), "deleted");
   }
 
@@ -220,13 +219,13 @@ export class LocalProject {
     return { id: this.#nextId++, name, color: color === undefined ? rarest : color % CLASSES.colors };
   }
 
-  /** Now, but later than all that was made here: an example is known again by its time. */
-  #moment(): number {
+  /** Return the current time, but always later than before: the time identifies an example. */
+  #nextTimestamp(): number {
     const latest = this.#now.examples.findLast(({ id }) => id >= FIRST_LOCAL_ID)?.createdAt ?? 0;
     return (this.#latest = Math.max(Date.now() * 1000, latest + 1, this.#latest + 1));
   }
 
-  #named(label: string): ModelClass | undefined {
+  #findClass(label: string): ModelClass | undefined {
     return this.#now.classes.find(({ name }) => name.toLowerCase() === clean(label).toLowerCase());
   }
 
@@ -237,14 +236,14 @@ export class LocalProject {
 
   #change(text: string, after: Partial<Snapshot>, group: string | null = null): number {
     const last = this.#undo.at(-1);
-    const goesOn = group !== null && last?.group === group;
-    const before = goesOn ? last.before : this.#now;
+    const continues = group !== null && last?.group === group;
+    const before = continues ? last.before : this.#now;
     this.#now = { ...this.#now, ...after };
     this.revision += 1;
-    const id = goesOn ? last.id : this.revision;
-    if (goesOn) this.#undo.pop();
+    const id = continues ? last.id : this.revision;
+    if (continues) this.#undo.pop();
     this.#undo.push({ id, text, before, after: this.#now, group });
-    if (this.#undo.length > MOST_CHANGES) this.#undo.shift();
+    if (this.#undo.length > MAX_CHANGES) this.#undo.shift();
     this.#redo = [];
     return id;
   }
@@ -253,7 +252,7 @@ export class LocalProject {
     const change = from.at(-1);
     if (!change) throw new ApiError("nothing_to_undo", `There is nothing to ${verb}.`);
     if (expected !== undefined && change.id !== expected) {
-      throw new ApiError("conflict", `Something else has changed since; ${verb} that first.`);
+      throw new ApiError("conflict", `Something else has changed since. ${verb === "undo" ? "Undo" : "Redo"} that first.`);
     }
     from.pop();
     to.push({ ...change, group: null });
@@ -261,7 +260,7 @@ export class LocalProject {
     this.revision += 1;
   }
 
-  #known(ids: readonly number[]): Set<number> {
+  #checkedIds(ids: readonly number[]): Set<number> {
     const there = new Set(this.#now.examples.map(({ id }) => id));
     const missing = ids.find((id) => !there.has(id));
     if (missing !== undefined) throw new ApiError("not_found", `No example ${missing}.`);
@@ -273,8 +272,8 @@ export class LocalProject {
     if (!wanted || wanted.length > CLASSES.longest_name) {
       throw new ApiError("bad_label", `A name has 1 to ${CLASSES.longest_name} characters.`);
     }
-    const same = this.#named(wanted);
-    if (same && same.id !== own) throw new ApiError("bad_label", `There is a class ${same.name} already.`);
+    const same = this.#findClass(wanted);
+    if (same && same.id !== own) throw new ApiError("bad_label", `There is already a class ${same.name}.`);
     return wanted;
   }
 
@@ -286,7 +285,7 @@ export class LocalProject {
   }
 }
 
-function told(change: Change | undefined): ChangeInfo | null {
+function changeInfo(change: Change | undefined): ChangeInfo | null {
   return change ? { id: change.id, text: change.text } : null;
 }
 

@@ -1,10 +1,9 @@
-/** A newer export under an address where something was taught: both together. */
+/** Merge a newer export with what was added at its address. */
 
 import type { BrowserModel } from "./browser-model";
 import { FIRST_LOCAL_ID, type Example, type Snapshot } from "./local-project";
 
-/** What an export brought. */
-export function shipped({ classes, examples }: BrowserModel): Snapshot {
+export function exportedSnapshot({ classes, examples }: BrowserModel): Snapshot {
   return {
     classes,
     examples: examples.ids.map((id, place) => ({
@@ -19,24 +18,24 @@ export function shipped({ classes, examples }: BrowserModel): Snapshot {
   };
 }
 
-/** With it, what was taught here before, but for what has been taken home and has come back with it. */
-export function merged({ classes, examples }: Snapshot, kept: Snapshot): Snapshot {
-  const home = new Set(examples.map(identity));
-  const taught = kept.examples.filter((one) => one.id >= FIRST_LOCAL_ID && !home.has(identity(one)));
+/** Add the stored examples that were added here and that the export does not contain already. */
+export function mergeSnapshots({ classes, examples }: Snapshot, stored: Snapshot): Snapshot {
+  const known = new Set(examples.map(identity));
+  const added = stored.examples.filter((one) => one.id >= FIRST_LOCAL_ID && !known.has(identity(one)));
   const named = new Map(classes.map(({ id, name }) => [name.toLowerCase(), id]));
   const all = [...classes];
-  // A class is found again by its id, then by its name; else it comes along.
+  // Match a class by id, then by name; otherwise add it.
   const ids = new Map(
-    kept.classes.map((info) => {
+    stored.classes.map((info) => {
       const found = classes.find(({ id }) => id === info.id)?.id ?? named.get(info.name.toLowerCase());
-      if (found === undefined && (info.id >= FIRST_LOCAL_ID || taught.some(({ classId }) => classId === info.id))) {
+      if (found === undefined && (info.id >= FIRST_LOCAL_ID || added.some(({ classId }) => classId === info.id))) {
         all.push(info);
       }
       return [info.id, found ?? info.id];
     }),
   );
-  const here = taught.map((one) => ({ ...one, classId: ids.get(one.classId) ?? one.classId }));
-  return { classes: all, examples: [...examples, ...here], nextId: kept.nextId };
+  const own = added.map((one) => ({ ...one, classId: ids.get(one.classId) ?? one.classId }));
+  return { classes: all, examples: [...examples, ...own], nextId: stored.nextId };
 }
 
 function identity({ sha256, createdAt }: Example): string {

@@ -1,11 +1,11 @@
-/** What is known, and what is said of a picture: the TypeScript side of ``browserModel.py``. */
+/** Predict with a head and its examples: the TypeScript version of ``project/model.py``. */
 
 import type { NeighborInfo, PredictionInfo } from "../server/types";
 import { argmax, makeHead, type Fit, type Head } from "./heads";
 import type { ModelClass, BrowserModel } from "./browser-model";
-import { Rows, type Near } from "./rows";
+import { Rows, type Neighbor } from "./rows";
 
-/** An example to be learnt; one that was here before needs no vector. */
+/** A training example; ``vector`` is required the first time. */
 export interface TrainingExample {
   id: number;
   classId: number;
@@ -35,25 +35,24 @@ export class Model {
     this.#referenceScores = browserModel.reference_scores;
     this.#rejectionLevel = browserModel.rejection_level;
     this.#uid = browserModel.uid;
-    this.#rows = knownRows(browserModel, former && former.#uid === this.#uid ? former.#rows : null);
-    this.arrange(browserModel.classes);
+    this.#rows = rowsOfExport(browserModel, former && former.#uid === this.#uid ? former.#rows : null);
+    this.setClasses(browserModel.classes);
     this.#head = makeHead(this.#rows, browserModel, fit);
   }
 
-  /** ``fit`` learns a metric on another thread. ``former`` has the vectors that the file leaves out. */
+  /** ``fit`` fits the metric in another worker. ``former`` has the vectors that the file leaves out. */
   static async open(browserModel: BrowserModel, fit: Fit, former: Model | null = null): Promise<Model> {
     const model = new Model(browserModel, fit, former);
     await model.ready;
     return model;
   }
 
-  /** Settles when nothing is left to be fitted. */
+  /** Settles when the head is fitted. */
   get ready(): Promise<void> {
     return this.#head.ready;
   }
 
-  /** All classes, in their order. */
-  arrange(classes: readonly ModelClass[]): void {
+  setClasses(classes: readonly ModelClass[]): void {
     this.#rows.classes = classes.map(({ id }) => id);
     this.#names = new Map(classes.map(({ id, name }) => [id, name]));
   }
@@ -62,10 +61,10 @@ export class Model {
     this.#rejectionLevel = rejectionLevel;
   }
 
-  /** Learn examples, or give those that are known another class. */
+  /** Add examples, or change their class. */
   learn(examples: readonly TrainingExample[]): void {
     const unknown = examples.find(({ id, vector }) => !vector && this.#rows.slotOf(id) === undefined);
-    if (unknown) throw new Error(`Nothing is known of example ${unknown.id}.`);
+    if (unknown) throw new Error(`Example ${unknown.id} has no embedding.`);
     for (const { id, classId, recordingId, vector, views } of examples) {
       this.#rows.put(id, classId, recordingId, vector);
       if (views) this.#rows.views.set(id, views);
@@ -73,8 +72,7 @@ export class Model {
     this.#head.follow(examples.length);
   }
 
-  /** Learn the embeddings of an example's views. */
-  vary(id: number, views: Float32Array): void {
+  setViews(id: number, views: Float32Array): void {
     this.#rows.views.set(id, views);
     this.#head.follow(1);
   }
@@ -103,7 +101,7 @@ export class Model {
     };
   }
 
-  /** The examples most like one, without itself. */
+  /** Return the examples most similar to one, without itself. */
   neighbors(id: number, count: number): NeighborInfo[] {
     const own = this.#rows.slotOf(id);
     if (own === undefined) return [];
@@ -114,19 +112,18 @@ export class Model {
       .map((one) => this.#neighbor(one));
   }
 
-  #neighbor({ slot, similarity }: Near): NeighborInfo {
+  #neighbor({ slot, similarity }: Neighbor): NeighborInfo {
     return { example_id: this.#rows.idOf(slot), class_id: this.#rows.classOf(slot), similarity };
   }
 
-  /** The share of own examples that were less clearly of their class. */
+  /** Return the share of reference scores below a typicality. */
   #share(typicality: number): number {
     if (this.#rejectionLevel <= 0 || this.#referenceScores.length === 0) return 1;
     return this.#referenceScores.filter((one) => one < typicality).length / this.#referenceScores.length;
   }
 }
 
-/** All that came with an export. */
-export function knownRows(
+export function rowsOfExport(
   { examples, classes, backbone, vectors, viewed, views }: BrowserModel,
   former: Rows | null = null,
 ): Rows {

@@ -1,11 +1,10 @@
-/** What an exported page tells of itself, in a meta element of its index.html. */
+/** The description of an exported page, in a meta element of its index.html. */
 
 export interface PageMetadata {
-  /** The files' versions: what is kept in the browser belongs to one. */
+  /** The version of the export; cached files and stored examples belong to one. */
   made: string;
-  /** The side of the squares that the backbone takes, in pixels. */
+  /** The side of the backbone's square input, in pixels. */
   size: number;
-  /** Whether the page only answers, and does not learn. */
   read_only: boolean;
 }
 

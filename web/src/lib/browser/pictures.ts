@@ -1,4 +1,4 @@
-/** What a picture's bytes tell: their kind, whatever the file is called, and their digest. */
+/** Identify a picture by its content, whatever its file is called. */
 
 const KINDS: readonly { type: string; ending: string; begins: RegExp }[] = [
   { type: "image/jpeg", ending: "jpg", begins: /^\xff\xd8\xff/ },
@@ -9,13 +9,13 @@ const KINDS: readonly { type: string; ending: string; begins: RegExp }[] = [
   { type: "image/avif", ending: "avif", begins: /^[^]{4}ftypavi[fs]/ },
 ];
 
-export interface Examined {
+export interface IdentifiedImage {
   picture: Blob;
   sha256: string;
 }
 
-/** Gives the picture with its media type, and its sha256. */
-export async function examined(file: Blob): Promise<Examined> {
+/** Return the picture with its media type, and its SHA-256. */
+export async function identifyImage(file: Blob): Promise<IdentifiedImage> {
   const data = await file.arrayBuffer();
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
   const head = String.fromCharCode(...new Uint8Array(data, 0, Math.min(12, data.byteLength)));
@@ -26,7 +26,6 @@ export async function examined(file: Blob): Promise<Examined> {
   };
 }
 
-/** What the name of such a file ends with. */
-export function endingOf(type: string): string {
+export function extensionOf(type: string): string {
   return KINDS.find((kind) => kind.type === type)?.ending ?? "img";
 }

@@ -1,10 +1,10 @@
-/** A picture that both sides can make, to see that both see it alike; ``export/formats/probe.py`` is the other. */
+/** A test picture with a known embedding; ``export/formats/probe.py`` makes the same one. */
 
 import { product } from "./rows";
 import type { Session } from "./session";
 
-/** Unit vectors this near are the same; float16 on a graphics card is nearer than that. */
-const ALIKE = 0.999;
+/** Cosine similarity of equal embeddings; float16 on a GPU stays above it. */
+const MIN_SIMILARITY = 0.999;
 
 export function probePicture(size: number): Uint8Array {
   const pixels = new Uint8Array(size * size * 3);
@@ -17,5 +17,5 @@ export function probePicture(size: number): Uint8Array {
 }
 
 export async function agrees(session: Session, expected: Float32Array): Promise<boolean> {
-  return product(await session.embed(probePicture(session.size)), 0, expected) > ALIKE;
+  return product(await session.embed(probePicture(session.size)), 0, expected) > MIN_SIMILARITY;
 }

@@ -1,4 +1,4 @@
-/** Examples as unit vectors; the TypeScript side of ``heads/embedding_matrix.py`` and of the ties in ``heads/neighbors.py``. */
+/** The embeddings of all examples; the TypeScript version of ``heads/embedding_matrix.py`` and of the ties in ``heads/neighbors.py``. */
 
 import { head as HEAD } from "../../../../src/classify_anything/constants.json";
 
@@ -6,21 +6,20 @@ const FIRST_CAPACITY = 64;
 
 type Numbers = Float32Array | Float64Array;
 
-export interface Near {
+export interface Neighbor {
   slot: number;
   similarity: number;
 }
 
-/** Vectors stay where they are when an example is forgotten: it may come back by undo. */
+/** Deleted examples keep their slots, because undo may restore them. */
 export class Rows {
   readonly dimension: number;
-  /** The ids of all classes, in their order. */
   classes: number[] = [];
-  /** The places of the examples there are, oldest first. */
+  /** The slots of present examples, oldest first. */
   alive: number[] = [];
-  /** How many places there are, those of forgotten examples with them. */
+  /** Number of slots, including those of deleted examples. */
   count = 0;
-  /** The embeddings of views, [8, dimension], by the ids of examples: those of forgotten ones too. */
+  /** The embeddings of views, [8, dimension], by example id; deleted examples included. */
   readonly views = new Map<number, Float32Array>();
   #vectors: Float32Array;
   readonly #sizes = new Map<number, number>();
@@ -50,7 +49,6 @@ export class Rows {
     return this.#slots.get(id);
   }
 
-  /** How many examples a class has. */
   size(classId: number): number {
     return this.#sizes.get(classId) ?? 0;
   }
@@ -59,11 +57,11 @@ export class Rows {
     return this.#vectors.subarray(slot * this.dimension, (slot + 1) * this.dimension);
   }
 
-  /** Learn an example, or give a known one its class; without a vector it must have been here before. */
+  /** Add an example, or change its class; the vector is required the first time. */
   put(id: number, classId: number, recordingId: number, vector?: Float32Array): number {
     let slot = this.#slots.get(id);
     if (slot === undefined) {
-      if (!vector) throw new Error(`Nothing is known of example ${id}.`);
+      if (!vector) throw new Error(`Example ${id} has no embedding.`);
       slot = this.count++;
       this.#reserve(this.count);
       this.#vectors.set(vector, slot * this.dimension);
@@ -90,19 +88,19 @@ export class Rows {
     this.alive = this.alive.filter((slot) => !gone.has(slot));
   }
 
-  /** The products of a vector with each example there is, in the order of ``alive``. */
+  /** Return the scalar products with all present examples, in the order of ``alive``. */
   products(vector: Numbers): Float64Array {
     return Float64Array.from(this.alive, (slot) => product(this.#vectors, slot * this.dimension, vector));
   }
 
-  /** The nearest of all, or of a class, nearest first; ties go by the order of classes, then by age. */
-  best(similarities: Float64Array, count: number, classId?: number): Near[] {
+  /** Return the nearest of all examples, or of one class; ties go by class order, then by age. */
+  best(similarities: Float64Array, count: number, classId?: number): Neighbor[] {
     const { alive } = this;
     const mine = (place: number) => classId === undefined || this.classOf(alive[place]!) === classId;
     const wanted = Math.min(count, classId === undefined ? alive.length : this.size(classId));
     const last = similarities.filter((_, place) => mine(place)).sort().at(-wanted);
     if (wanted <= 0 || last === undefined) return [];
-    const near: Near[] = [];
+    const near: Neighbor[] = [];
     similarities.forEach((similarity, place) => {
       if (similarity >= last - HEAD.tie && mine(place)) near.push({ slot: alive[place]!, similarity });
     });
@@ -125,7 +123,7 @@ export class Rows {
   }
 }
 
-/** The scalar product of ``a`` from ``start`` on with ``b``; four sums at a time are twice as quick. */
+/** Return the scalar product of ``a``, from ``start`` on, with ``b``. Four sums are twice as fast as one. */
 export function product(a: Numbers | number[], start: number, b: Numbers | number[]): number {
   let [s0, s1, s2, s3] = [0, 0, 0, 0];
   const even = b.length - (b.length % 4);

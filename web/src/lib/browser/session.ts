@@ -1,8 +1,8 @@
-/** The backbone, run by ONNX Runtime in this browser: on a graphics card where there is a real one. */
+/** Run the backbone in ONNX Runtime, on a GPU if there is a real one. */
 
 import type { InferenceSession, TypedTensor } from "onnxruntime-web/wasm";
 import { read } from "./files";
-import { graphicsCard, onGraphicsCard, onProcessor, type Runtime } from "./runtimes";
+import { hasGpu, loadGpuRuntime, loadCpuRuntime, type Runtime } from "./runtimes";
 
 export type Provider = "webgpu" | "wasm";
 
@@ -22,19 +22,19 @@ export class Session {
     this.size = size;
   }
 
-  /** ``packed``: the files lie there gzipped, and these are fetched. */
+  /** ``packed``: the files are gzipped. */
   static async open(model: string, size: number, packed: boolean, provider?: Provider): Promise<Session> {
-    const card = provider === "wasm" ? false : provider === "webgpu" || (await graphicsCard());
+    const gpu = provider === "wasm" ? false : provider === "webgpu" || (await hasGpu());
     const graph = read(model, packed);
-    graph.catch(() => undefined); // It is told when it is waited for.
-    if (card) {
+    graph.catch(() => undefined); // The caller gets the error when it awaits the graph.
+    if (gpu) {
       try {
-        return await Session.#start(await onGraphicsCard(packed), await graph, size);
+        return await Session.#start(await loadGpuRuntime(packed), await graph, size);
       } catch {
-        // Then the processor does it.
+        // Fall back to the CPU.
       }
     }
-    return Session.#start(await onProcessor(packed), await graph, size);
+    return Session.#start(await loadCpuRuntime(packed), await graph, size);
   }
 
   static async #start(runtime: Runtime, graph: ArrayBuffer, size: number): Promise<Session> {
@@ -45,11 +45,11 @@ export class Session {
     return new Session(runtime, session, size);
   }
 
-  /** RGB pixels, [size, size, 3], to their embedding: one at a time, as the runtime on a graphics card can no more. */
+  /** Embed RGB pixels, [size, size, 3], one picture at a time: ONNX Runtime on a GPU supports no more. */
   embed(pixels: Uint8Array): Promise<Float32Array> {
-    const found = this.#turn.then(() => this.#embed(pixels));
-    this.#turn = found.catch(() => undefined);
-    return found;
+    const embedding = this.#turn.then(() => this.#embed(pixels));
+    this.#turn = embedding.catch(() => undefined);
+    return embedding;
   }
 
   async #embed(pixels: Uint8Array): Promise<Float32Array> {

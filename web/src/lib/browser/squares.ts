@@ -1,4 +1,4 @@
-/** Pictures as the backbone takes them: RGB pixels of a square. */
+/** Decode pictures to the square of RGB pixels that the backbone requires. */
 
 import { centerSquare } from "../camera/camera";
 
@@ -14,10 +14,10 @@ export class SquareReader {
     this.#context = context;
   }
 
-  /** Of a picture file of any size. Rejects with one line that a person understands. */
+  /** Return [size, size, 3]. Rejects with one line for people. */
   async read(picture: Blob): Promise<Uint8Array> {
     const bitmap = await createImageBitmap(picture).catch(() => {
-      throw new Error("This is not a picture that this browser can read.");
+      throw new Error("This browser cannot read this picture.");
     });
     const { left, top, side } = centerSquare(bitmap.width, bitmap.height);
     this.#context.fillStyle = "#fff";

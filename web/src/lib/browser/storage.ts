@@ -1,18 +1,18 @@
-/** What a page without a server keeps in this browser: IndexedDB, a database for each project at an address. */
+/** Store a project in IndexedDB, in one database per project and address. */
 
 import { openDB, type DBSchema, type IDBPDatabase } from "idb";
 import type { ModelClass } from "./browser-model";
 import type { Example } from "./local-project";
 
-/** Version 1 was never released: what it kept is dropped. */
+/** Version 1 was never released, so its content is dropped. */
 const VERSION = 2;
 const NOW = "now";
 
-/** The picture of an example that was taught here, and its embedding. */
-export interface KeptPicture {
+/** The picture and the embedding of an example that was added here. */
+export interface StoredExample {
   picture: Blob;
   vector: Float32Array;
-  /** The fingerprint of the backbone that made the embedding. */
+  /** The fingerprint of the backbone that computed the embedding. */
   seenBy: string;
   /** The embeddings of its views, by the same backbone. */
   views?: Float32Array;
@@ -21,16 +21,15 @@ export interface KeptPicture {
 /** An example that is new, changed or deleted since the export. */
 export interface Row {
   id: number;
-  /** The number of the change that wrote it. */
   change: number;
   /** null if it was deleted. */
   example: Example | null;
-  /** Missing if the export brought the picture. */
-  kept: KeptPicture | undefined;
+  /** Undefined if the picture came with the export. */
+  kept: StoredExample | undefined;
 }
 
-/** What is kept beside the examples; ``made`` and ``exportedAt`` identify the export that wrote it. */
-export interface Kept {
+/** ``made`` and ``exportedAt`` identify the export that wrote it. */
+export interface StoredProject {
   change: number;
   classes: readonly ModelClass[];
   nextId: number;
@@ -38,14 +37,14 @@ export interface Kept {
   exportedAt: string;
 }
 
-/** What was written lately; the rows are in the order of their changes. */
-export interface News {
-  kept: Kept | undefined;
+/** The rows are in the order of their changes. */
+export interface StoredChanges {
+  kept: StoredProject | undefined;
   rows: Row[];
 }
 
 interface Schema extends DBSchema {
-  project: { key: string; value: Kept };
+  project: { key: string; value: StoredProject };
   examples: { key: number; value: Row; indexes: { change: number } };
 }
 
@@ -56,22 +55,22 @@ export class ProjectStorage {
     this.#database = database;
   }
 
-  /** Rejects with one line that a person understands. */
+  /** Rejects with one line for people. */
   static async open(name: string): Promise<ProjectStorage> {
-    if (!globalThis.indexedDB) throw new Error("This browser keeps nothing (no IndexedDB).");
+    if (!globalThis.indexedDB) throw new Error("This browser cannot save your examples (no IndexedDB).");
     const upgrade = (database: IDBPDatabase<Schema>) => {
       for (const store of database.objectStoreNames) database.deleteObjectStore(store);
       database.createObjectStore("project");
       database.createObjectStore("examples", { keyPath: "id" }).createIndex("change", "change");
     };
     const database = await openDB<Schema>(name, VERSION, { upgrade }).catch(() => {
-      throw new Error("This browser keeps nothing for this page, as in a private window.");
+      throw new Error("This browser does not let this page save your examples. Private windows often do not.");
     });
     return new ProjectStorage(database);
   }
 
-  /** What was written after a change, by whichever page. */
-  async since(change: number): Promise<News> {
+  /** Read what any page wrote after a change. */
+  async since(change: number): Promise<StoredChanges> {
     const transaction = this.#database.transaction(["project", "examples"]);
     const newer = IDBKeyRange.lowerBound(change, true);
     const [kept, rows] = await Promise.all([
@@ -81,8 +80,8 @@ export class ProjectStorage {
     return { kept, rows };
   }
 
-  /** Write rows, all or nothing; ``replace`` deletes all others. Rejects with one line that a person understands. */
-  async save(rows: readonly Row[], kept: Kept | null, replace: boolean): Promise<void> {
+  /** Write all rows or none; ``replace`` deletes all others. Rejects with one line for people. */
+  async save(rows: readonly Row[], kept: StoredProject | null, replace: boolean): Promise<void> {
     const transaction = this.#database.transaction(["project", "examples"], "readwrite");
     const examples = transaction.objectStore("examples");
     const written = [
@@ -92,13 +91,13 @@ export class ProjectStorage {
       transaction.done,
     ];
     await Promise.all(written).catch(({ name, message }: DOMException) => {
-      const why = name === "QuotaExceededError" ? "there is no space left for this page" : message || "no reason given";
-      throw new Error(`The browser could not keep it: ${why}. Nothing was changed.`);
+      const why = name === "QuotaExceededError" ? "no space left" : message || "no reason given";
+      throw new Error(`The browser could not save it: ${why}. Nothing was changed.`);
     });
   }
 
-  /** Keep other embeddings of a picture that is still there. */
-  async update(id: number, kept: KeptPicture): Promise<void> {
+  /** Replace the embeddings of an example, unless it was deleted. */
+  async update(id: number, kept: StoredExample): Promise<void> {
     const { store, done } = this.#database.transaction("examples", "readwrite");
     const row = await store.get(id);
     await Promise.all([row?.example && store.put({ ...row, kept }), done]);

@@ -1,8 +1,8 @@
-/** Small pictures of the examples that an export brought: ``thumbnails.bin``. */
+/** Read the thumbnails of an export's examples, ``thumbnails.bin``. */
 
 /**
- * The number of pictures (uint32, little-endian), the length of each (the same), then the pictures (WebP).
- * Gives them by the examples' ids.
+ * The file has the number of pictures (uint32, little-endian), the length of each, and the pictures (WebP).
+ * Return them by example id.
  */
 export function parseThumbnails(file: ArrayBuffer, ids: readonly number[]): Map<number, Blob> {
   const view = new DataView(file);

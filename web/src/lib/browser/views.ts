@@ -1,4 +1,4 @@
-/** Views of an example, altered copies of its picture: the TypeScript side of ``backbones/views.py``. */
+/** Views of an example, altered copies of its picture: the TypeScript version of ``backbones/views.py``. */
 
 import { views as VIEWS } from "../../../../src/classify_anything/constants.json";
 
@@ -10,7 +10,7 @@ interface Known {
 
 type Row = [scale: number, x: number, y: number, degrees: number, brightness: number, saturation: number, contrast: number];
 
-/** Of RGB pixels, [size, size, 3]: the same views, to the bit, as Python's Pillow makes of them. */
+/** Return the views of RGB pixels, [size, size, 3], bit-identical to those of Python's Pillow. */
 export function makeViews(square: Uint8Array, size: number, sha256: string): Uint8Array[] {
   const first = (parseInt(sha256.slice(0, 2), 16) * VIEWS.per_example) % VIEWS.table.length;
   const fill = [0, 1, 2].map((c) => Math.round(sum(square, c, 3) / size ** 2));
@@ -29,7 +29,7 @@ function view(square: Uint8Array, size: number, fill: readonly number[], row: Ro
   return pixels;
 }
 
-/** A window of a picture, turned about its own centre, with bilinear interpolation. */
+/** Cut a window, rotated about its centre, with bilinear interpolation. */
 function turned(square: Uint8Array, size: number, fill: readonly number[], [scale, x, y, degrees]: Row): Uint8Array {
   const angle = (degrees * Math.PI) / 180;
   const [cos, sin] = [scale * Math.cos(angle), scale * Math.sin(angle)];
@@ -62,7 +62,7 @@ function between(a: number, b: number, share: number): number {
   return a + (b - a) * share;
 }
 
-/** Move each pixel from a grey by a factor, in place; Pillow computes that in float32. */
+/** Move each pixel away from a grey by a factor, in place, in float32 as Pillow does. */
 function blend(pixels: Uint8Array, greyOf: (pixels: Uint8Array, at: number) => number, factor: number): void {
   const alpha = Math.fround(factor);
   for (let at = 0; at < pixels.length; at += 3) {
@@ -84,14 +84,14 @@ function sum(values: Uint8Array, first: number, step: number): number {
   return total;
 }
 
-/** With the 11 significant bits of a float16, as the program keeps embeddings of views (Dekker's splitting). */
-export function inHalf(value: number): number {
+/** Round to the 11 significant bits of a float16, as the program stores views (Dekker's splitting). */
+export function roundToFloat16(value: number): number {
   const high = value * (2 ** 42 + 1);
   return high - (high - value);
 }
 
-/** The ids of the examples that should have views, oldest first; none if not needed. */
-export function wantedViews(examples: readonly Known[]): number[] {
+/** Return the ids of the examples that should have views, oldest first. */
+export function examplesForViews(examples: readonly Known[]): number[] {
   const recordings = new Map<string, number>();
   const classes = new Map<number, number>();
   const nameOf = ({ classId, recordingId }: Known) => `${classId} ${recordingId}`;

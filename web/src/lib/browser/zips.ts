@@ -1,4 +1,4 @@
-/** Examples on their way home: the zip that ``classify-anything import`` reads, and such zips read here. */
+/** Write the zip that ``classify-anything import`` reads, and read such zips. */
 
 import { strToU8, unzip, zip, type Zippable } from "fflate";
 import Papa from "papaparse";
@@ -6,22 +6,22 @@ import { isHidden, type LocalFile } from "../files/files";
 import type { Example } from "./local-project";
 import type { ModelClass } from "./browser-model";
 import { toIso } from "./timestamps";
-import { endingOf } from "./pictures";
+import { extensionOf } from "./pictures";
 
-export interface Packed extends Example {
+export interface ExportedExample extends Example {
   picture: Blob;
 }
 
 const NOT_IN_NAMES = /[<>:"/\\|?*\x00-\x1f]/g;
 
-/** A folder for each class, with the lists ``metadata.csv`` and ``classes.csv`` of ``datasets/metadata.py``. */
-export async function packed(classes: readonly ModelClass[], examples: readonly Packed[]): Promise<Blob> {
+/** Pack one folder per class, with ``metadata.csv`` and ``classes.csv`` as in ``datasets/metadata.py``. */
+export async function zipExamples(classes: readonly ModelClass[], examples: readonly ExportedExample[]): Promise<Blob> {
   const files: Zippable = {};
   const rows = [["file_name", "label", "recording", "created_at", "source", "sha256"]];
   const names = new Map(classes.map(({ id, name }, place) => [id, { name, folder: folderOf(name, place) }]));
   for (const { id, classId, recordingId, createdAt, source, picture, sha256 } of examples) {
     const { name, folder } = names.get(classId) ?? { name: "?", folder: "_" };
-    const path = `${folder}/${id}.${endingOf(picture.type)}`;
+    const path = `${folder}/${id}.${extensionOf(picture.type)}`;
     files[path] = [new Uint8Array(await picture.arrayBuffer()), { level: 0 }];
     rows.push([path, name, String(recordingId), toIso(createdAt), source, sha256]);
   }
@@ -32,8 +32,8 @@ export async function packed(classes: readonly ModelClass[], examples: readonly 
   );
 }
 
-/** The files of a zip, with their paths. Rejects with one line that a person understands. */
-export async function unpacked(file: File): Promise<LocalFile[]> {
+/** Return the files of a zip with their paths. Rejects with one line for people. */
+export async function unzipFiles(file: File): Promise<LocalFile[]> {
   const data = new Uint8Array(await file.arrayBuffer());
   return new Promise((resolve, reject) =>
     unzip(data, (error, found) => {

@@ -1,8 +1,8 @@
-/** Pictures out of the camera's frames: the centre square, scaled, as JPEG. Never stretched, never mirrored. */
+/** Crop the centre square of camera frames, scale it and encode it as JPEG. Never stretch or mirror. */
 
-/** The side of a picture, in pixels; of a network that sees more, that. */
+/** Minimum side of a picture, in pixels; a network with a larger input gets larger pictures. */
 export const PICTURE_SIZE = 224;
-/** At 0.8 an embedding turns by 18° from that of the same picture uncompressed, at 0.95 by 10°. */
+/** JPEG quality: at 0.8 the embedding is 18° from that of the uncompressed picture, at 0.95 10°. */
 const JPEG = { type: "image/jpeg", quality: 0.95 };
 const SMOOTHING = "medium";
 
@@ -14,13 +14,13 @@ export interface Square {
   side: number;
 }
 
-/** The centre square; where it cannot be centred exactly, half a pixel up and to the left. */
+/** Return the centre square, half a pixel up and to the left if it cannot be centred exactly. */
 export function centerSquare(width: number, height: number): Square {
   const side = Math.min(width, height);
   return { left: Math.floor((width - side) / 2), top: Math.floor((height - side) / 2), side };
 }
 
-/** Makes pictures on one canvas that is kept. */
+/** Encode pictures, reusing one canvas. */
 export class PictureMaker {
   // Software canvas: the pixels are compressed on the CPU, and reading them back from a GPU stalls.
   readonly #context = context2d(new OffscreenCanvas(PICTURE_SIZE, PICTURE_SIZE));
@@ -30,7 +30,7 @@ export class PictureMaker {
     const { canvas } = this.#context;
     if (canvas.width !== size) {
       canvas.width = canvas.height = size;
-      this.#context.imageSmoothingQuality = SMOOTHING; // A new size forgets it.
+      this.#context.imageSmoothingQuality = SMOOTHING; // Resizing resets it.
     }
     const [width, height] =
       "displayWidth" in frame ? [frame.displayWidth, frame.displayHeight] : [frame.width, frame.height];

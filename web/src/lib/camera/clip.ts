@@ -1,9 +1,9 @@
-/** Pictures out of a video file: at even times, cut as those of the camera are. */
+/** Extract frames from a video file at even times, cropped like camera frames. */
 
 import type { FrameEncoder } from "./frame-encoder";
 import { present } from "./frame-source";
 
-/** Part of a video: seconds, and frames a second. */
+/** Seconds, and frames per second. */
 export interface Cut {
   start: number;
   end: number;
@@ -12,14 +12,14 @@ export interface Cut {
 
 export const RATES = [1, 2, 5, 10];
 
-/** The times of the frames: from the start on, before the end. */
+/** Return the frame times, from the start and before the end. */
 export function timesOf({ start, end, rate }: Cut): number[] {
-  // A rounding error must not make the end one frame more.
+  // A rounding error must not add a frame at the end.
   const count = Math.max(1, Math.ceil((end - start) * rate - 1e-6));
   return Array.from({ length: count }, (_, number) => start + number / rate);
 }
 
-/** Opens a video to take frames of it. Rejects with one line that a person understands. */
+/** Open a video. Rejects with one line for people. */
 export async function openClip(file: File): Promise<HTMLVideoElement> {
   const video = document.createElement("video");
   video.muted = video.playsInline = true;
@@ -28,7 +28,7 @@ export async function openClip(file: File): Promise<HTMLVideoElement> {
   try {
     await event(video, "loadeddata");
     if (video.videoWidth === 0) throw new Error("no picture");
-    // Browsers write recordings without their length; whoever asks for the end learns it.
+    // Browsers record videos without a duration; seeking to the end reveals it.
     if (!Number.isFinite(video.duration)) await seek(video, Number.MAX_SAFE_INTEGER);
     await seek(video, 0);
     return video;
@@ -44,7 +44,7 @@ export function closeClip(video: HTMLVideoElement): void {
   video.load();
 }
 
-/** Its pictures, as JPEG, in order; ``seen`` is the side of what the network sees. */
+/** Return JPEGs in order; ``seen`` is the side of the network's input. */
 export async function* picturesOf(
   video: HTMLVideoElement,
   times: readonly number[],

@@ -1,4 +1,4 @@
-/** Counts whole seconds down: tells each number that is left, from the first on, and 0 at the end. Returns a stop. */
+/** Count down whole seconds to 0, calling back for each. Return a function that stops it. */
 export function countDown(seconds: number, tell: (left: number) => void): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const count = (left: number) => {

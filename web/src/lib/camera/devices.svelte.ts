@@ -5,13 +5,13 @@ const REMEMBERED = "camera";
 
 export type Choice = { deviceId: string } | { facingMode: "user" | "environment" };
 
-/** The camera: asked for, chosen, remembered, and opened again when it comes back. */
+/** Choose the camera, remember it, and reopen it when it is plugged in again. */
 export class Devices {
   stream = $state.raw<MediaStream | null>(null);
   problem = $state.raw<Problem | null>(null);
   cameras = $state.raw<readonly MediaDeviceInfo[]>([]);
   cameraId = $state("");
-  /** Shown as in a mirror, unless the camera looks away from the person. */
+  /** Mirror the picture, unless the camera faces away from the user. */
   mirrored = $state(true);
   #attempt = 0;
 
@@ -70,7 +70,7 @@ export class Devices {
     this.cameras = devices.filter(({ kind }) => kind === "videoinput");
   }
 
-  /** Begin by itself when the person allows the camera after having denied it. */
+  /** Start when the user allows the camera after denying it. */
   async #watchPermission(): Promise<void> {
     const permission = await navigator.permissions?.query({ name: "camera" }).catch(() => null);
     permission?.addEventListener("change", () => {
@@ -87,7 +87,7 @@ async function openStream(choice: Choice | null): Promise<MediaStream> {
   try {
     return await open({ ...size, deviceId: { exact: choice.deviceId } });
   } catch (error) {
-    // The remembered camera is not there today: any other will do.
+    // The remembered camera is missing: use any other.
     if (error instanceof Error && error.name === "OverconstrainedError") return open(size);
     throw error;
   }

@@ -1,15 +1,15 @@
-import type { Delivery, Order } from "./frame-encoder.worker";
+import type { EngineResponse, EngineRequest } from "./frame-encoder.worker";
 import { PICTURE_SIZE } from "./camera";
 import GrabberWorker from "./frame-encoder.worker?worker";
 import type { CapturedFrame } from "./frame-source";
 
 export interface Picture {
   jpeg: Uint8Array<ArrayBuffer>;
-  /** When the camera took it, on the clock of performance.now(). */
+  /** Capture time, on the clock of performance.now(). */
   capturedAt: number;
-  /** Milliseconds it waited before it was looked at. */
+  /** Milliseconds from capture to encoding. */
   wait: number;
-  /** Milliseconds it took to crop, scale and compress. */
+  /** Milliseconds to crop, scale and compress. */
   encode: number;
 }
 
@@ -19,8 +19,8 @@ interface Waiting {
 }
 
 /**
- * Makes pictures in a worker: on the page's own thread a browser compresses only when it is idle,
- * which beside a gliding bar can be 15 ms later.
+ * Encode pictures in a worker: on its main thread a browser compresses only when idle, which can be
+ * 15 ms later during an animation.
  */
 export class FrameEncoder {
   readonly #worker = new GrabberWorker();
@@ -28,7 +28,7 @@ export class FrameEncoder {
   #count = 0;
 
   constructor() {
-    this.#worker.onmessage = ({ data }: MessageEvent<Delivery>) => {
+    this.#worker.onmessage = ({ data }: MessageEvent<EngineResponse>) => {
       const order = this.#orders.get(data.id);
       this.#orders.delete(data.id);
       if ("jpeg" in data) order?.resolve(data.jpeg);
@@ -36,7 +36,7 @@ export class FrameEncoder {
     };
   }
 
-  /** ``seen`` is the side of what the network sees, in pixels: the picture is not smaller. */
+  /** ``seen`` is the side of the network's input in pixels; the picture is at least as large. */
   async grab({ capturedAt, take }: CapturedFrame, seen = 0): Promise<Picture> {
     const start = performance.now();
     const frame = await take();
@@ -45,7 +45,7 @@ export class FrameEncoder {
     return { jpeg: new Uint8Array(jpeg), capturedAt, wait: start - capturedAt, encode };
   }
 
-  #order(order: Order): Promise<ArrayBuffer> {
+  #order(order: EngineRequest): Promise<ArrayBuffer> {
     return new Promise((resolve, reject) => {
       this.#orders.set(order.id, { resolve, reject });
       this.#worker.postMessage(order, [order.frame]);

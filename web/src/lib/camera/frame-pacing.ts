@@ -1,15 +1,14 @@
-/** When the next picture is to be made, so that it is ready as the one before has its answer. */
+/** Choose when to encode the next picture, so that it is ready when the previous one is answered. */
 
-/** All times are of performance.now(), in milliseconds. */
+/** Times are of performance.now(), in milliseconds. */
 export class FramePacing {
-  /** How long it takes to make a picture. */
+  /** The time to encode a picture. */
   making = 0;
   #askedAt = 0;
   #answering = 0;
   #frameAt = 0;
   #pace = 0;
 
-  /** The camera gave a frame. */
   frame(now: number): void {
     this.#pace = now - this.#frameAt;
     this.#frameAt = now;
@@ -23,7 +22,7 @@ export class FramePacing {
     this.#answering = now - this.#askedAt;
   }
 
-  /** Whether a picture made now will be wanted: one of the next frame would come too late. */
+  /** Whether to encode this frame, because the next would come too late. */
   isTime(now: number): boolean {
     const left = this.#askedAt + this.#answering - now;
     return left < this.making + this.#pace;

@@ -1,35 +1,33 @@
-/** The frames of the camera as they come: each once, with the time it was taken. */
+/** Deliver each camera frame once, with its capture time. */
 
 import type { CameraFrame } from "./camera";
 
-/** One frame, to be taken or dropped. */
 export interface CapturedFrame {
-  /** When the camera took it, on the clock of performance.now(). */
+  /** Capture time, on the clock of performance.now(). */
   capturedAt: number;
-  /** The picture as it is at this moment; whoever takes it closes it. */
+  /** The current picture; the caller closes it. */
   take(): CameraFrame | Promise<CameraFrame>;
   drop(): void;
 }
 
 type OnFrame = (frame: CapturedFrame) => void;
 
-/** Not yet in TypeScript's library, and in some browsers for workers only. */
+/** Not yet in TypeScript's library; some browsers have it in workers only. */
 interface TrackProcessor {
   new (init: { track: MediaStreamTrack; maxBufferSize: number }): { readable: ReadableStream<VideoFrame> };
 }
 
-/** Sees every frame of the stream that the video plays; returns a stop. */
+/** Watch every frame of the video's stream. Return a function that stops it. */
 export function eachFrame(video: HTMLVideoElement, stream: MediaStream, onFrame: OnFrame): () => void {
   const { MediaStreamTrackProcessor: Processor } = globalThis as { MediaStreamTrackProcessor?: TrackProcessor };
   const [track] = stream.getVideoTracks();
-  // Straight from the track a frame arrives up to one screen refresh sooner than in the video.
+  // A frame arrives up to one screen refresh sooner from the track than from the video.
   if (Processor && track) {
     return fromTrack(new Processor({ track, maxBufferSize: 1 }).readable.getReader(), onFrame);
   }
   return "requestVideoFrameCallback" in video ? fromCallbacks(video, onFrame) : fromRefreshes(video, onFrame);
 }
 
-/** What the video shows now. */
 export function present(video: HTMLVideoElement, capturedAt = performance.now()): CapturedFrame {
   const take = () =>
     "VideoFrame" in globalThis ? new VideoFrame(video, { timestamp: 0 }) : createImageBitmap(video);
@@ -37,7 +35,7 @@ export function present(video: HTMLVideoElement, capturedAt = performance.now())
 }
 
 function fromTrack(reader: ReadableStreamDefaultReader<VideoFrame>, onFrame: OnFrame): () => void {
-  // The camera's clock has another zero than the page's: the least delay seen so far tells it.
+  // The camera's clock has another zero than the page's; the smallest delay so far is the offset.
   let offset = Infinity;
   const read = async (): Promise<void> => {
     const { value: frame } = await reader.read();

@@ -1,12 +1,12 @@
-/** The pace of a recording: which frames become examples while it runs. */
+/** Choose which frames become examples during a recording. */
 
-/** A click lasts about 100 ms; what is released sooner than this is one example, not several. */
+/** A click lasts about 100 ms; a shorter press adds one example only. */
 export const CLICK_MS = 160;
-/** Examples a second, if nobody says otherwise: at 30 frames a second every second one. */
+/** Default examples per second: every second frame at 30 frames per second. */
 export const USUAL_RATE = 15;
-/** With this rate every frame becomes an example, as fast as it goes. */
+/** At this rate every frame becomes an example. */
 export const MAX_RATE = 30;
-/** Frames do not come evenly: one that is this much early is on time. */
+/** Frames arrive unevenly: this much too early counts as on time. */
 const EARLY_MS = 7;
 
 export class Recording {
@@ -15,14 +15,14 @@ export class Recording {
   readonly #interval: number;
   #next: number;
 
-  /** Begins at once; its first picture is taken by that, not by ``due``. ``rate`` is in pictures a second. */
+  /** The caller takes the first picture at once. ``rate`` is in pictures per second. */
   constructor(classId: number, now: number, rate = USUAL_RATE) {
     this.classId = classId;
     this.#interval = rate >= MAX_RATE ? 0 : 1000 / rate;
     this.#next = now + Math.max(CLICK_MS, this.#interval);
   }
 
-  /** Whether the frame seen now is to be added; what a slow one has cost is not made up for. */
+  /** Whether to add the current frame; missed frames are not made up for. */
   due(now: number): boolean {
     if (now < this.#next - EARLY_MS) return false;
     const next = this.#next + this.#interval;

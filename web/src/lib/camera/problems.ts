@@ -1,4 +1,4 @@
-/** What can be wrong with the camera, in plain words, and what to do about it. */
+/** Camera problems and their remedies, in plain words. */
 
 export type ProblemKind =
   | "denied"
@@ -68,13 +68,12 @@ export function problem(kind: ProblemKind): Problem {
   return { kind, ...PROBLEMS[kind] };
 }
 
-/** The problem behind an error of getUserMedia. */
 export function problemOf(error: unknown): Problem {
   const name = error instanceof Error || error instanceof DOMException ? error.name : "";
   return problem(BY_ERROR_NAME[name] ?? "unknown");
 }
 
-/** What stands in the way before the camera is even asked for, if anything does. */
+/** Return the problem that is known before requesting the camera, if any. */
 export function obstacle(page: { isSecureContext: boolean; navigator: Navigator }): Problem | null {
   if (!page.isSecureContext) return problem("insecure");
   const media: MediaDevices | undefined = page.navigator.mediaDevices;

@@ -1,4 +1,4 @@
-/** What a press of a class's button does: at once or after a countdown, while held or for a time. */
+/** Record at once or after a countdown, while the button is held or for a fixed time. */
 
 import type { ImageQuery } from "../files/image-query.svelte";
 import { countDown } from "./countdown";
@@ -13,7 +13,7 @@ interface Countdown {
 
 export class Recorder {
   countdown = $state.raw<Countdown | null>(null);
-  /** The class that is recorded, or about to be. */
+  /** The class that is recorded now or after the countdown. */
   readonly pressed: number | null = $derived.by(() => this.countdown?.classId ?? this.#live.held);
 
   readonly #live: Live;
@@ -43,12 +43,11 @@ export class Recorder {
     });
   }
 
-  /** Ends what lasts as long as the button is held. */
+  /** End a recording that lasts while the button is held. */
   release(): void {
     if (!this.#recordingOptions.timed) this.stop();
   }
 
-  /** Ends everything. */
   stop(): void {
     this.#cancelStart();
     this.#cancelEnd();

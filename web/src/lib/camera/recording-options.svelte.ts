@@ -1,4 +1,4 @@
-/** How a recording goes, as the person has set it. */
+/** The user's recording options. */
 
 import { MAX_RATE, USUAL_RATE } from "./holding";
 import { recall, remember } from "../page/memory";
@@ -8,11 +8,11 @@ export const MAX_DELAY = 10;
 export const MAX_LENGTH = 60;
 
 export class RecordingOptions {
-  /** Pictures a second. */
+  /** Pictures per second. */
   rate = $state(USUAL_RATE);
   /** Seconds from the press to the first picture. */
   delay = $state(0);
-  /** Seconds; 0 is as long as the button is held. */
+  /** Seconds; 0 means while the button is held. */
   length = $state(0);
   readonly timed = $derived(this.length > 0);
   readonly usual = $derived(this.rate === USUAL_RATE && this.delay === 0 && this.length === 0);

@@ -1,4 +1,4 @@
-/** The Export view: makes one file at a time, and hands it over. */
+/** Create one export at a time and download it. */
 
 import { backend } from "../api";
 import type { ExportChoice, ExportForm, ExportFile } from "../server/backend";
@@ -54,7 +54,6 @@ export class Exporting {
   }
 }
 
-/** Save it with the browser. */
 function download({ address, name }: ExportFile): void {
   const link = document.createElement("a");
   link.href = address;

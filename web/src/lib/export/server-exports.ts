@@ -155,7 +155,7 @@ function handedOver({ id, status, name, bytes, notes, threshold, error }: Export
     notes,
     threshold,
     address: `/api/exports/${id}/file`,
-    // The program keeps the last few only, of all pages that are open.
+    // The program keeps only the latest exports of all open pages.
     there: () => rest.exportInfo(id).then(() => true, () => false),
     dispose: () => void rest.dropExport(id).catch(() => undefined),
   };

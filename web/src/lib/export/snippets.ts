@@ -1,21 +1,21 @@
-/** Lines to copy, with the names of this very project in them, each quoted as its language does it. */
+/** Code to copy, with the project's names quoted for each language. */
 
 import type { ExportChoice, Snippet } from "../server/backend";
 
-/** What stands for NAME, LABELS, SIZE and THRESHOLD. */
+/** The values of NAME, LABELS, SIZE and THRESHOLD. */
 export interface Names {
   /** The name of the file. */
   name: string;
   labels: readonly string[];
   /** The side of the square input, in pixels. */
   size: number;
-  /** Null where there is none, or where it is not known yet. */
+  /** Null if there is none, or if it is unknown. */
   threshold: number | null;
 }
 
 const PLAIN = /^[\w.@%+=:,/][\w.@%+=:,/-]*$/;
 
-/** Those that have a meaning with what is chosen. */
+/** The snippets for the chosen options. */
 export function chosenSnippets(snippets: readonly Snippet[], choice: ExportChoice): Snippet[] {
   const on = (option: string) => choice[option] === true;
   return snippets.filter(({ when, unless }) => (!when || on(when)) && (!unless || !on(unless)));
@@ -34,7 +34,7 @@ export function filled({ language, code }: Snippet, { name, labels, size, thresh
 function quoted(language: string, name: string): string {
   if (language === "Terminal") return shellQuoted(name);
   if (language === "Python") return JSON.stringify(name);
-  // There it is an address.
+  // A page address, not a file name.
   if (language === "JavaScript") return JSON.stringify(encodeURIComponent(name));
   return name;
 }

@@ -10,7 +10,7 @@ import type { Project } from "../project/project.svelte";
 import type { Toasts } from "../page/toasts.svelte";
 import type { ClassInfo } from "../server/types";
 import { examples, messageOf, number } from "../page/words";
-import { LeftBehind, type Report, type Work } from "../project/work.svelte";
+import { IncompleteUndo, type Report, type Work } from "../project/work.svelte";
 
 export interface Clip {
   name: string;
@@ -130,7 +130,7 @@ export class AddFiles {
     try {
       await withRetries(() => this.#project.takeBack(added, change), { tries: LAST_TRIES });
     } catch {
-      throw new LeftBehind(`${reason} But ${examples(added.length)} could not be undone. Undo them when the server is back.`);
+      throw new IncompleteUndo(`${reason} But ${examples(added.length)} could not be undone. Undo them when the server is back.`);
     }
   }
 

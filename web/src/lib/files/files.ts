@@ -38,7 +38,7 @@ export function isHidden(path: string): boolean {
   return path.split("/").some((name) => HIDDEN.test(name));
 }
 
-/** Files alone may come from several folders: those of one name get numbers, as ``mug (2).jpg``. */
+/** Single files may come from several folders; number those with equal names, as ``mug (2).jpg``. */
 export function distinct(files: readonly LocalFile[]): LocalFile[] {
   const taken = new Set<string>();
   return files.map(({ path, file }) => {
@@ -61,7 +61,7 @@ function kindOf(local: LocalFile): keyof Sorted {
   return isVideo(local) ? "videos" : "others";
 }
 
-/** All files of a drop. The entries are gone after the event, so they are taken before anything waits. */
+/** Return all files of a drop. Entries are invalid after the event, so read them before awaiting. */
 export async function droppedFiles({ items, files }: DataTransfer): Promise<LocalFile[]> {
   const entries = Array.from(items).flatMap((item) => item.webkitGetAsEntry() ?? []);
   if (entries.length === 0) return Array.from(files, (file) => ({ path: file.name, file }));
@@ -70,14 +70,14 @@ export async function droppedFiles({ items, files }: DataTransfer): Promise<Loca
   return found;
 }
 
-/** All files of a file field, which may be one for folders. */
+/** Return all files of a file input, which may select a folder. */
 export function pickedFiles(files: Iterable<File>): LocalFile[] {
   return Array.from(files, (file) => ({ path: file.webkitRelativePath || file.name, file })).filter(
     ({ path }) => !path.split("/").some((part) => HIDDEN.test(part)),
   );
 }
 
-/** The files of an entry and of its folders, in order of names; hidden ones are skipped. */
+/** Return the files of an entry and of its folders, by name; skip hidden ones. */
 export async function* walk(entry: FileSystemEntry, folder = ""): AsyncGenerator<LocalFile> {
   if (HIDDEN.test(entry.name)) return;
   const path = folder + entry.name;

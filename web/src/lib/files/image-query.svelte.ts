@@ -8,7 +8,6 @@ import { messageOf } from "../page/words";
 
 export interface Question {
   image: File;
-  /** Where the page finds the image. */
   address: string;
 }
 

@@ -5,12 +5,12 @@ import type { LocalFile } from "./files";
 import { withRetries } from "../live/retry";
 import type { ImportInfo, ProblemInfo } from "../server/types";
 import { messageOf } from "../page/words";
-import { LeftBehind, type Report } from "../project/work.svelte";
+import { IncompleteUndo, type Report } from "../project/work.svelte";
 
-/** Files on their way at a time. */
+/** Number of parallel uploads. */
 const LANES = 4;
 const POLL_MS = 250;
-/** How often a server that does not answer is asked: for a minute, and when it is to take back for a few seconds. */
+/** Attempts if the server does not answer: for a minute, or a few seconds when cancelling. */
 const TRIES = 120;
 export const LAST_TRIES = 10;
 const STILL_THERE = "The examples added so far are still there. Undo to remove them.";
@@ -22,7 +22,6 @@ export interface Outcome {
   /** Left out, the first hundred or so. */
   problems: readonly ProblemInfo[];
   leftOut: number;
-  /** What undoes it. */
   change: number | null;
 }
 
@@ -101,24 +100,24 @@ async function finished(id: string, report: Report, signal: AbortSignal): Promis
   }
 }
 
-/** Leave the project as it was, even if the import was done before it heard of it; else say what is not so. */
+/** Cancel an import, undoing it if it was already done; report what could not be undone. */
 async function takeBack(id: string, reason: string): Promise<void> {
   try {
     const ended = await withRetries(() => api.cancelImport(id), { tries: LAST_TRIES });
     const { status, change } = ended;
     if (change === null) return;
-    if (status !== "done") throw new LeftBehind(`${reason} ${STILL_THERE}`);
+    if (status !== "done") throw new IncompleteUndo(`${reason} ${STILL_THERE}`);
     await withRetries(() => api.undo(change), { tries: LAST_TRIES });
   } catch (error) {
-    if (error instanceof LeftBehind || !(error instanceof ApiError)) throw error;
+    if (error instanceof IncompleteUndo || !(error instanceof ApiError)) throw error;
     switch (error.code) {
       case "not_found":
-        throw new LeftBehind(`The program has restarted. ${STILL_THERE}`);
+        throw new IncompleteUndo(`The program has restarted. ${STILL_THERE}`);
       case "conflict":
       case "nothing_to_undo":
-        throw new LeftBehind(`${reason} But everything was already added, and something else has changed since. Undo that first.`);
+        throw new IncompleteUndo(`${reason} But everything was already added, and something else has changed since. Undo that first.`);
       default:
-        throw new LeftBehind(`${reason} But the server does not answer. Check what was added when it is back.`);
+        throw new IncompleteUndo(`${reason} But the server does not answer. Check what was added when it is back.`);
     }
   }
 }

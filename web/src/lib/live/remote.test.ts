@@ -91,7 +91,7 @@ test("one picture is asked about at a time", async () => {
   const { desk, predictor } = await start();
   const first = predictor.predict(picture);
   expect(predictor.free).toBe(false);
-  await expect(predictor.predict(picture)).rejects.toThrow("under way");
+  await expect(predictor.predict(picture)).rejects.toThrow("already being predicted");
   expect((await first).answer.type).toBe("answer");
   expect(predictor.free).toBe(true);
   expect(desk.frames).toHaveLength(1);

@@ -56,7 +56,7 @@ export class RemotePredictor {
   }
 
   predict(picture: Picture): Promise<Reply> {
-    if (!this.free) return Promise.reject(new Error("Another picture is under way."));
+    if (!this.free) return Promise.reject(new Error("Another picture is already being predicted."));
     return new Promise((resolve, reject) => {
       const seq = this.#seq++;
       this.#question = { seq, sentAt: performance.now(), resolve, reject };

@@ -11,7 +11,7 @@ import type { PredictionInfo, State } from "../server/types";
 import { messageOf } from "../page/words";
 
 /** Minimum interval between two updates of the model in the browser. */
-const CALM_MS = 400;
+const UPDATE_MS = 400;
 /** Consecutive failures, each with twice the wait, before the server predicts again. */
 const TRIES = 4;
 
@@ -128,7 +128,7 @@ export class SwitchingPredictor implements Predictor {
           this.#listener.moved("server", `Using the program again: ${messageOf(error)}`);
         }
       }
-      await new Promise((resolve) => setTimeout(resolve, CALM_MS * 2 ** failures));
+      await new Promise((resolve) => setTimeout(resolve, UPDATE_MS * 2 ** failures));
     }
     this.#learning = false;
   }
@@ -142,7 +142,7 @@ export class SwitchingPredictor implements Predictor {
     const file = taught < 2 ? null : await rest.model(this.#opened, after);
     const browserModel = file && parseBrowserModel(file);
     const fits = this.#engine && (!browserModel || browserModel.backbone.fingerprint === this.#opened);
-    if (fits) await this.#engine?.know(file);
+    if (fits) await this.#engine?.load(file);
     else await this.#open(file, browserModel, image_size);
     this.#newest = browserModel?.examples.ids.at(-1) ?? 0;
     this.#known = revision;
@@ -157,7 +157,7 @@ export class SwitchingPredictor implements Predictor {
     try {
       await engine.open(model, size, false);
       if (browserModel) await engine.check(model, false, browserModel.probe);
-      await engine.know(file);
+      await engine.load(file);
     } catch (error) {
       void engine.close();
       throw error;

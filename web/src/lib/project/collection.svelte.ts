@@ -2,24 +2,24 @@ import { api } from "../api";
 import { rowsOf, type Row } from "./filter";
 
 const RETRY_MS = 1000;
-/** Between two readings, while the project changes all the time. */
-const CALM_MS = 250;
+/** Minimum interval between two requests while the project keeps changing. */
+const PAUSE_MS = 250;
 
-/** All examples, newest first; read anew when the project has changed. */
+/** All examples, newest first; reloaded when the project changes. */
 export class Collection {
   rows = $state.raw<readonly Row[] | null>(null);
   failed = $state(false);
   #wanted = -1;
-  #reading = false;
+  #loading = false;
 
-  /** Be at least as new as this revision, soon. While one answer is under way, no other is asked for. */
+  /** Load at least this revision, with one request at a time. */
   follow(revision: number): void {
     this.#wanted = Math.max(this.#wanted, revision);
-    if (!this.#reading) void this.#read();
+    if (!this.#loading) void this.#load();
   }
 
-  async #read(): Promise<void> {
-    this.#reading = true;
+  async #load(): Promise<void> {
+    this.#loading = true;
     for (let have = -1; have < this.#wanted; ) {
       try {
         const index = await api.index();
@@ -29,9 +29,9 @@ export class Collection {
       } catch {
         this.failed = true;
       }
-      const pause = this.failed ? RETRY_MS : CALM_MS;
+      const pause = this.failed ? RETRY_MS : PAUSE_MS;
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
-    this.#reading = false;
+    this.#loading = false;
   }
 }

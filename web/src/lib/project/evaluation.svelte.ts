@@ -2,36 +2,36 @@ import { api, ApiError } from "../api";
 import type { ExampleMap, Report } from "../server/types";
 
 const RETRY_MS = 1000;
-/** Between two evaluations, while the project changes all the time. */
-const CALM_MS = 700;
+/** Minimum interval between two evaluations while the project keeps changing. */
+const PAUSE_MS = 700;
 
-/** How good the project is, found out anew when it has changed. */
+/** The evaluation of the project, repeated when the project changes. */
 export class Evaluating {
   report = $state.raw<Report | null>(null);
   map = $state.raw<ExampleMap | null>(null);
   /** Why there is no report. */
   reason = $state<string | null>(null);
-  /** Whether that is the project's, and not for want of an answer, which is waited for. */
+  /** Whether the project is the reason; otherwise the request is retried. */
   known = $state(false);
   #wanted = -1;
-  #reading = false;
+  #loading = false;
   #stopped = false;
 
-  /** Be at least as new as this revision, soon; one evaluation at a time. */
+  /** Evaluate at least this revision, one evaluation at a time. */
   follow(revision: number): void {
     this.#wanted = Math.max(this.#wanted, revision);
-    if (!this.#reading && !this.#stopped) void this.#read();
+    if (!this.#loading && !this.#stopped) void this.#load();
   }
 
   stop(): void {
     this.#stopped = true;
   }
 
-  async #read(): Promise<void> {
-    this.#reading = true;
+  async #load(): Promise<void> {
+    this.#loading = true;
     for (let have = -1; have < this.#wanted && !this.#stopped; ) {
       const asked = this.#wanted;
-      let pause = CALM_MS;
+      let pause = PAUSE_MS;
       try {
         this.map = await api.map();
         this.report = await api.evaluation();
@@ -49,6 +49,6 @@ export class Evaluating {
       }
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
-    this.#reading = false;
+    this.#loading = false;
   }
 }

@@ -1,4 +1,4 @@
-/** The examples as rows, and which of them are shown. */
+/** Filter the examples. */
 
 import type { ExampleIndex } from "../server/types";
 
@@ -38,7 +38,7 @@ export function filtered(rows: readonly Row[], filter: Filter): readonly Row[] {
   );
 }
 
-/** How many there are of each value of one field, when the other fields are as they are. */
+/** Count the examples by the values of one field, under the filters of the other fields. */
 export function counts<Field extends keyof Filter & keyof Row>(
   rows: readonly Row[],
   filter: Filter,

@@ -1,14 +1,13 @@
-/** A grid of equal squares, of which only the rows in sight exist. Lengths are in CSS pixels. */
+/** A grid of equal squares; only visible rows are rendered. Lengths are in CSS pixels. */
 
 export interface Grid {
   count: number;
   columns: number;
   rows: number;
-  /** Of one square. */
+  /** The side of a square. */
   side: number;
-  /** From one square to the next. */
+  /** The distance from one square to the next. */
   step: number;
-  /** Of all rows. */
   height: number;
 }
 
@@ -19,7 +18,7 @@ export interface Box {
   bottom: number;
 }
 
-/** As many squares beside each other as fit when each is at least ``least`` wide; never less than one. */
+/** Fit as many columns as possible, each at least ``least`` wide; at least one. */
 export function layOut(count: number, width: number, least: number, gap: number): Grid {
   const columns = Math.max(1, Math.floor((width + gap) / (least + gap)));
   const side = Math.max(1, (width - gap * (columns - 1)) / columns);
@@ -31,14 +30,13 @@ export function placeOf({ columns, step }: Grid, index: number): { left: number;
   return { left: (index % columns) * step, top: Math.floor(index / columns) * step };
 }
 
-/** The rows from the first to before the last that lie in a window, and ``spare`` more on both sides. */
+/** Return the first visible row and the one after the last, with ``spare`` more on both sides. */
 export function rowsWithin({ rows, step }: Grid, top: number, height: number, spare = 0): [number, number] {
   const first = Math.floor(top / step) - spare;
   const end = Math.ceil((top + height) / step) + spare;
   return [Math.min(Math.max(0, first), rows), Math.min(Math.max(0, end), rows)];
 }
 
-/** The indices of the squares that a box touches. */
 export function touchedBy(grid: Grid, box: Box): number[] {
   const { count, columns, side, step } = grid;
   const [top, end] = rowsWithin(grid, box.top, box.bottom - box.top);
@@ -54,7 +52,7 @@ export function touchedBy(grid: Grid, box: Box): number[] {
   return touched;
 }
 
-/** Where a key leads from an index; null for a key that leads nowhere. ``page`` is in rows. */
+/** Return the index after a key press; null for other keys. ``page`` is in rows. */
 export function stepped({ count, columns }: Grid, index: number, key: string, page: number): number | null {
   const steps: Record<string, number> = {
     ArrowLeft: index - 1,
@@ -68,7 +66,7 @@ export function stepped({ count, columns }: Grid, index: number, key: string, pa
   };
   const next = steps[key];
   if (next === undefined || count === 0) return null;
-  // Upwards from the first row and downwards from the last nothing moves; pages go to the end.
+  // Arrow keys stop at the edge; page keys go to the end.
   if ((key === "ArrowUp" && next < 0) || (key === "ArrowDown" && next >= count)) return index;
   return Math.min(Math.max(0, next), count - 1);
 }

@@ -1,4 +1,4 @@
-/** The networks that the project could use: compared on its own examples, and changed. */
+/** Compare networks on the project's examples, and change the project's network. */
 
 import { api, ApiError } from "../api";
 import type { Toasts } from "../page/toasts.svelte";
@@ -11,7 +11,7 @@ export class Networks {
   info = $state.raw<BackbonesInfo | null>(null);
   readonly #toasts: Toasts;
   #following: Promise<void> | null = null;
-  /** Counts the questions; the newest that is answered. */
+  /** Number of requests sent, and the newest one answered. */
   #asked = 0;
   #known = 0;
   #stopped = false;
@@ -24,28 +24,27 @@ export class Networks {
     return this.info?.work?.status === "running";
   }
 
-  /** Once more, after a change of the project; while work is followed that is done already. */
+  /** Reload after a change of the project, unless work is being polled. */
   async load(): Promise<void> {
     if (this.#following) return;
     const wrong = await this.#ask(() => api.backbones());
-    // A server that does not answer is told for the whole page.
+    // The page reports an unreachable server elsewhere.
     if (wrong && !(wrong instanceof ApiError && wrong.code === "unreachable")) this.#toasts.show(messageOf(wrong));
     await this.#follow();
   }
 
-  /** Gives what went wrong, in words for people. */
+  /** Return the error message, if any. */
   compare(names: string[]): Promise<string | null> {
     return this.#begin(names, false);
   }
 
-  /** Gives what went wrong, in words for people. */
   async use(name: string): Promise<string | null> {
     const wrong = await this.#begin([name], true);
-    if (wrong === null && this.info?.work?.status === "done") this.#toasts.show(`${this.used} looks now.`);
+    if (wrong === null && this.info?.work?.status === "done") this.#toasts.show(`Now using ${this.used}.`);
     return wrong;
   }
 
-  /** What the network that looks is called. */
+  /** The name of the current network. */
   get used(): string {
     return this.info?.backbones.find(({ used }) => used)?.title ?? "Another network";
   }
@@ -67,18 +66,18 @@ export class Networks {
     }
     await this.#follow();
     const work = this.info?.work;
-    if (work?.status === "cancelled") this.#toasts.show("Cancelled. The project is as it was.");
-    if (!work && !this.#stopped) return "The server was ended before this was done. The project is as it was.";
+    if (work?.status === "cancelled") this.#toasts.show("Cancelled. The project is unchanged.");
+    if (!work && !this.#stopped) return "The server stopped before this was done. The project is unchanged.";
     return work?.status === "failed" ? (work.error?.message ?? "It failed.") : null;
   }
 
-  /** Until the work is done. */
+  /** Poll until the work is done. */
   #follow(): Promise<void> {
     this.#following ??= this.#poll().finally(() => (this.#following = null));
     return this.#following;
   }
 
-  /** Also across an end of the server: the next one knows nothing of the work. */
+  /** Keep polling if the server restarts; the new server knows no work. */
   async #poll(): Promise<void> {
     while (this.working && !this.#stopped) {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
@@ -86,7 +85,7 @@ export class Networks {
     }
   }
 
-  /** Gives why there was no answer; one that is older than what is known is passed over. */
+  /** Return the error, if any; ignore answers older than the newest. */
   async #ask(question: () => Promise<BackbonesInfo>): Promise<unknown> {
     const turn = ++this.#asked;
     try {

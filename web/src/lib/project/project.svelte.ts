@@ -3,17 +3,16 @@ import type { ToastAction, Toasts } from "../page/toasts.svelte";
 import type { ChangeInfo, ClassEdit, ClassInfo, SettingsEdit, State } from "../server/types";
 import { messageOf } from "../page/words";
 
-/** The project as the server last told it, and what a person can do to it. */
+/** The server's last state of the project, and its changes. */
 export class Project {
   state = $state.raw<State | null>(null);
-  /** The class whose name is to be typed next. */
+  /** The class whose name field gets the focus next. */
   naming = $state<number | null>(null);
 
   readonly classes: readonly ClassInfo[] = $derived(this.state?.classes ?? []);
   readonly learnt = $derived(this.classes.some(({ examples }) => examples > 0));
-  /** In the first minute: the class to hold next. */
+  /** The class to teach next, until two classes have examples. */
   readonly guided = $derived(this.state?.read_only ? undefined : firstMinute(this.classes));
-  /** Whether nothing can be added or changed. */
   readonly readOnly = $derived(this.state?.read_only ?? false);
   readonly #byId = $derived(new Map(this.classes.map((info) => [info.id, info])));
   readonly #toasts: Toasts;
@@ -30,7 +29,7 @@ export class Project {
     this.state = state;
   }
 
-  /** Add a class; one without a name is to be named next. Gives its id, if it was done. */
+  /** Add a class; focus the name field if it has no name. Return the id, if added. */
   async addClass(name?: string): Promise<number | undefined> {
     let added: number | undefined;
     await this.#try(async () => {
@@ -40,12 +39,11 @@ export class Project {
     return added;
   }
 
-  /** The class with this name, in any case. */
+  /** Find a class by name, ignoring case. */
   named(name: string): ClassInfo | undefined {
     return this.classes.find((info) => info.name.toLowerCase() === name.toLowerCase());
   }
 
-  /** Whether it was done. */
   edit(classId: number, edit: ClassEdit): Promise<boolean> {
     return this.#try(async () => void (await api.editClass(classId, edit)));
   }
@@ -58,7 +56,6 @@ export class Project {
     return this.#change(() => api.clearClass(classId));
   }
 
-  /** Whether it was done. */
   configure(edit: SettingsEdit): Promise<boolean> {
     return this.#try(async () => this.receive(await api.editSettings(edit)));
   }
@@ -85,23 +82,23 @@ export class Project {
     if (undo) this.#offerUndo(undo);
   }
 
-  /** Ask for the state, rather than wait until it is told. */
+  /** Request the state now. */
   async refresh(): Promise<void> {
     this.#accept(await api.state());
   }
 
-  /** What a toast offers after a change; without one, after the newest. */
+  /** The toast's undo button, for this change (default: the newest). */
   undoing(change = this.state?.undo?.id): ToastAction {
     return { name: "Undo", run: () => void this.undo(change) };
   }
 
-  /** Remove examples that were added but are not to be: undo it, or delete them if more came after. */
+  /** Undo the addition of examples, or delete them if more changes followed. */
   async takeBack(exampleIds: readonly number[], change: number | undefined): Promise<void> {
     const undone = change === undefined ? null : await api.undo(change).catch(() => null);
     this.#accept(undone ?? (await api.deleteExamples(exampleIds)));
   }
 
-  /** A delete or a move: done at once, and can be undone. Whether it was done. */
+  /** Make a change and offer to undo it. Return whether it succeeded. */
   async #change(request: () => Promise<State>): Promise<boolean> {
     const undo = await this.#step(request, "undo");
     if (undo) this.#offerUndo(undo);

@@ -1,30 +1,30 @@
-/** Selects what a mouse draws a rectangle around; at the edges it scrolls. */
+/** Select examples by drawing a rectangle with the mouse; scroll at the edges. */
 
 import { touchedBy, type Box, type Grid } from "./grid";
 import type { Selection } from "./selection";
 
-/** A hand that clicks moves less than this. */
+/** A click moves the mouse less than this. */
 const SLACK_PX = 5;
-/** For each pixel out of the window, so many are scrolled in each frame. */
+/** Pixels to scroll per frame, for each pixel outside the window. */
 const SCROLL_SPEED = 0.3;
 
 interface Surroundings {
   grid(): Grid;
-  /** What the squares lie on. */
+  /** The element that contains the squares. */
   sheet(): HTMLElement;
   scroller(): HTMLElement;
-  /** What is selected as well. */
+  /** Return the selection to add to. */
   begin(event: PointerEvent): Selection;
   select(base: Selection, indices: number[]): void;
 }
 
 export class RubberBand {
-  /** On the sheet. */
+  /** In coordinates of the sheet. */
   box = $state.raw<Box | null>(null);
   readonly #around: Surroundings;
   #base: Selection | null = null;
   #from = { x: 0, y: 0 };
-  /** The mouse, in the window. */
+  /** In coordinates of the window. */
   #mouse = { x: 0, y: 0 };
   #frame = 0;
   #wasDrawn = false;
@@ -33,7 +33,7 @@ export class RubberBand {
     this.#around = around;
   }
 
-  /** Whether the click that comes now only ends a band. */
+  /** Whether the current click only ends a rectangle. */
   ended(): boolean {
     const ended = this.#wasDrawn;
     this.#wasDrawn = false;
@@ -88,7 +88,7 @@ export class RubberBand {
     this.#around.select(this.#base, touchedBy(this.#around.grid(), this.box));
   }
 
-  /** Goes on while the band is drawn: a mouse that rests out of the window scrolls as well. */
+  /** Repeat while drawing: a mouse at rest outside the window keeps scrolling. */
   #scroll(): void {
     const scroller = this.#around.scroller();
     const { top, bottom } = scroller.getBoundingClientRect();

@@ -1,35 +1,35 @@
-/** Long work, one piece after the other, while everything else goes on. */
+/** Run long tasks one after the other, in the background. */
 
 import { messageOf } from "../page/words";
 
 export interface Step {
   text: string;
-  /** Of ``total``, which is null while nobody knows it. */
+  /** Out of ``total``, which is null if unknown. */
   done: number;
   total: number | null;
 }
 
 export type Report = (step: Step) => void;
 
-/** Says what a task could not take back. */
-export class LeftBehind extends Error {}
+/** The message says what could not be undone. */
+export class IncompleteUndo extends Error {}
 
 /**
- * Rejects when it fails, and when the signal aborts it: then it has left nothing behind, unless it
- * rejects with ``LeftBehind``.
+ * Rejects if the task fails or the signal aborts it. Then the task has undone its changes, unless it
+ * rejects with ``IncompleteUndo``.
  */
 export type Task = (report: Report, signal: AbortSignal) => Promise<void>;
 
 export class Work {
-  /** How far the present piece is. */
+  /** The progress of the current task. */
   step = $state.raw<Step | null>(null);
   cancelling = $state(false);
-  readonly #tell: (text: string) => void;
+  readonly #notify: (text: string) => void;
   #waiting: Task[] = [];
   #abort: AbortController | null = null;
 
-  constructor(tell: (text: string) => void) {
-    this.#tell = tell;
+  constructor(notify: (text: string) => void) {
+    this.#notify = notify;
   }
 
   start(task: Task): void {
@@ -37,7 +37,7 @@ export class Work {
     if (!this.#abort) void this.#run();
   }
 
-  /** Give up the present piece and those that wait. */
+  /** Cancel the current and all waiting tasks. */
   cancel(): void {
     this.#waiting = [];
     this.cancelling = true;
@@ -51,7 +51,7 @@ export class Work {
         await task((step) => (this.step = step), abort.signal);
       } catch (error) {
         const reason = abort.signal.aborted ? "Cancelled." : messageOf(error);
-        this.#tell(error instanceof LeftBehind ? error.message : `${reason} The project is as it was.`);
+        this.#notify(error instanceof IncompleteUndo ? error.message : `${reason} The project is unchanged.`);
       }
       this.#abort = this.step = null;
       this.cancelling = false;
