@@ -29,7 +29,7 @@ QUIET = (
 
 
 def find_chromium() -> str:
-    """The browser's path; ``tests/browser/install-chromium`` puts one there."""
+    """Return the browser's path; ``tests/browser/install-chromium`` installs one."""
     for name in (os.environ.get("CHROMIUM", ""), *NAMES, MAC):
         if name and (path := shutil.which(name)):
             return path
@@ -37,7 +37,7 @@ def find_chromium() -> str:
 
 
 def camera_flags(clip: Path | None, permission: bool = True, cameras: int = 0) -> list[str]:
-    """Flags that make a clip the camera; without one there are ``cameras`` that see a test card."""
+    """Return flags that make a clip the camera, or else add ``cameras`` with a test pattern."""
     flags = list(QUIET)
     if os.geteuid() == 0:
         flags.append("--no-sandbox")
@@ -54,7 +54,7 @@ def camera_flags(clip: Path | None, permission: bool = True, cameras: int = 0) -
 def launched(
     playwright: Playwright, clip: Path | None, *, permission: bool = True, cameras: int = 0
 ) -> Iterator[Browser]:
-    """A fresh headless Chromium."""
+    """Launch a new headless Chromium."""
     browser = playwright.chromium.launch(
         executable_path=find_chromium(), args=camera_flags(clip, permission, cameras)
     )
@@ -65,14 +65,13 @@ def launched(
 
 
 def context(browser: Browser, width: int = 1280, height: int = 800) -> BrowserContext:
-    """A new profile in it."""
     made = browser.new_context(viewport={"width": width, "height": height})
     made.set_default_timeout(20_000)
     return made
 
 
 def frame(name: str, size: tuple[int, int] = (640, 480)) -> bytes:
-    """A camera's picture of a photo: cut to the camera's shape, as JPEG."""
+    """Return a photo as a camera frame: cropped to its aspect ratio, as JPEG."""
     image = Image.fromarray(photo(name))
     scale = max(size[0] / image.width, size[1] / image.height)
     image = image.resize((round(image.width * scale), round(image.height * scale)))
@@ -81,7 +80,7 @@ def frame(name: str, size: tuple[int, int] = (640, 480)) -> bytes:
 
 
 def write_clip(path: Path, scenes: Sequence[str | bytes], seconds: float) -> Path:
-    """A clip, 30 frames a second, that shows photos (or JPEGs) in turn and then repeats."""
+    """Write a clip at 30 frames per second that shows photos (or JPEGs) in turn."""
     with path.open("wb") as file:
         for scene in scenes:
             file.write(picture_of(scene) * round(seconds * RATE))
@@ -89,7 +88,7 @@ def write_clip(path: Path, scenes: Sequence[str | bytes], seconds: float) -> Pat
 
 
 def picture_of(scene: str | bytes) -> bytes:
-    """A camera's picture of a scene: a photo's name, or the JPEG itself."""
+    """Return a camera frame of a scene: a photo's name, or a JPEG."""
     return scene if isinstance(scene, bytes) else frame(scene)
 
 

@@ -30,7 +30,7 @@ def scenes_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def still_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A camera that always sees the same."""
+    """A camera clip with one still picture."""
     return write_clip(tmp_path_factory.mktemp("clip") / "still.mjpeg", ["coffee"], 1)
 
 
@@ -42,14 +42,14 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="session")
 def watching(playwright: Playwright, still_clip: Path) -> Iterator[Browser]:
-    """A browser whose camera sees a still picture."""
+    """A browser whose camera shows a still picture."""
     with launched(playwright, still_clip) as browser:
         yield browser
 
 
 @pytest.fixture
 def open_page(watching: Browser, server: RunningServer) -> Iterator[Callable[..., ProjectPage]]:
-    """Opens pages of the server; afterwards, nothing may have gone wrong on any of them."""
+    """Open pages of the server; afterwards, fail if any page had errors."""
     opened: list[ProjectPage] = []
 
     def open_(url: str = server.url, width: int = 1280, height: int = 800) -> ProjectPage:
@@ -70,7 +70,7 @@ def page(open_page: Callable[..., ProjectPage]) -> ProjectPage:
 
 @pytest.fixture(scope="session")
 def training_set(tmp_path_factory: pytest.TempPathFactory, tiny_backbone: Path) -> Path:
-    """A folder with a project that was taught, ``project.db``, and its ``page``: to be copied."""
+    """A folder with a trained ``project.db`` and its exported ``page``, to copy."""
     folder = tmp_path_factory.mktemp("lesson")
     with Classifier(folder / "project.db", backbone=tiny_backbone) as clf:
         teach(clf)
@@ -93,14 +93,14 @@ def host(training_set: Path, tmp_path: Path) -> Iterator[StaticHost]:
 
 @pytest.fixture
 def seeing(playwright: Playwright, scenes_clip: Path) -> Iterator[Browser]:
-    """A browser whose camera sees one scene after the other."""
+    """A browser whose camera shows one scene after the other."""
     with launched(playwright, scenes_clip) as browser:
         yield browser
 
 
 @pytest.fixture
 def visit(watching: Browser) -> Iterator[Callable[..., ProjectPage]]:
-    """Opens exported pages; afterwards, nothing may have gone wrong on any of them."""
+    """Open exported pages; afterwards, fail if any page had errors."""
     opened: list[ProjectPage] = []
 
     def open_(url: str) -> ProjectPage:

@@ -1,4 +1,4 @@
-"""Exported pages, and what their engine says."""
+"""Helpers for exported pages and their engine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from classify_anything.types import Prediction
 from tests.photos import encoded, photo
 
 SCENES = ("cat", "coffee", "rocket", "astronaut", "retina")
-"""What the camera of these tests sees, one after the other."""
+"""The scenes of the camera clip, in order."""
 
 CLOSE = 1e-4
 
@@ -53,7 +53,7 @@ ASK = """async ([size, pictures, orders]) => {
     for (const example of name === "learn" ? args : []) {
       if (!example.picture) continue;
       const views = await call(calls++, "views", pictureOf(example.picture), example.sha256);
-      await call(calls++, "vary", example.id, views);
+      await call(calls++, "setViews", example.id, views);
     }
   }
   await call(calls++, "fitted");
@@ -69,7 +69,7 @@ ASK = """async ([size, pictures, orders]) => {
 
 
 def teach(clf: Classifier, shifts: int = 12) -> None:
-    """Five classes, two recordings of each, of photographs seen from a little elsewhere."""
+    """Add five classes with two recordings each, of slightly shifted photos."""
     for name in SCENES:
         for shift in range(shifts):
             picture = photo(name)[shift * 6 :, shift * 9 :]
@@ -87,12 +87,12 @@ def ask(
 
 
 def coded(picture: np.ndarray) -> str:
-    """A picture as the engine takes it from a test."""
+    """Encode a picture for ``ASK``."""
     return base64.b64encode(encoded(Image.fromarray(picture), "PNG")).decode()
 
 
 def compare(answer: dict[str, Any], expected: Prediction, labels: dict[int, str]) -> None:
-    """Raises AssertionError where the engine says another thing than the program."""
+    """Raise AssertionError if the engine and the program disagree."""
     assert answer["label"] == expected.label
     own = {labels[int(key)]: value for key, value in answer["probabilities"].items()}
     assert own == pytest.approx(expected.probabilities, abs=CLOSE)
@@ -103,7 +103,7 @@ def compare(answer: dict[str, Any], expected: Prediction, labels: dict[int, str]
 
 
 def queries(clf: Classifier) -> list[np.ndarray]:
-    """Squares as the backbone takes them: some known, some new, some of nothing known."""
+    """Return square pictures: some known, some new, some of unknown things."""
     size = clf.backbone.size
     made = [
         np.asarray(Image.fromarray(photo(name)[30:, 80:]).resize((size, size))) for name in SCENES

@@ -1,4 +1,4 @@
-"""What a person does on the page."""
+"""Helpers for the page's user actions."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ADDED = re.compile(r"([0-9]+) examples? added")
 
 
 class ProjectPage:
-    """A page of the product in a real browser; remembers everything that went wrong on it."""
+    """A page in a real browser, which records all errors."""
 
     def __init__(self, browser_context: BrowserContext, url: str) -> None:
         self.page: Page = browser_context.new_page()
@@ -59,7 +59,7 @@ class ProjectPage:
             self.faults.append(f"a request to {request.url}")
 
     def resize(self, width: int, height: int) -> None:
-        """Give the page another size, and wait until it has laid itself out."""
+        """Resize the page and wait for its layout."""
         self.page.set_viewport_size({"width": width, "height": height})
         self.page.evaluate(
             "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
@@ -79,17 +79,17 @@ class ProjectPage:
         return self.page.get_by_role("button", name=f"Hold to add to {name}", exact=True)
 
     def wait_until_live(self) -> None:
-        """Until frames are answered."""
+        """Wait until frames are answered."""
         expect(self.page.get_by_test_id("rate")).to_contain_text("/s", timeout=30_000)
 
     def click(self, name: str) -> None:
-        """One short press, and wait until it is counted."""
+        """Press briefly, and wait until the example is counted."""
         before = self.count(name)
         self.hold_button(name).click()
         expect(self.card(name).get_by_test_id("class-count")).to_have_text(str(before + 1))
 
     def hold(self, name: str, seconds: float) -> None:
-        """Hold a class button with the mouse, until all that was taken is counted."""
+        """Hold a class button with the mouse; wait until all examples are counted."""
         before = self.count(name)
         self.dismiss()
         self.hold_button(name).hover()
@@ -99,7 +99,7 @@ class ProjectPage:
         self.wait_until_added(name, before)
 
     def wait_until_added(self, name: str, before: int = 0) -> int:
-        """Until a press is over and all that it has added is counted; gives the count."""
+        """Wait until all examples of a press are counted; return the count."""
         toast = self.toast(ADDED)
         expect(toast).to_be_visible()
         told = ADDED.match(toast.inner_text())
@@ -109,7 +109,7 @@ class ProjectPage:
         return count
 
     def dismiss(self) -> None:
-        """Close what an earlier press has told."""
+        """Close the toast of an earlier press."""
         self.page.evaluate(
             "document.querySelectorAll('[data-testid=toast] .close').forEach((one) => one.click())"
         )
@@ -120,19 +120,19 @@ class ProjectPage:
         self.page.get_by_role("button", name=item, exact=True).click()
 
     def open_examples(self) -> Locator:
-        """Go to the view of all examples; returns those that are in sight."""
+        """Open the Examples view; return the visible examples."""
         self.page.get_by_role("link", name="Examples", exact=True).click()
         return self.page.get_by_role("listbox", name="Examples").get_by_role("option")
 
     def pick_files(self, item: str, *paths: Path) -> None:
-        """Through the menu "Add pictures"."""
+        """Pick files from the menu "Add pictures"."""
         self.page.get_by_role("button", name="Add pictures", exact=True).click()
         with self.page.expect_file_chooser() as chooser:
             self.page.get_by_role("button", name=item).click()
         chooser.value.set_files(paths[0] if len(paths) == 1 else list(paths))
 
     def drag(self, target: Locator, *paths: Path) -> Callable[[], None]:
-        """Drag files from outside over the page; returns what lets them fall."""
+        """Drag files over the page; return a function that drops them."""
         target.scroll_into_view_if_needed()
         box = target.bounding_box()
         assert box is not None
@@ -151,11 +151,11 @@ class ProjectPage:
         return fall
 
     def drop(self, target: Locator, *paths: Path) -> None:
-        """Drop files from outside on the page."""
+        """Drop files on the page."""
         self.drag(target, *paths)()
 
     def color(self, picture: Locator) -> list[int]:
-        """The mean colour of a picture that is shown, as RGB."""
+        """Return the mean RGB colour of a shown picture."""
         picture.evaluate("image => image.decode()")
         mean: list[int] = picture.evaluate(MEAN)
         return mean
@@ -164,7 +164,7 @@ class ProjectPage:
         return self.page.get_by_test_id("toast").filter(has_text=text)
 
     def wait_for_scene(self, scenes: Sequence[str | bytes], wanted: str | bytes) -> None:
-        """Until the camera has just begun to show a scene of its clip."""
+        """Wait until the camera starts to show a scene of its clip."""
         colors = [mean_color(picture_of(scene)).tolist() for scene in scenes]
         index = scenes.index(wanted)
         deadline = time.monotonic() + 60
@@ -176,7 +176,7 @@ class ProjectPage:
 
 
 def renewed(page: ProjectPage) -> None:
-    """Load the page again, in the form that its host has now."""
+    """Load the host's current version of the page."""
     page.page.evaluate("""async () => {
       const { serviceWorker } = navigator;
       const taken = new Promise((resolve) =>
@@ -189,7 +189,7 @@ def renewed(page: ProjectPage) -> None:
 
 
 def taken_home(page: ProjectPage, file: Path) -> Path:
-    """What was taught, as the page's own zip."""
+    """Download the page's zip of added pictures."""
     page.page.get_by_role("link", name="Export", exact=True).click()
     with page.page.expect_download() as download:
         page.page.get_by_role("button", name="Create").click()

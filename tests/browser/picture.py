@@ -1,4 +1,4 @@
-"""Takes the picture of the page that the README shows::
+"""Take the README's screenshot::
 
 .venv/bin/python -m tests.browser.picture
 """

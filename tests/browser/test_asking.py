@@ -23,7 +23,7 @@ COPY = """async (base64) => {
 
 @pytest.fixture
 def taught(page: ProjectPage, server: RunningServer) -> ProjectPage:
-    """A page that knows a coffee, which the camera sees, and a rocket."""
+    """A page with examples of a coffee, which the camera shows, and a rocket."""
     for class_id, name in ((1, "coffee"), (2, "rocket")):
         picture = frame(name)
         server.http.post(f"/api/examples?class_id={class_id}", content=picture).raise_for_status()
@@ -45,7 +45,7 @@ def asked(page: ProjectPage) -> Locator:
     return page.page.get_by_test_id("question")
 
 
-def test_a_picture_on_the_stage_is_looked_at_instead_of_the_camera(
+def test_a_dropped_picture_is_predicted_instead_of_the_camera(
     taught: ProjectPage, rocket: Path
 ) -> None:
     fall = taught.drag(stage(taught), rocket)
@@ -61,7 +61,7 @@ def test_a_picture_on_the_stage_is_looked_at_instead_of_the_camera(
     expect(taught.label).to_have_text("Class 1")
 
 
-def test_the_page_answers_as_the_server_does(
+def test_the_page_predicts_like_the_server(
     taught: ProjectPage, server: RunningServer, tmp_path: Path
 ) -> None:
     picture = encoded(photo("astronaut"))
@@ -73,7 +73,7 @@ def test_the_page_answers_as_the_server_does(
     )
 
 
-def test_it_is_taught_once_by_key_and_by_button(
+def test_a_picture_is_added_once_by_key_and_button(
     taught: ProjectPage, server: RunningServer, rocket: Path
 ) -> None:
     taught.drop(stage(taught), rocket)
@@ -94,7 +94,7 @@ def test_it_is_taught_once_by_key_and_by_button(
     assert kept == rocket.read_bytes()
 
 
-def test_teaching_it_changes_the_answer_and_escape_leads_back(
+def test_adding_a_picture_changes_the_answer_and_escape_returns_to_the_camera(
     page: ProjectPage, rocket: Path
 ) -> None:
     page.drop(stage(page), rocket)
@@ -117,7 +117,7 @@ def test_a_picture_is_pasted_from_another_view(taught: ProjectPage) -> None:
     expect(taught.label).to_have_text("Class 2")
 
 
-def test_a_picture_that_the_browser_cannot_show_is_answered(
+def test_a_picture_that_the_browser_cannot_show_is_predicted(
     taught: ProjectPage, tmp_path: Path
 ) -> None:
     (tmp_path / "rocket.tiff").write_bytes(encoded(photo("rocket"), "TIFF"))
@@ -133,7 +133,7 @@ def test_a_picture_is_picked(taught: ProjectPage, rocket: Path) -> None:
     expect(taught.label).to_have_text("Class 2")
 
 
-def test_what_is_no_picture_is_said_and_the_camera_is_back(
+def test_an_unreadable_picture_shows_an_error_and_returns_to_the_camera(
     taught: ProjectPage, tmp_path: Path
 ) -> None:
     taught.drop(stage(taught), write_tree(tmp_path, {"a.jpg": b"no picture"}) / "a.jpg")

@@ -1,4 +1,4 @@
-"""Names, deletions, and taking them back."""
+"""Rename, delete and undo."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_name_is_typed_in_place_and_enter_moves_on(page: ProjectPage) -> None:
     ]
 
 
-def test_a_name_that_is_taken_is_refused_with_a_reason(page: ProjectPage) -> None:
+def test_a_duplicate_name_is_rejected_with_a_reason(page: ProjectPage) -> None:
     name = page.card("Class 1").get_by_role("textbox")
     name.fill("class 2")
     name.blur()
@@ -35,7 +35,7 @@ def test_a_name_that_is_taken_is_refused_with_a_reason(page: ProjectPage) -> Non
     expect(name).to_have_value("Class 1")
 
 
-def test_a_class_is_added_named_and_deleted_and_comes_back(page: ProjectPage) -> None:
+def test_a_class_is_added_named_deleted_and_restored(page: ProjectPage) -> None:
     page.page.get_by_role("button", name="Add a class").click()
     expect(page.card("Class 6")).to_be_visible()
     page.click("Class 6")
@@ -47,7 +47,7 @@ def test_a_class_is_added_named_and_deleted_and_comes_back(page: ProjectPage) ->
     expect(page.label).to_have_text("Class 6")
 
 
-def test_examples_are_cleared_and_come_back(page: ProjectPage) -> None:
+def test_examples_are_cleared_and_restored(page: ProjectPage) -> None:
     page.hold("Class 1", 0.6)
     count = page.count("Class 1")
     page.menu("Class 1", "Clear examples")
@@ -57,7 +57,7 @@ def test_examples_are_cleared_and_come_back(page: ProjectPage) -> None:
     expect(page.card("Class 1").get_by_test_id("class-count")).to_have_text(str(count))
 
 
-def test_one_example_is_deleted_and_comes_back(page: ProjectPage) -> None:
+def test_one_example_is_deleted_and_restored(page: ProjectPage) -> None:
     page.click("Class 1")
     page.click("Class 1")
     card = page.card("Class 1")
@@ -68,7 +68,7 @@ def test_one_example_is_deleted_and_comes_back(page: ProjectPage) -> None:
     expect(card.get_by_test_id("class-count")).to_have_text("2")
 
 
-def test_the_last_recording_is_taken_back_from_its_toast(page: ProjectPage) -> None:
+def test_the_last_recording_is_undone_from_its_toast(page: ProjectPage) -> None:
     page.click("Class 1")
     page.hold("Class 2", 0.6)
     page.toast("examples added").last.get_by_role("button", name="Undo").click()

@@ -1,4 +1,4 @@
-"""The page says how good it is, and what would help; who follows it gets a better classifier."""
+"""The Evaluate view: accuracy, and advice that improves it."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from tests.photos import encoded, photo
 from tests.server import RunningServer
 
 SLIPPED = (1, 5, 9)
-"""Pictures that lie in the wrong class, each between others of its own."""
+"""Pictures in the wrong class, each between others of its own."""
 
 WRONG = len(SLIPPED)
 
 
 def pieces(name: str, count: int) -> list[bytes]:
-    """Pieces of a photograph, each a little elsewhere."""
+    """Return slightly shifted crops of a photo."""
     whole = photo(name)
     return [encoded(whole[6 * n : 6 * n + 240, 9 * n : 9 * n + 240]) for n in range(count)]
 
 
 @pytest.fixture
 def badly_taught(page: ProjectPage, server: RunningServer) -> ProjectPage:
-    """Two classes, into one of which pictures of the other have slipped."""
+    """Two classes, one of which contains pictures of the other."""
     coffee, rocket = pieces("coffee", 12), pieces("rocket", 12)
     placed = [(1, image) for image in coffee]
     placed += [(1 if n in SLIPPED else 2, image) for n, image in enumerate(rocket)]
@@ -43,7 +43,7 @@ def accuracy(page: ProjectPage) -> int:
     return int(page.page.get_by_test_id("accuracy").inner_text().split()[0])
 
 
-def test_who_follows_the_advice_is_right_more_often(
+def test_following_the_advice_raises_the_accuracy(
     badly_taught: ProjectPage, server: RunningServer
 ) -> None:
     page = badly_taught.page
@@ -70,7 +70,7 @@ def in_light(picture: np.ndarray, light: tuple[float, float, float]) -> bytes:
 
 
 def two_alike() -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """A coffee, and the same with a white note stuck on it: each in warm and in cool light."""
+    """Return a coffee with and without a white note, each in warm and cool light."""
     whole = photo("coffee")[:360, :480]
     noted = whole.copy()
     noted[180:, 180:300] = 255
@@ -82,7 +82,7 @@ def two_alike() -> tuple[dict[str, bytes], dict[str, bytes]]:
     return plain, other
 
 
-def test_two_things_that_are_confused_are_told_apart_by_who_follows_the_advice(
+def test_following_the_advice_separates_two_confused_classes(
     playwright: Playwright, server: RunningServer, tmp_path: Path
 ) -> None:
     # The adaptive head learns at once that the light does not matter.
@@ -95,7 +95,7 @@ def test_two_things_that_are_confused_are_told_apart_by_who_follows_the_advice(
         page.wait_until_live()
 
         def teach() -> None:
-            """Each thing, once in each light."""
+            """Add each object once in each light."""
             for place, scene in enumerate(scenes):
                 page.wait_for_scene(scenes, scene)
                 page.hold(f"Class {place % 2 + 1}", 0.5)
@@ -117,7 +117,7 @@ def test_two_things_that_are_confused_are_told_apart_by_who_follows_the_advice(
         assert page.faults == []
 
 
-def test_a_class_of_one_recording_is_shown_again(page: ProjectPage, server: RunningServer) -> None:
+def test_a_class_with_one_recording_gets_another(page: ProjectPage, server: RunningServer) -> None:
     for class_id, name in ((1, "coffee"), (2, "rocket")):
         for place, image in enumerate(pieces(name, 10)):
             recording = "same" if class_id == 1 else str(place)
@@ -138,7 +138,7 @@ def test_a_class_of_one_recording_is_shown_again(page: ProjectPage, server: Runn
     expect(page.page.get_by_text("the number is too good")).to_have_count(0)
 
 
-def test_the_map_shows_the_picture_pointed_at_and_where_the_camera_looks(
+def test_the_map_shows_the_hovered_picture_and_the_camera_frame(
     badly_taught: ProjectPage,
 ) -> None:
     page = badly_taught.page
@@ -157,7 +157,7 @@ def test_the_map_shows_the_picture_pointed_at_and_where_the_camera_looks(
     expect(shown).to_have_count(0)
 
 
-def test_a_picture_behind_a_number_goes_to_any_class_also_a_new_one(
+def test_a_picture_of_a_matrix_cell_can_be_moved_to_any_class(
     badly_taught: ProjectPage, server: RunningServer
 ) -> None:
     page = badly_taught.page
@@ -172,7 +172,7 @@ def test_a_picture_behind_a_number_goes_to_any_class_also_a_new_one(
     assert {item["name"]: item["examples"] for item in state}["Sky"] == 1
 
 
-def test_what_was_not_moved_is_not_gone(badly_taught: ProjectPage) -> None:
+def test_a_failed_move_keeps_the_pictures(badly_taught: ProjectPage) -> None:
     page = badly_taught.page
     page.get_by_role("button", name="recognised as Class 2").first.click(timeout=15_000)
     behind = page.get_by_test_id("behind")
@@ -183,7 +183,7 @@ def test_what_was_not_moved_is_not_gone(badly_taught: ProjectPage) -> None:
     expect(behind).to_have_count(count)
 
 
-def test_the_names_of_the_confusion_matrix_are_whole_where_there_is_room(
+def test_confusion_matrix_names_are_complete_if_they_fit(
     badly_taught: ProjectPage, server: RunningServer
 ) -> None:
     page = badly_taught.page
@@ -231,7 +231,7 @@ def test_the_head_and_the_rejection_level_are_chosen_on_the_page(
     assert server.http.get("/api/state").json()["settings"]["head"] == "adaptive"
 
 
-def test_with_nothing_to_tell_apart_the_page_says_so(page: ProjectPage) -> None:
+def test_the_page_asks_for_two_classes(page: ProjectPage) -> None:
     page.page.get_by_role("link", name="Evaluate").click()
     expect(page.page.get_by_text("at least two classes")).to_be_visible(timeout=15_000)
     assert page.faults == []
@@ -243,10 +243,8 @@ def test_a_background_class_is_one_click(page: ProjectPage) -> None:
     expect(page.page.get_by_role("button", name="Background", exact=True)).to_have_count(0)
 
 
-def test_what_is_like_nothing_taught_is_none_of_these_on_the_page(
-    page: ProjectPage, server: RunningServer
-) -> None:
-    """The camera sees a coffee; cats and rockets are taught, each several times."""
+def test_an_unknown_object_is_none_of_these(page: ProjectPage, server: RunningServer) -> None:
+    """The camera shows a coffee; the classes are cats and rockets."""
     for class_id, name in ((1, "cat"), (2, "rocket")):
         for image in pieces(name, 10):
             reply = server.http.post(f"/api/examples?class_id={class_id}", content=image)

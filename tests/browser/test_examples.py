@@ -1,4 +1,4 @@
-"""All examples of a project: looked through, selected, moved, deleted."""
+"""The Examples view: browse, select, move and delete."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.server import RunningServer
 
 @pytest.fixture
 def fill(server: RunningServer, tmp_path: Path) -> Callable[[Mapping[str, int]], None]:
-    """Add this many examples to classes, each with another colour."""
+    """Add this many examples to classes, each in a different colour."""
 
     def fill_(examples: Mapping[str, int]) -> None:
         files = {
@@ -41,12 +41,12 @@ def selected(options: Locator) -> Locator:
 
 
 def shown(page: ProjectPage) -> Locator:
-    """The line that says how many there are."""
+    """The line with the number of examples."""
     return page.page.get_by_test_id("shown")
 
 
 def bar(page: ProjectPage) -> Locator:
-    """What can be done with a selection."""
+    """The toolbar of a selection."""
     return page.page.get_by_test_id("selection")
 
 
@@ -55,7 +55,7 @@ def expect_count(page: ProjectPage, name: str, count: int) -> None:
     expect(page.card(name).get_by_test_id("class-count")).to_have_text(str(count))
 
 
-def test_of_hundreds_only_those_in_sight_exist(
+def test_only_visible_examples_are_rendered(
     page: ProjectPage, fill: Callable[[Mapping[str, int]], None]
 ) -> None:
     fill({"Class 1": 250, "Class 2": 150})
@@ -108,7 +108,7 @@ def test_a_rectangle_drawn_with_the_mouse_selects_what_it_touches(
     expect(bar(page)).to_contain_text("1 selected")
 
 
-def test_the_keyboard_does_it_all(
+def test_all_actions_work_from_the_keyboard(
     page: ProjectPage, fill: Callable[[Mapping[str, int]], None]
 ) -> None:
     fill({"Class 1": 30})
@@ -135,7 +135,7 @@ def test_the_keyboard_does_it_all(
     expect(shown(page)).to_have_text("30 examples")
 
 
-def test_a_selection_is_moved_and_comes_back(
+def test_a_selection_is_moved_and_restored(
     page: ProjectPage, server: RunningServer, fill: Callable[[Mapping[str, int]], None]
 ) -> None:
     fill({"Class 1": 20, "Class 2": 5})
@@ -154,7 +154,7 @@ def test_a_selection_is_moved_and_comes_back(
     expect_count(page, "Class 1", 20)
 
 
-def test_a_selection_is_deleted_and_comes_back(
+def test_a_selection_is_deleted_and_restored(
     page: ProjectPage, fill: Callable[[Mapping[str, int]], None]
 ) -> None:
     fill({"Class 1": 20})
@@ -195,7 +195,7 @@ def test_filters_count_and_survive_a_reload(
     expect(shown(page)).to_have_text("22 examples")
 
 
-def test_a_class_card_leads_to_its_examples_and_back_leads_to_the_camera(
+def test_a_class_card_links_to_its_examples(
     page: ProjectPage, fill: Callable[[Mapping[str, int]], None]
 ) -> None:
     fill({"Class 1": 4, "Class 2": 6})
@@ -207,7 +207,7 @@ def test_a_class_card_leads_to_its_examples_and_back_leads_to_the_camera(
     expect(shown(page)).to_have_text("4 of 10 examples")
 
 
-def test_an_example_is_shown_large_with_what_it_looks_like(
+def test_an_example_is_enlarged_with_similar_examples(
     page: ProjectPage, server: RunningServer, fill: Callable[[Mapping[str, int]], None]
 ) -> None:
     fill({"Class 1": 20, "Class 2": 20})
@@ -231,7 +231,7 @@ def test_an_example_is_shown_large_with_what_it_looks_like(
     expect(viewer).to_have_count(0)
 
 
-def test_a_picture_that_cannot_be_loaded_is_asked_for_once(
+def test_a_missing_picture_is_requested_once(
     page: ProjectPage, fill: Callable[[Mapping[str, int]], None]
 ) -> None:
     page.page.route("**/api/examples/*/*", lambda route: route.abort("connectionrefused"))
@@ -247,7 +247,7 @@ def test_a_picture_that_cannot_be_loaded_is_asked_for_once(
     assert len([url for url in asked if "/none" not in url]) <= 1
 
 
-def test_the_large_example_is_moved_and_deleted(
+def test_the_enlarged_example_is_moved_and_deleted(
     page: ProjectPage, server: RunningServer, fill: Callable[[Mapping[str, int]], None]
 ) -> None:
     fill({"Class 1": 3})
@@ -264,7 +264,7 @@ def test_the_large_example_is_moved_and_deleted(
     expect(viewer).to_contain_text("2 of 3")
 
 
-def test_the_camera_goes_on_while_examples_are_looked_at(
+def test_the_camera_keeps_running_in_the_examples_view(
     page: ProjectPage, server: RunningServer
 ) -> None:
     page.click("Class 1")

@@ -1,4 +1,4 @@
-"""The Export view: what is made there says what the page says, and its lines can be copied."""
+"""The Export view: exports predict like the page, and their code can be copied."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.static_host import hosted
 from tests.tiny import SIZE
 
 NAMES = {"cat": "cat", 'a "cup" </script>': "coffee", "it's a rocket": "rocket"}
-"""Classes, and what they show."""
+"""Classes and their scenes."""
 
 RUNTIME = Path(__file__).parents[2] / "web" / "node_modules" / "onnxruntime-web" / "dist"
 
@@ -40,7 +40,7 @@ PAGE = """<!doctype html>
 
 @pytest.fixture
 def taught(tmp_path: Path, tiny_backbone: Path) -> Iterator[RunningServer]:
-    """A project whose name must be quoted."""
+    """A project whose name requires quoting."""
     project = tmp_path / "it's my desk.db"
     with run_server(project, tiny_backbone) as server:
         for label, name in NAMES.items():
@@ -51,7 +51,7 @@ def taught(tmp_path: Path, tiny_backbone: Path) -> Iterator[RunningServer]:
 
 
 def exports(page: ProjectPage) -> Callable[[str], Locator]:
-    """Go to the Export view; gives the card of a form by its name."""
+    """Open the Export view; return a function that finds a format's card."""
     page.page.get_by_role("link", name="Export", exact=True).click()
     return lambda name: page.page.get_by_role("region", name=name, exact=True)
 
@@ -64,7 +64,7 @@ def made(page: ProjectPage, card: Locator) -> Download:
 
 
 def copied(page: ProjectPage, card: Locator, language: str) -> str:
-    """What the button puts into the clipboard."""
+    """Press the copy button; return the clipboard."""
     page.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     card.get_by_role("button", name=language, exact=True).click()
     card.get_by_role("button", name="Copy", exact=True).click()
@@ -78,7 +78,7 @@ def said(server: RunningServer, picture: bytes) -> Any:
     return server.http.post("/api/predict", content=picture).json()["label"]
 
 
-def test_an_onnx_file_made_there_says_what_the_page_says(
+def test_an_exported_onnx_file_predicts_like_the_page(
     taught: RunningServer, open_page: Callable[..., ProjectPage], tmp_path: Path
 ) -> None:
     page = open_page(taught.url)
@@ -105,7 +105,7 @@ def test_an_onnx_file_made_there_says_what_the_page_says(
 
 
 @pytest.mark.parametrize("any_size", [False, True])
-def test_the_lines_of_an_onnx_file_run_as_they_are_copied(
+def test_the_copied_onnx_code_runs(
     taught: RunningServer,
     open_page: Callable[..., ProjectPage],
     watching: Browser,
@@ -151,7 +151,7 @@ def test_the_lines_of_an_onnx_file_run_as_they_are_copied(
     assert terminal.startswith("classify-anything serve --export 'it'\\''s my desk.onnx' ")
 
 
-def test_a_page_made_there_gives_the_same_answer_on_the_same_clip(
+def test_an_exported_page_predicts_like_the_page(
     taught: RunningServer,
     open_page: Callable[..., ProjectPage],
     watching: Browser,
@@ -176,7 +176,7 @@ def test_a_page_made_there_gives_the_same_answer_on_the_same_clip(
     assert agreed.stdout.splitlines()[-1] == "The predictions agree."
 
 
-def test_sizes_and_lines_follow_what_is_chosen(
+def test_sizes_and_code_follow_the_options(
     taught: RunningServer, open_page: Callable[..., ProjectPage]
 ) -> None:
     page = open_page(taught.url)
@@ -211,7 +211,7 @@ def test_progress_is_shown_and_the_work_can_be_cancelled(
     made(page, cards("One ONNX file"))
 
 
-def test_without_examples_it_says_what_is_missing(page: ProjectPage) -> None:
+def test_an_empty_project_shows_what_is_missing(page: ProjectPage) -> None:
     cards = exports(page)
     for name in (
         "One ONNX file",
@@ -229,7 +229,7 @@ def test_without_examples_it_says_what_is_missing(page: ProjectPage) -> None:
         expect(page.toast("Add examples of at least two classes first.")).to_be_visible()
 
 
-def test_a_file_that_is_not_kept_any_more_is_not_offered(
+def test_an_expired_export_is_not_offered(
     taught: RunningServer, open_page: Callable[..., ProjectPage]
 ) -> None:
     page = open_page(taught.url)

@@ -14,7 +14,7 @@ from tests.browser.pages import ProjectPage
 from tests.server import RunningServer, run_server
 
 
-def test_the_sums_are_done_live(page: ProjectPage) -> None:
+def test_the_calculation_follows_the_camera(page: ProjectPage) -> None:
     page.page.get_by_role("link", name="How it works").click()
     expect(page.page.get_by_test_id("cost-standard")).to_have_text("13,716,864")
     expect(page.page.get_by_test_id("cost-separable")).to_contain_text("= 1,952,748")
@@ -24,7 +24,7 @@ def test_the_sums_are_done_live(page: ProjectPage) -> None:
     expect(page.page.get_by_test_id("share")).to_have_text("12.7 %")
 
 
-def test_each_slider_has_a_name_and_its_label_leads_to_it(page: ProjectPage) -> None:
+def test_each_slider_has_a_name_and_a_label(page: ProjectPage) -> None:
     page.page.get_by_role("link", name="How it works").click()
     for name in ("Picture", "Channels, M", "Kernels, N", "Kernel size, k"):
         slider = page.page.get_by_role("slider", name=name, exact=True)
@@ -91,7 +91,7 @@ def test_pictures_of_near_neighbours_never_overlap(
     assert page.page.evaluate("window.overlaps") == []
 
 
-def test_a_long_name_makes_no_page_wider_and_the_picture_says_what_decides(
+def test_a_long_name_does_not_widen_the_page(
     open_page: Callable[..., ProjectPage], server: RunningServer
 ) -> None:
     name = "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz"
@@ -107,7 +107,7 @@ def test_a_long_name_makes_no_page_wider_and_the_picture_says_what_decides(
     expect(phone.get_by_text(f"The most similar examples vote for {name}: 100 %.")).to_be_visible()
 
 
-def test_a_touch_on_the_chart_tells_of_the_layer(
+def test_touching_the_chart_describes_the_layer(
     watching: Browser, tmp_path: Path, tiny_backbone: Path
 ) -> None:
     with run_server(tmp_path / "project.db") as server:
@@ -126,7 +126,7 @@ def test_a_touch_on_the_chart_tells_of_the_layer(
         phone.close()
 
 
-def test_looking_in_the_browser_gives_the_same_answer(page: ProjectPage) -> None:
+def test_the_browser_gives_the_same_answer_as_the_server(page: ProjectPage) -> None:
     page.hold("Class 1", 0.4)
     page.hold("Class 2", 0.2)
     expect(page.label).to_have_text("Class 1")
@@ -139,7 +139,7 @@ def test_looking_in_the_browser_gives_the_same_answer(page: ProjectPage) -> None
     expect(page.label).not_to_have_text("Class 1")
 
 
-def test_it_tells_of_the_way_that_decides(page: ProjectPage, server: RunningServer) -> None:
+def test_the_page_describes_the_current_head(page: ProjectPage, server: RunningServer) -> None:
     page.page.get_by_role("link", name="How it works").click()
     region = page.page.get_by_role("region", name="Nearest neighbours")
     expect(region).to_contain_text("it learns which differences matter")
@@ -148,7 +148,7 @@ def test_it_tells_of_the_way_that_decides(page: ProjectPage, server: RunningServ
     expect(region).not_to_contain_text("it learns")
 
 
-def test_what_was_measured_stays_until_the_other_network_is(
+def test_measurements_stay_until_the_other_network_is_measured(
     page: ProjectPage, server: RunningServer
 ) -> None:
     page.page.get_by_role("link", name="How it works").click()

@@ -39,7 +39,7 @@ def report(page: ProjectPage, text: str) -> Locator:
     return toast
 
 
-def test_the_folders_in_a_folder_that_is_picked_become_classes(
+def test_subfolders_of_a_picked_folder_become_classes(
     page: ProjectPage, server: RunningServer, tmp_path: Path
 ) -> None:
     files = shades("cats", range(3)) | shades("dogs", range(2))
@@ -50,7 +50,7 @@ def test_the_folders_in_a_folder_that_is_picked_become_classes(
     expect_count(page, "cats", 3)
 
 
-def test_a_folder_is_dropped_and_taken_back(
+def test_a_dropped_folder_can_be_undone(
     page: ProjectPage, server: RunningServer, tmp_path: Path
 ) -> None:
     folder = write_tree(tmp_path / "animals", shades("cats", range(120)))
@@ -65,7 +65,7 @@ def test_a_folder_is_dropped_and_taken_back(
     assert counts(server) == {}
 
 
-def test_what_is_dropped_on_a_class_goes_into_it(
+def test_files_dropped_on_a_class_are_added_to_it(
     page: ProjectPage, server: RunningServer, tmp_path: Path
 ) -> None:
     folder = write_tree(tmp_path, {"1.png": colored(1, 2, 3), **shades("sub", range(2))})
@@ -76,7 +76,7 @@ def test_what_is_dropped_on_a_class_goes_into_it(
     assert counts(server) == {"Class 2": 3}
 
 
-def test_a_zip_is_added_and_what_is_known_is_not_added_again(
+def test_a_zip_is_added_without_known_pictures(
     page: ProjectPage, server: RunningServer, tmp_path: Path
 ) -> None:
     archive = write_zip(tmp_path / "set.zip", shades("mugs", range(4)) | shades("cups", range(3)))
@@ -87,7 +87,7 @@ def test_a_zip_is_added_and_what_is_known_is_not_added_again(
     assert counts(server) == {"mugs": 4, "cups": 3}
 
 
-def test_pictures_alone_ask_for_their_class(
+def test_single_pictures_open_the_class_dialog(
     page: ProjectPage, server: RunningServer, tmp_path: Path
 ) -> None:
     write_tree(tmp_path, {"1.png": colored(1, 0, 0), "2.png": colored(2, 0, 0)})
@@ -103,7 +103,7 @@ def test_pictures_alone_ask_for_their_class(
     assert counts(server) == {"Pencil": 2}
 
 
-def test_a_class_dialog_that_is_closed_adds_nothing(
+def test_closing_the_class_dialog_adds_nothing(
     page: ProjectPage, server: RunningServer, tmp_path: Path
 ) -> None:
     write_tree(tmp_path, {"1.png": colored(1, 0, 0)})
@@ -115,7 +115,7 @@ def test_a_class_dialog_that_is_closed_adds_nothing(
     assert counts(server) == {}
 
 
-def test_what_cannot_be_used_is_left_out_and_listed(
+def test_unusable_files_are_skipped_and_listed(
     page: ProjectPage, server: RunningServer, tmp_path: Path
 ) -> None:
     broken = {"mugs/broken.jpg": b"\xff\xd8\xff not a picture", "mugs/empty.png": b""}
@@ -132,7 +132,7 @@ def test_what_cannot_be_used_is_left_out_and_listed(
     assert counts(server) == {"mugs": 3}
 
 
-def test_what_was_left_out_can_be_seen_later(page: ProjectPage, tmp_path: Path) -> None:
+def test_skipped_files_can_be_shown_later(page: ProjectPage, tmp_path: Path) -> None:
     write_zip(tmp_path / "set.zip", {"mugs/1.png": colored(1, 2, 3)})
     write_tree(tmp_path, {"notes.txt": b"Buy milk."})
     page.drop(page.page.get_by_role("banner"), tmp_path / "set.zip", tmp_path / "notes.txt")
@@ -143,15 +143,13 @@ def test_what_was_left_out_can_be_seen_later(page: ProjectPage, tmp_path: Path) 
     expect(left).to_have_text("notes.txt is not a picture, a video or a zip.")
 
 
-def test_what_is_no_picture_at_all_is_refused_in_one_line(
-    page: ProjectPage, tmp_path: Path
-) -> None:
+def test_a_file_that_is_not_a_picture_is_rejected(page: ProjectPage, tmp_path: Path) -> None:
     write_tree(tmp_path, {"notes.txt": b"Buy milk."})
     page.drop(page.page.get_by_role("banner"), tmp_path / "notes.txt")
     report(page, "notes.txt is not a picture, a video or a zip.")
 
 
-def test_a_cancelled_import_leaves_the_project_as_it_was(
+def test_a_cancelled_import_does_not_change_the_project(
     page: ProjectPage, server: RunningServer, tmp_path: Path
 ) -> None:
     page.click("Class 1")
@@ -167,7 +165,7 @@ def test_a_cancelled_import_leaves_the_project_as_it_was(
     assert counts(server) == before
 
 
-def test_an_import_that_fails_leaves_the_project_as_it_was_and_says_why(
+def test_a_failed_import_does_not_change_the_project_and_shows_the_reason(
     page: ProjectPage, server: RunningServer, tmp_path: Path
 ) -> None:
     page.pick_files("Files…", write_zip(tmp_path / "set.zip", {}))
@@ -176,7 +174,7 @@ def test_an_import_that_fails_leaves_the_project_as_it_was_and_says_why(
     assert counts(server) == {}
 
 
-def test_the_answer_goes_on_while_pictures_are_added(page: ProjectPage, tmp_path: Path) -> None:
+def test_predictions_continue_during_an_import(page: ProjectPage, tmp_path: Path) -> None:
     page.click("Class 1")
     archive = write_zip(tmp_path / "set.zip", shades("mugs", range(1000)))
     page.pick_files("Files…", archive)
@@ -209,7 +207,7 @@ def test_frames_of_a_video_become_one_recording(
     expect_count(page, "Class 4", 0)
 
 
-def test_of_videos_in_a_folder_the_rate_is_asked_for(
+def test_a_folder_with_videos_opens_the_rate_dialog(
     page: ProjectPage, server: RunningServer, tmp_path: Path
 ) -> None:
     folder = write_tree(tmp_path / "set", shades("mugs", range(2)))
@@ -223,7 +221,7 @@ def test_of_videos_in_a_folder_the_rate_is_asked_for(
     assert counts(server) == {"mugs": 2, "cups": 8}
 
 
-def test_a_video_that_is_cancelled_leaves_nothing_behind(
+def test_a_cancelled_video_adds_nothing(
     page: ProjectPage, server: RunningServer, tmp_path: Path
 ) -> None:
     page.click("Class 1")
@@ -241,13 +239,13 @@ def test_a_video_that_is_cancelled_leaves_nothing_behind(
     assert counts(server) == {"Class 1": 1}
 
 
-def test_a_video_that_cannot_be_read_says_so(page: ProjectPage, tmp_path: Path) -> None:
+def test_an_unreadable_video_shows_an_error(page: ProjectPage, tmp_path: Path) -> None:
     write_tree(tmp_path, {"clip.mp4": b"not a video"})
     page.pick_files("Files…", tmp_path / "clip.mp4")
     report(page, "clip.mp4: this browser finds no pictures in it.")
 
 
-def test_an_answer_that_is_lost_does_not_end_an_import(page: ProjectPage, tmp_path: Path) -> None:
+def test_a_lost_response_does_not_end_an_import(page: ProjectPage, tmp_path: Path) -> None:
     lost = []
 
     def lose(route: Route) -> None:
@@ -260,7 +258,7 @@ def test_an_answer_that_is_lost_does_not_end_an_import(page: ProjectPage, tmp_pa
     assert len(lost) == 2
 
 
-def test_what_cannot_be_taken_back_any_more_is_said(
+def test_an_import_that_cannot_be_undone_shows_a_message(
     page: ProjectPage, server: RunningServer, tmp_path: Path
 ) -> None:
     polls = re.compile(r"/api/imports/\w+$")
@@ -281,7 +279,7 @@ def test_what_cannot_be_taken_back_any_more_is_said(
     assert counts(server) == {"mugs": 30}
 
 
-def test_an_import_into_a_program_that_is_killed_says_what_stays(
+def test_an_import_into_a_killed_server_reports_what_was_added(
     watching: Browser, tmp_path: Path, tiny_backbone: Path
 ) -> None:
     project = tmp_path / "desk.db"
@@ -302,7 +300,7 @@ def test_an_import_into_a_program_that_is_killed_says_what_stays(
         page.page.context.close()
 
 
-def test_pictures_of_a_video_that_cannot_be_taken_back_are_told(
+def test_video_frames_that_cannot_be_undone_are_reported(
     watching: Browser, tmp_path: Path, tiny_backbone: Path
 ) -> None:
     video = write_video(tmp_path / "clip.webm", frames=600, rate=10)

@@ -33,7 +33,7 @@ def bars(page: Page) -> Locator:
     return page.get_by_role("list", name="Probability of each class").get_by_role("listitem")
 
 
-def test_the_class_that_wins_is_always_among_the_bars(
+def test_the_most_probable_class_always_has_a_bar(
     open_page: Callable[..., ProjectPage], server: RunningServer
 ) -> None:
     add_classes(server, *(f"Thing {n}" for n in range(6, 31)))
@@ -78,7 +78,7 @@ def test_a_cell_of_many_classes_keeps_the_name_of_its_row(
     expect(name).to_be_in_viewport(ratio=1)
 
 
-def test_names_that_differ_at_their_end_are_told_apart(
+def test_names_that_differ_at_the_end_are_distinguishable(
     open_page: Callable[..., ProjectPage], server: RunningServer
 ) -> None:
     add_classes(server, *(f"Donaudampfschifffahrtsgesellschaft {n}" for n in (41, 42)))
@@ -92,7 +92,7 @@ def test_names_that_differ_at_their_end_are_told_apart(
         assert end.evaluate("end => end.closest('li').clientWidth - end.offsetWidth") > 10
 
 
-def test_a_right_to_left_name_does_not_turn_the_sentence_about_it(
+def test_a_right_to_left_name_does_not_reverse_its_sentence(
     open_page: Callable[..., ProjectPage], server: RunningServer
 ) -> None:
     add_classes(server, "كوب القهوة", "Rocket")
@@ -108,7 +108,7 @@ def test_a_right_to_left_name_does_not_turn_the_sentence_about_it(
     assert before == pytest.approx(0, abs=2)
 
 
-def test_nothing_in_the_header_lies_over_another(
+def test_header_items_do_not_overlap(
     tmp_path: Path, tiny_backbone: Path, watching: Browser
 ) -> None:
     project = tmp_path / "A project whose name is long enough to need half of the page.db"
@@ -133,7 +133,7 @@ def test_nothing_in_the_header_lies_over_another(
         page.page.context.close()
 
 
-def test_at_twice_the_size_nothing_lies_over_the_bars(
+def test_nothing_covers_the_bars_at_200_percent_zoom(
     open_page: Callable[..., ProjectPage],
 ) -> None:
     page = open_page(width=640, height=400).page
@@ -144,7 +144,7 @@ def test_at_twice_the_size_nothing_lies_over_the_bars(
     assert rate["x"] + rate["width"] <= bar["x"]
 
 
-def test_on_a_phone_the_current_view_is_in_sight_and_more_is_hinted_at(
+def test_a_phone_shows_the_current_tab_and_hints_at_more(
     open_page: Callable[..., ProjectPage], server: RunningServer
 ) -> None:
     page = open_page(width=390, height=844).page

@@ -67,7 +67,7 @@ SCENES = TAUGHT + [scene for scene in ASKED if scene[1] in SHOWN]
 
 
 def person(worn: int) -> Image.Image:
-    """The astronaut's head with this many things on, without a background."""
+    """Return the astronaut's head with this many accessories, without background."""
     head = Image.fromarray(photo("astronaut")).crop((126, -40, 326, 210)).convert("RGBA")
     shape = Image.new("L", head.size)
     ImageDraw.Draw(shape).ellipse((22, 46, 180, 240), fill=255)
@@ -96,7 +96,7 @@ def person(worn: int) -> Image.Image:
 
 
 def picture(scene: Scene) -> Image.Image:
-    """What the camera sees: the person somewhere before a coffee, in some light."""
+    """Return a camera frame: the person at a random place before a coffee, in random light."""
     random = np.random.default_rng(scene)
     coffee, zoom = Image.fromarray(photo("coffee")), random.uniform(1.1, 1.4)
     coffee = coffee.resize((round(WIDTH * zoom), round(HEIGHT * zoom)))
@@ -113,13 +113,13 @@ def picture(scene: Scene) -> Image.Image:
 
 
 def seen(scene: Scene) -> bytes:
-    """The square that the page sends of it, as JPEG."""
+    """Return the square that the page sends, as JPEG."""
     square = picture(scene).crop((SIDE, 0, WIDTH - SIDE, HEIGHT))
     return encoded(square.resize((224, 224), Image.Resampling.LANCZOS), quality=95)
 
 
 def numbered(scene: Scene) -> bytes:
-    """A frame of the clip, with the scene's number in the part that the page cuts away."""
+    """Return a clip frame, with the scene's number in the part that the page crops."""
     image, number = picture(scene), SCENES.index(scene)
     draw = ImageDraw.Draw(image)
     for bit in range(BITS):
@@ -140,7 +140,7 @@ def watching_the_person(playwright: Playwright, tmp_path: Path) -> Iterator[Brow
 
 
 def now(page: ProjectPage) -> tuple[Scene, str]:
-    """The scene that is on, and the label that the page shows."""
+    """Return the current scene and the page's label."""
     found: dict[str, Any] = page.page.evaluate(NOW, BITS)
     return SCENES[found["scene"] % len(SCENES)], found["label"]
 
@@ -152,12 +152,11 @@ def until(what: Callable[[], object], seconds: float) -> None:
 
 
 def name(scene: Scene) -> str:
-    """The class of a scene."""
     return f"Class {scene[0] + 1}"
 
 
 def teach(page: ProjectPage) -> None:
-    """Press a class's button once while each of its scenes is on."""
+    """Press a class's button once during each of its scenes."""
     left = set(TAUGHT)
 
     def press() -> bool:
@@ -199,7 +198,7 @@ def settle(page: ProjectPage, server: RunningServer, project: Path) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_five_presses_a_class_are_enough_to_tell_what_the_person_wears(
+def test_five_presses_per_class_distinguish_nested_accessories(
     watching_the_person: Browser, tmp_path: Path
 ) -> None:
     project = tmp_path / "nested.db"

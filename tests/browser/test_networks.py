@@ -1,4 +1,4 @@
-"""The view How it works: the networks that a project could use, compared and changed."""
+"""The view How it works: compare and change networks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LITE = "efficientnet-lite0"
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only what ships with the package is on this machine."""
+    """Hide downloaded networks; only bundled ones remain."""
     monkeypatch.setenv("CLASSIFY_ANYTHING_CACHE", str(tmp_path / "cache"))
 
 
@@ -35,7 +35,7 @@ def server(tmp_path: Path, tiny_backbone: Path, cache: None) -> Iterator[Running
 
 
 def teach(server: RunningServer, **pictures: bytes) -> None:
-    """Each picture twice, in recordings of their own."""
+    """Add each picture twice, in separate recordings."""
     for label, picture in pictures.items():
         for recording in ("a", "b"):
             query = {"label": label.replace("_", " "), "recording": f"{label} {recording}"}
@@ -46,7 +46,7 @@ def use(page: ProjectPage, name: str) -> Locator:
     return page.page.get_by_role("button", name=f"Use {name}", exact=True)
 
 
-def test_the_networks_are_asked_for_once_until_the_project_changes(page: ProjectPage) -> None:
+def test_networks_are_requested_once_per_project_change(page: ProjectPage) -> None:
     asked: list[str] = []
 
     def note(request: object) -> None:
@@ -67,7 +67,7 @@ def test_the_networks_are_asked_for_once_until_the_project_changes(page: Project
     assert len(asked) == 2
 
 
-def test_networks_are_compared_as_a_table_and_a_picture_which_stay(
+def test_network_comparisons_are_shown_as_a_table_and_a_chart(
     page: ProjectPage, server: RunningServer, tiny_backbone: Path
 ) -> None:
     teach(server, Class_1=encoded(photo("cat")), Class_2=encoded(photo("coffee")))
@@ -102,10 +102,10 @@ def test_networks_are_compared_as_a_table_and_a_picture_which_stay(
     expect(tiny).to_contain_text("in use", timeout=20_000)
 
 
-def test_the_browser_looks_with_the_other_network_after_a_change(
+def test_the_browser_uses_the_new_network_after_a_change(
     page: ProjectPage, server: RunningServer, tmp_path: Path
 ) -> None:
-    """What the one sees of a thing, the other sees of its negative, in numbers as many."""
+    """One network gives a picture the embedding that the other gives its negative."""
     other = write_backbone(tmp_path / "negative.onnx", name="negative", negative=True)
     with Image.open(io.BytesIO(frame("coffee"))) as image:
         opposite = encoded(np.asarray(ImageOps.invert(image.convert("RGB"))))
@@ -142,7 +142,7 @@ def test_the_browser_fetches_only_the_vectors_it_lacks(
     expect(page.label).to_have_text("Mug")
 
 
-def test_a_browser_that_cannot_learn_what_changed_leaves_it_to_the_program(
+def test_the_server_predicts_if_the_browser_cannot_load_the_model(
     page: ProjectPage, server: RunningServer
 ) -> None:
     teach(server, Class_1=frame("coffee"), Class_2=encoded(photo("cat")))
@@ -170,7 +170,7 @@ def test_a_browser_that_cannot_learn_what_changed_leaves_it_to_the_program(
     assert len(asked) == 4
 
 
-def test_a_network_that_is_gone_is_told_until_someone_decides(
+def test_a_missing_network_is_reported_until_another_is_chosen(
     tmp_path: Path, tiny_backbone: Path, open_page: Callable[..., ProjectPage]
 ) -> None:
     other = write_backbone(tmp_path / "gone.onnx", name="gone", grid=2)
@@ -194,7 +194,7 @@ def test_a_network_that_is_gone_is_told_until_someone_decides(
         assert (clf.backbone.name, clf.notice) == (LITE, "")
 
 
-def test_a_network_that_sees_more_gets_larger_pictures(
+def test_a_network_with_a_larger_input_gets_larger_pictures(
     tmp_path: Path, open_page: Callable[..., ProjectPage]
 ) -> None:
     large = write_backbone(tmp_path / "large.onnx", size=256)
@@ -205,7 +205,7 @@ def test_a_network_that_sees_more_gets_larger_pictures(
         assert (example["width"], example["height"]) == (256, 256)
 
 
-def test_all_is_loaded_when_a_server_that_was_away_is_back(
+def test_everything_loads_when_the_server_returns(
     tmp_path: Path, tiny_backbone: Path, watching: Browser
 ) -> None:
     project = tmp_path / "project.db"
@@ -260,7 +260,7 @@ def test_work_is_shown_on_every_page_and_ends_with_its_server(
 
 
 @pytest.mark.parametrize(("width", "height"), [(390, 844), (1024, 768), (1280, 800)])
-def test_a_network_is_named_beside_what_can_be_done_with_it_and_the_work_is_in_view(
+def test_a_network_shows_its_name_actions_and_progress(
     open_page: Callable[..., ProjectPage], server: RunningServer, width: int, height: int
 ) -> None:
     teach(server, Class_1=encoded(photo("cat")), Class_2=encoded(photo("coffee")))
@@ -290,7 +290,7 @@ def test_a_network_is_named_beside_what_can_be_done_with_it_and_the_work_is_in_v
     expect(row).to_contain_text("in use", timeout=20_000)
 
 
-def test_the_keyboard_goes_on_at_cancel_and_then_where_it_was(
+def test_keyboard_focus_moves_to_cancel_and_back(
     page: ProjectPage, server: RunningServer, tiny_backbone: Path
 ) -> None:
     teach(server, Class_1=encoded(photo("cat")), Class_2=encoded(photo("coffee")))
@@ -308,7 +308,7 @@ def test_the_keyboard_goes_on_at_cancel_and_then_where_it_was(
     expect(tiny.get_by_role("button", name="Use tiny")).to_be_enabled()
 
 
-def test_a_file_of_ones_own_is_used_by_its_path(page: ProjectPage, tmp_path: Path) -> None:
+def test_a_custom_file_is_used_by_its_path(page: ProjectPage, tmp_path: Path) -> None:
     own = write_backbone(tmp_path / "my own.onnx", name="my own", grid=2)
     page.page.get_by_role("link", name="How it works").click()
     path = page.page.get_by_label("Your own file (.onnx or .tflite)")
@@ -324,7 +324,7 @@ def test_a_file_of_ones_own_is_used_by_its_path(page: ProjectPage, tmp_path: Pat
     expect(path).to_be_empty()
 
 
-def test_numbers_say_how_they_were_found(page: ProjectPage) -> None:
+def test_numbers_explain_how_they_were_measured(page: ProjectPage) -> None:
     page.page.get_by_role("link", name="How it works").click()
     networks = page.page.get_by_role("region", name="Networks", exact=True)
     expect(networks.locator("tr[data-name=dinov2-small]")).to_contain_text("81.1 %*")

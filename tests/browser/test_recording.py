@@ -1,4 +1,4 @@
-"""How a recording goes: rate, delay, length."""
+"""Recording options: rate, delay and length."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from tests.browser.pages import ProjectPage
 
 
 def set_pace(page: ProjectPage, **values: int) -> None:
-    """Through the menu on the stage."""
+    """Set recording options in the stage's menu."""
     page.page.get_by_role("button", name="How to record").click()
     for name, value in values.items():
         page.page.get_by_role("slider", name=name.replace("_", " ")).fill(str(value))
     page.page.keyboard.press("Escape")
 
 
-def test_a_recording_starts_after_a_countdown_and_lasts_as_long_as_it_is_set(
+def test_a_recording_follows_its_delay_and_length(
     page: ProjectPage,
 ) -> None:
     set_pace(page, Start=2, Record=1, Pictures_per_second=5)
@@ -28,7 +28,7 @@ def test_a_recording_starts_after_a_countdown_and_lasts_as_long_as_it_is_set(
     assert 3 <= page.wait_until_added("Class 1") <= 6
 
 
-def test_a_second_press_ends_it_sooner(page: ProjectPage) -> None:
+def test_a_second_press_ends_the_recording(page: ProjectPage) -> None:
     set_pace(page, Record=60)
     page.page.keyboard.press("1")
     expect(page.card("Class 1").get_by_test_id("class-count")).not_to_have_text("0")
@@ -36,7 +36,7 @@ def test_a_second_press_ends_it_sooner(page: ProjectPage) -> None:
     assert 1 <= page.wait_until_added("Class 1") < 100
 
 
-def test_a_button_let_go_before_the_start_adds_nothing(page: ProjectPage) -> None:
+def test_releasing_the_button_before_the_start_adds_nothing(page: ProjectPage) -> None:
     set_pace(page, Start=10)
     page.hold_button("Class 1").hover()
     page.page.mouse.down()
@@ -46,7 +46,7 @@ def test_a_button_let_go_before_the_start_adds_nothing(page: ProjectPage) -> Non
     assert page.count("Class 1") == 0
 
 
-def test_the_settings_are_remembered_and_put_back(page: ProjectPage) -> None:
+def test_the_options_are_remembered_and_reset(page: ProjectPage) -> None:
     set_pace(page, Start=3, Record=7, Pictures_per_second=30)
     page.page.reload()
     page.wait_until_live()

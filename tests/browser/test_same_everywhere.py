@@ -1,4 +1,4 @@
-"""The same picture gets the same answer, however it is asked."""
+"""The same picture gets the same prediction through every interface."""
 
 from __future__ import annotations
 

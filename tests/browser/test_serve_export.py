@@ -1,4 +1,4 @@
-"""The page of an export that is served: it answers, and shows nothing that could not be done."""
+"""A served export predicts, and hides what it cannot do."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from tests.photos import photo
 from tests.server import run_export
 
 
-def test_the_page_of_an_export_only_answers(
-    watching: Browser, clf: Classifier, tmp_path: Path
-) -> None:
+def test_a_served_export_is_read_only(watching: Browser, clf: Classifier, tmp_path: Path) -> None:
     for name in ("cat", "coffee", "rocket"):
         clf.add(name, photo(name))
         clf.add(name, photo(name)[20:])

@@ -1,4 +1,4 @@
-"""The main job: hold a button, and the page knows it."""
+"""Teach the page by holding a button."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ WHOLE_FRAME = """async () => {
   const bytes = new Uint8Array(await blob.arrayBuffer());
   return btoa(bytes.reduce((text, byte) => text + String.fromCharCode(byte), ""));
 }"""
-"""What the camera sees, uncut, as a PNG in base64."""
+"""The uncropped camera frame, as a PNG in base64."""
 
 
 @pytest.mark.timeout(300)
-def test_five_things_are_taught_and_the_label_follows_the_camera(
+def test_the_label_follows_the_camera_between_five_classes(
     tmp_path: Path, playwright: Playwright, scenes_clip: Path
 ) -> None:
     project = tmp_path / "five.db"
@@ -79,7 +79,7 @@ def test_number_keys_hold_a_class_but_not_while_typing(page: ProjectPage) -> Non
     assert [page.count(f"Class {n}") for n in (1, 2, 4, 5)] == [0, 0, 0, 0]
 
 
-def test_the_keyboard_alone_is_enough(page: ProjectPage) -> None:
+def test_teaching_works_from_the_keyboard(page: ProjectPage) -> None:
     page.hold_button("Class 2").focus()
     page.page.keyboard.press("Enter")
     expect(page.card("Class 2").get_by_test_id("class-count")).to_have_text("1")
@@ -95,7 +95,7 @@ def test_the_keyboard_alone_is_enough(page: ProjectPage) -> None:
     expect(page.card("Class 2").get_by_test_id("class-count")).to_have_text(str(taught))
 
 
-def test_the_page_cuts_a_picture_as_python_does(page: ProjectPage, server: RunningServer) -> None:
+def test_the_page_crops_like_python(page: ProjectPage, server: RunningServer) -> None:
     page.click("Class 1")
     (example,) = server.http.get("/api/examples?class_id=1").json()["examples"]
     assert (example["width"], example["height"]) == (224, 224)
@@ -111,7 +111,7 @@ def test_the_page_cuts_a_picture_as_python_does(page: ProjectPage, server: Runni
     assert one @ other > 0.97
 
 
-def test_the_video_is_mirrored_to_the_eye(page: ProjectPage, tmp_path: Path) -> None:
+def test_the_video_is_shown_mirrored(page: ProjectPage, tmp_path: Path) -> None:
     page.page.locator("video").screenshot(path=tmp_path / "video.png")
     with Image.open(tmp_path / "video.png") as shot:
         shown = np.asarray(shot.convert("RGB").resize((64, 48))).astype(int)[8:-8, 16:-16]
@@ -120,7 +120,7 @@ def test_the_video_is_mirrored_to_the_eye(page: ProjectPage, tmp_path: Path) -> 
     assert np.abs(shown - upright[:, ::-1]).mean() < np.abs(shown - upright).mean() / 2
 
 
-def test_the_reason_is_shown_with_pictures(page: ProjectPage) -> None:
+def test_the_nearest_examples_are_shown(page: ProjectPage) -> None:
     page.hold("Class 1", 0.6)
     neighbors = page.page.get_by_test_id("neighbor")
     expect(neighbors).to_have_count(3)
@@ -145,7 +145,7 @@ def test_the_answer_is_announced_politely(page: ProjectPage) -> None:
     assert changes <= 2
 
 
-def test_two_pages_on_one_project_stay_in_step(open_page: Callable[..., ProjectPage]) -> None:
+def test_two_pages_of_a_project_stay_in_sync(open_page: Callable[..., ProjectPage]) -> None:
     one, two = open_page(), open_page()
     one.click("Class 1")
     expect(two.card("Class 1").get_by_test_id("class-count")).to_have_text("1")

@@ -1,4 +1,4 @@
-"""When something is wrong the page says what, and what to do; and nothing is lost."""
+"""The page reports problems with a remedy, and loses nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.server import RunningServer, run_server, start_server
 from tests.tiny import write_backbone
 
 
-def test_a_reload_and_a_restart_keep_everything(
+def test_a_reload_and_a_restart_lose_nothing(
     tmp_path: Path, tiny_backbone: Path, watching: Browser
 ) -> None:
     project = tmp_path / "kept.db"
@@ -37,7 +37,7 @@ def test_a_reload_and_a_restart_keep_everything(
         page.page.context.close()
 
 
-def test_the_server_dies_and_comes_back_and_what_was_held_meanwhile_is_kept(
+def test_examples_recorded_while_the_server_is_down_are_kept(
     tmp_path: Path, tiny_backbone: Path, watching: Browser
 ) -> None:
     project = tmp_path / "kept.db"
@@ -75,10 +75,10 @@ def test_the_server_dies_and_comes_back_and_what_was_held_meanwhile_is_kept(
 
 
 @pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 800)])
-def test_what_is_told_of_the_server_covers_nothing(
+def test_server_messages_cover_nothing(
     tmp_path: Path, tiny_backbone: Path, watching: Browser, width: int, height: int
 ) -> None:
-    """Each link and button can be pressed; where the server goes, those that teach do not move."""
+    """All links and buttons stay clickable; class buttons do not move."""
     gone = write_backbone(tmp_path / f"{'a-long-name-' * 6}.onnx", grid=2)
     with Classifier(tmp_path / "p.db", backbone=tiny_backbone) as clf:
         clf.add("cat", photo("cat"))
@@ -145,7 +145,7 @@ def test_another_project_at_the_same_address_shows_its_own_pictures(
         page.page.context.close()
 
 
-def test_without_a_camera_it_says_so(playwright: Playwright, server: RunningServer) -> None:
+def test_a_missing_camera_is_reported(playwright: Playwright, server: RunningServer) -> None:
     with launched(playwright, None) as browser:
         page = ProjectPage(context(browser), server.url)
         expect(page.page.get_by_test_id("problem")).to_contain_text("No camera found.")
@@ -154,7 +154,7 @@ def test_without_a_camera_it_says_so(playwright: Playwright, server: RunningServ
         expect(page.toast("the camera is not running")).to_be_visible()
 
 
-def test_without_permission_it_says_where_to_give_it(
+def test_a_blocked_camera_shows_how_to_allow_it(
     playwright: Playwright, server: RunningServer, still_clip: Path
 ) -> None:
     with launched(playwright, still_clip, permission=False) as browser:
@@ -167,9 +167,7 @@ def test_without_permission_it_says_where_to_give_it(
         page.wait_until_live()  # it need not even be pressed
 
 
-def test_of_two_cameras_one_is_picked_and_remembered(
-    playwright: Playwright, server: RunningServer
-) -> None:
+def test_the_chosen_camera_is_remembered(playwright: Playwright, server: RunningServer) -> None:
     with launched(playwright, None, cameras=2) as browser:
         page = ProjectPage(context(browser), server.url)
         page.wait_until_live()
@@ -183,7 +181,7 @@ def test_of_two_cameras_one_is_picked_and_remembered(
         assert page.faults == []
 
 
-def test_from_another_address_the_page_works_with_its_token_only(
+def test_other_addresses_require_the_token(
     tmp_path: Path, tiny_backbone: Path, watching: Browser
 ) -> None:
     project = tmp_path / "p.db"
@@ -201,7 +199,7 @@ def test_from_another_address_the_page_works_with_its_token_only(
         assert page.faults == []
 
 
-def test_a_camera_that_stops_is_told(page: ProjectPage) -> None:
+def test_a_stopped_camera_is_reported(page: ProjectPage) -> None:
     page.click("Class 1")
     page.page.evaluate(
         """() => {

@@ -1,4 +1,4 @@
-"""Variations of many examples are made in the background; the page shows how far that is."""
+"""The page shows the progress of variations, which are computed in the background."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from tests.server import run_server
 from tests.tiny import write_backbone
 
 
-def test_the_page_shows_how_far_they_are_until_they_are_made(
-    watching: Browser, tmp_path: Path
-) -> None:
+def test_the_page_shows_the_progress_of_variations(watching: Browser, tmp_path: Path) -> None:
     slow = write_backbone(tmp_path / "slow.onnx", slow=True)
     with (
         run_server(tmp_path / "project.db", slow) as server,

@@ -1,4 +1,4 @@
-"""The exported page's engine says what the program says, and goes on learning as it does."""
+"""The exported page's engine predicts and learns like the program."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.static_host import ISOLATING, hosted
 
 @pytest.mark.parametrize("head", ["adaptive", "classic"])
 @pytest.mark.parametrize("rejection_level", [0.0, 0.3])
-def test_the_page_says_what_the_program_says(
+def test_the_page_predicts_like_the_program(
     taught: Classifier,
     tmp_path: Path,
     visit: Callable[..., ProjectPage],
@@ -43,7 +43,7 @@ def test_the_page_says_what_the_program_says(
 
 
 @pytest.mark.parametrize("head", ["adaptive", "classic"])
-def test_the_page_learns_and_forgets_as_the_program_does(
+def test_the_page_learns_and_forgets_like_the_program(
     taught: Classifier, tmp_path: Path, visit: Callable[..., ProjectPage], head: str
 ) -> None:
     taught.configure(head=head)
@@ -74,7 +74,7 @@ def test_the_page_learns_and_forgets_as_the_program_does(
         ]
         rocket = taught.find_class("rocket").id
         orders = [
-            ("arrange", classes),
+            ("setClasses", classes),
             ("learn", lessons),
             ("learn", [{"id": moved.id, "classId": rocket, "recordingId": moved.recording_id}]),
             ("forget", gone),
@@ -91,7 +91,7 @@ def test_the_page_learns_and_forgets_as_the_program_does(
 
 
 def page_temperature(clf: Classifier) -> float:
-    """With one recording a class: the page keeps that, and the program fits its own."""
+    """Return the temperature for one recording per class, which the page keeps."""
     pairs = {(example.class_id, example.recording_id) for example in clf.examples()}
     recordings = len(pairs) / len({class_id for class_id, _ in pairs})
     with take_snapshot(clf.project) as snapshot:
@@ -106,7 +106,7 @@ def page_temperature(clf: Classifier) -> float:
         ("efficientnet-lite0-160", "fp32"),
     ],
 )
-def test_the_networks_that_come_with_it_say_the_same_in_the_browser(
+def test_bundled_networks_predict_the_same_in_the_browser(
     tmp_path: Path, visit: Callable[..., ProjectPage], backbone: str, precision: str
 ) -> None:
     """EfficientNet-Lite0 itself; in int8 the head is retrained, so only labels are compared."""

@@ -1,4 +1,4 @@
-"""A page that needs no server: exported, put on a static host, taught offline, and brought home."""
+"""A page without a server: export, host, teach offline, and import the new examples."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ SHIP = 'Space "ship" </script>'
 TAUGHT = {"cat": "Class 1", "coffee": "Class 2", "rocket": "Class 3"}
 
 
-def test_from_the_page_to_a_host_taught_offline_and_home_again(
+def test_an_exported_page_is_taught_offline_and_imported_again(
     seeing: Browser, server: RunningServer, tmp_path: Path
 ) -> None:
-    """Every step that a person takes, in one go."""
+    """Do every user step in one test."""
     home = ProjectPage(context(seeing), server.url)
     home.wait_until_live()
     for scene, label in TAUGHT.items():
@@ -70,7 +70,7 @@ def shown(page: ProjectPage, scene: str, label: str) -> None:
 
 
 def made_on_the_page(page: ProjectPage, folder: Path) -> None:
-    """Export the project as a page, and unpack it into a folder."""
+    """Export the project as a page and unpack it."""
     page.page.get_by_role("link", name="Export", exact=True).click()
     card = page.page.get_by_role("region", name="A page that needs no server")
     expect(card).to_contain_text("about")
@@ -82,7 +82,7 @@ def made_on_the_page(page: ProjectPage, folder: Path) -> None:
 
 
 def taught_offline(page: ProjectPage) -> int:
-    """Teach a new class, and find it again after a reload; gives how many examples it has."""
+    """Teach a new class and reload; return its number of examples."""
     page.page.get_by_role("button", name="Add a class").click()
     expect(page.card("Class 6").get_by_role("textbox")).to_be_focused()
     page.page.keyboard.type(SHIP)
@@ -99,7 +99,7 @@ def taught_offline(page: ProjectPage) -> int:
     return taught
 
 
-def test_changes_can_be_undone_and_are_kept(
+def test_changes_are_stored_and_can_be_undone(
     visit: Callable[..., ProjectPage], host: StaticHost
 ) -> None:
     page = visit(host.url)
@@ -124,7 +124,7 @@ def test_changes_can_be_undone_and_are_kept(
     )
 
 
-def test_pictures_and_zips_of_a_project_come_into_the_page(
+def test_pictures_and_project_zips_are_added_to_the_page(
     visit: Callable[..., ProjectPage], host: StaticHost, taught: Classifier, tmp_path: Path
 ) -> None:
     page = visit(host.url)
@@ -155,7 +155,7 @@ SAID = """
 """
 
 
-def test_a_page_that_is_loading_says_so(watching: Browser, host: StaticHost) -> None:
+def test_a_loading_page_shows_a_message(watching: Browser, host: StaticHost) -> None:
     browser_context = context(watching)
     browser_context.add_init_script(SAID)
     page = ProjectPage(browser_context, host.url)
@@ -166,7 +166,7 @@ def test_a_page_that_is_loading_says_so(watching: Browser, host: StaticHost) -> 
     browser_context.close()
 
 
-def test_a_frozen_page_only_answers(
+def test_a_read_only_page_only_predicts(
     visit: Callable[..., ProjectPage], taught: Classifier, tmp_path: Path
 ) -> None:
     with hosted(taught.export(tmp_path / "page", "web", read_only=True)) as host:
@@ -180,7 +180,7 @@ def test_a_frozen_page_only_answers(
         expect(page.label).to_have_text("rocket")
 
 
-def test_inside_another_page_it_tells_each_answer(watching: Browser, host: StaticHost) -> None:
+def test_an_embedded_page_reports_each_prediction(watching: Browser, host: StaticHost) -> None:
     page = context(watching).new_page()
     page.add_init_script("""
       document.addEventListener("ready", () => { window.isReady = true; });
@@ -199,7 +199,7 @@ def test_inside_another_page_it_tells_each_answer(watching: Browser, host: Stati
     page.context.close()
 
 
-def test_inside_another_page_none_of_these_is_null(
+def test_an_embedded_page_reports_none_of_these_as_null(
     watching: Browser, clf: Classifier, tmp_path: Path
 ) -> None:
     for name in ("cat", "retina"):
@@ -232,7 +232,7 @@ def test_inside_another_page_none_of_these_is_null(
         ),
     ],
 )
-def test_what_the_browser_lacks_is_said(
+def test_missing_browser_features_are_reported(
     watching: Browser, host: StaticHost, script: str, text: str
 ) -> None:
     browser_context = context(watching)
@@ -243,7 +243,7 @@ def test_what_the_browser_lacks_is_said(
     browser_context.close()
 
 
-def test_a_full_browser_says_so_and_changes_nothing(
+def test_a_full_disk_is_reported_and_changes_nothing(
     visit: Callable[..., ProjectPage], host: StaticHost
 ) -> None:
     page = visit(host.url)
@@ -261,7 +261,7 @@ def test_a_full_browser_says_so_and_changes_nothing(
         ("assets/engine.worker-*.js", "The part that predicts pictures has stopped"),
     ],
 )
-def test_a_file_that_is_missing_is_named(
+def test_a_missing_file_is_named(
     watching: Browser, taught: Classifier, tmp_path: Path, file: str, text: str
 ) -> None:
     folder = taught.export(tmp_path / "page", "web")
@@ -274,7 +274,7 @@ def test_a_file_that_is_missing_is_named(
         page.context.close()
 
 
-def test_the_page_says_that_no_picture_leaves_the_device(
+def test_the_page_shows_that_no_picture_leaves_the_device(
     watching: Browser, host: StaticHost, server: RunningServer
 ) -> None:
     for url, text in (
@@ -292,7 +292,7 @@ def test_the_page_says_that_no_picture_leaves_the_device(
         page.context.close()
 
 
-def test_on_a_phone_a_finger_teaches_it(watching: Browser, host: StaticHost) -> None:
+def test_touch_adds_examples_on_a_phone(watching: Browser, host: StaticHost) -> None:
     phone = watching.new_context(
         viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
     )
@@ -316,7 +316,7 @@ def test_on_a_phone_a_finger_teaches_it(watching: Browser, host: StaticHost) -> 
     phone.close()
 
 
-def test_from_a_file_the_page_says_what_to_do(
+def test_a_page_opened_as_a_file_shows_instructions(
     watching: Browser, taught: Classifier, tmp_path: Path
 ) -> None:
     page = context(watching).new_page()

@@ -1,4 +1,4 @@
-"""What is taught on an exported page: kept once, in every tab, and brought home."""
+"""Examples added on an exported page: stored once, synced between tabs, and importable."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def total(clf: Classifier) -> int:
     return len(clf.examples())
 
 
-def test_a_project_that_comes_into_its_own_page_is_there_already(
+def test_importing_a_project_into_its_own_page_adds_nothing(
     visit: Visit, host: StaticHost, taught: Classifier, tmp_path: Path
 ) -> None:
     page = visit(host.url)
@@ -37,7 +37,7 @@ def test_a_project_that_comes_into_its_own_page_is_there_already(
     assert page.count("cat") == 12
 
 
-def test_what_came_into_the_page_from_a_project_is_known_there(
+def test_importing_page_examples_back_into_their_project_adds_nothing(
     visit: Visit, host: StaticHost, taught: Classifier, tmp_path: Path
 ) -> None:
     page = visit(host.url)
@@ -55,7 +55,7 @@ def test_what_came_into_the_page_from_a_project_is_known_there(
         assert (len(report.examples), report.known) == (1, 3)
 
 
-def test_what_was_taken_home_comes_back_once(
+def test_downloaded_examples_are_merged_once(
     visit: Visit, taught: Classifier, tmp_path: Path
 ) -> None:
     folder = exported_to(tmp_path / "page", taught)
@@ -73,7 +73,7 @@ def test_what_was_taken_home_comes_back_once(
         assert (len(report.examples), report.known) == (1, 0)
 
 
-def test_another_project_at_the_address_begins_anew_and_the_first_is_found_again(
+def test_each_project_at_an_address_has_its_own_storage(
     visit: Visit, taught: Classifier, tmp_path: Path
 ) -> None:
     folder = exported_to(tmp_path / "page", taught)
@@ -111,12 +111,10 @@ KEPT_VIEWS = """async () => {
   database.close();
   return views;
 }"""
-"""How many views are kept of each example that was taught here, once there are any."""
+"""Return the number of stored views per added example, once there are any."""
 
 
-def test_views_of_what_was_taught_are_made_while_the_page_is_open_and_kept(
-    visit: Visit, host: StaticHost
-) -> None:
+def test_views_of_added_examples_are_embedded_and_stored(visit: Visit, host: StaticHost) -> None:
     page = visit(host.url)
     page.click("cat")
     assert page.page.evaluate(KEPT_VIEWS) == [VIEWS]
@@ -126,7 +124,7 @@ def test_views_of_what_was_taught_are_made_while_the_page_is_open_and_kept(
     assert page.page.evaluate(KEPT_VIEWS) == [VIEWS]
 
 
-def test_another_network_sees_anew_what_was_taught(
+def test_added_examples_are_re_embedded_for_another_network(
     visit: Visit, taught: Classifier, tmp_path: Path
 ) -> None:
     folder = exported_to(tmp_path / "page", taught)
@@ -146,7 +144,9 @@ def test_another_network_sees_anew_what_was_taught(
         expect(nearest.locator("img")).to_have_attribute("alt", "retina")
 
 
-def test_the_address_with_and_without_index_html_is_one(visit: Visit, host: StaticHost) -> None:
+def test_the_address_with_and_without_index_html_is_the_same(
+    visit: Visit, host: StaticHost
+) -> None:
     page = visit(host.url)
     page.click("cat")
     page.page.goto(f"{host.url}index.html")
@@ -154,7 +154,7 @@ def test_the_address_with_and_without_index_html_is_one(visit: Visit, host: Stat
     assert page.count("cat") == 13
 
 
-def test_two_tabs_are_one(watching: Browser, host: StaticHost) -> None:
+def test_two_tabs_stay_in_sync(watching: Browser, host: StaticHost) -> None:
     browser_context = context(watching)
     one, other = ProjectPage(browser_context, host.url), ProjectPage(browser_context, host.url)
     for page in (one, other):
@@ -191,10 +191,10 @@ COUNT = """
   const revoke = URL.revokeObjectURL;
   URL.revokeObjectURL = (address) => (window.revoked.push(address), revoke(address));
 """
-"""Notes what the page writes, except views of examples, which come later, and what it revokes."""
+"""Record what the page writes, except views, which come later, and which URLs it revokes."""
 
 
-def test_a_taught_picture_is_one_record_and_its_address_is_revoked_with_it(
+def test_an_added_picture_is_one_record_and_its_url_is_revoked(
     watching: Browser, host: StaticHost
 ) -> None:
     browser_context = context(watching)
@@ -220,7 +220,7 @@ def test_a_taught_picture_is_one_record_and_its_address_is_revoked_with_it(
     browser_context.close()
 
 
-def test_a_cancelled_import_leaves_nothing(visit: Visit, host: StaticHost, tmp_path: Path) -> None:
+def test_a_cancelled_import_adds_nothing(visit: Visit, host: StaticHost, tmp_path: Path) -> None:
     page = visit(host.url)
     folder = tmp_path / "many"
     (folder / "blue").mkdir(parents=True)
@@ -237,9 +237,7 @@ def test_a_cancelled_import_leaves_nothing(visit: Visit, host: StaticHost, tmp_p
     expect(page.card("blue")).to_have_count(0)
 
 
-def test_what_a_mac_puts_into_zips_is_no_picture(
-    visit: Visit, host: StaticHost, tmp_path: Path
-) -> None:
+def test_macos_metadata_in_zips_is_ignored(visit: Visit, host: StaticHost, tmp_path: Path) -> None:
     page = visit(host.url)
     Image.new("RGB", (90, 90), "skyblue").save(tmp_path / "sky.png")
     packed = tmp_path / "sky.zip"
@@ -256,7 +254,7 @@ def test_what_a_mac_puts_into_zips_is_no_picture(
         assert archive.read(name) == (tmp_path / "sky.png").read_bytes()
 
 
-def test_the_browser_is_asked_to_keep_it_and_the_page_says_to_bring_it_home(
+def test_the_page_requests_persistent_storage_and_offers_a_download(
     watching: Browser, host: StaticHost
 ) -> None:
     browser_context = context(watching)

@@ -1,4 +1,4 @@
-"""The exported page's files: kept for the next visit, fresh after a new export, installable."""
+"""The exported page's files: cached, updated by a new export, and installable."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_second_visit_fetches_nothing_and_is_isolated(visit: Visit, host: Stat
     assert page.page.evaluate("crossOriginIsolated") is True
 
 
-def test_a_host_that_lets_files_be_kept_for_long_still_gives_a_new_export(
+def test_a_new_export_loads_despite_long_caching(
     visit: Visit, taught: Classifier, tmp_path: Path
 ) -> None:
     folder = taught.export(tmp_path / "page", "web")
@@ -54,7 +54,7 @@ def test_a_host_that_lets_files_be_kept_for_long_still_gives_a_new_export(
         assert host.sent == []
 
 
-def test_other_pages_of_the_folder_stay_what_they_are(watching: Browser, host: StaticHost) -> None:
+def test_other_pages_of_the_folder_are_unaffected(watching: Browser, host: StaticHost) -> None:
     page = context(watching).new_page()
     said = page.locator("#said")
     for _ in range(2):
@@ -66,9 +66,7 @@ def test_other_pages_of_the_folder_stay_what_they_are(watching: Browser, host: S
     page.context.close()
 
 
-def test_a_browser_without_space_for_the_files_shows_the_page(
-    watching: Browser, host: StaticHost
-) -> None:
+def test_the_page_works_without_space_for_the_cache(watching: Browser, host: StaticHost) -> None:
     browser_context = context(watching)
     page = browser_context.new_page()
     session = browser_context.new_cdp_session(page)
@@ -80,7 +78,9 @@ def test_a_browser_without_space_for_the_files_shows_the_page(
     browser_context.close()
 
 
-def test_loaded_past_all_caches_it_does_not_wait_for_them(visit: Visit, host: StaticHost) -> None:
+def test_a_forced_reload_does_not_wait_for_the_service_worker(
+    visit: Visit, host: StaticHost
+) -> None:
     page = visit(host.url)
     page.page.add_init_script(NO_PATIENCE)
     session = page.page.context.new_cdp_session(page.page)
@@ -89,7 +89,7 @@ def test_loaded_past_all_caches_it_does_not_wait_for_them(visit: Visit, host: St
     page.wait_until_live()
 
 
-def test_it_can_be_installed(visit: Visit, host: StaticHost) -> None:
+def test_the_page_can_be_installed(visit: Visit, host: StaticHost) -> None:
     page = visit(host.url)
     session = page.page.context.new_cdp_session(page.page)
     errors = session.send("Page.getInstallabilityErrors")["installabilityErrors"]
@@ -114,7 +114,7 @@ def test_it_can_be_installed(visit: Visit, host: StaticHost) -> None:
     assert link.get_attribute("href") == "apple-touch-icon.png"
 
 
-def test_a_new_export_takes_over_what_was_taught(
+def test_a_new_export_keeps_added_examples(
     visit: Visit, taught: Classifier, tmp_path: Path
 ) -> None:
     folder = taught.export(tmp_path / "page", "web")
