@@ -408,7 +408,7 @@ def test_an_option_must_have_a_meaning(clf: Classifier, tmp_path: Path) -> None:
         clf.export(tmp_path / "x.zip", precision="int8")
     with pytest.raises(SettingError, match="folder has no option any-size"):
         clf.export(tmp_path / "x", "folder", any_size=True)
-    with pytest.raises(SettingError, match=r"No precision 'int4'\. There is: fp32, fp16, int8"):
+    with pytest.raises(SettingError, match="precision 'int4'"):
         clf.export(tmp_path / "x.onnx", "onnx", precision="int4")  # type: ignore[arg-type]
     assert names_in(tmp_path) == {"project.db"}
 

@@ -28,7 +28,7 @@ PROVIDERS = {
 """ONNX Runtime's names, fastest first."""
 
 _MIN_SIMILARITY = 0.995
-"""Of each embedding to the CPU's: half precision stays above it, errors do not."""
+"""The least similarity of an embedding to the CPU's; half precision exceeds it, errors do not."""
 
 _SMALLEST = 1e-12
 
