@@ -13,7 +13,6 @@ ENDINGS = {".md", ".py", ".ts", ".svelte", ".js", ".html"}
 SKIPPED = ("node_modules", "static")
 NOT_YET_CLEAN: tuple[str, ...] = (
     "src/classify_anything/classifier.py",
-    "src/classify_anything/export/",
     "src/classify_anything/project/",
 )
 

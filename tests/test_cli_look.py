@@ -163,7 +163,7 @@ def test_export_reports_its_check_and_the_accuracy_loss(tmp_path: Path) -> None:
     facts = load_export(tmp_path / "desk.onnx").facts
     assert (facts.any_size, facts.smoothing, facts.precision) == (True, 0, "fp32")
     small = run("export", "small", *given, "--format", "web", "--precision", "int8", cwd=tmp_path)
-    assert small.stdout.splitlines()[2] == "int8: 100.0% right, where the project is 100.0% right."
+    assert small.stdout.splitlines()[2] == "int8: 100.0% accuracy (project: 100.0%)."
     page = run(
         "export", "page.zip", *given, "--format", "web", "--read-only", "--embed", cwd=tmp_path
     )

@@ -458,7 +458,7 @@ def test_a_file_that_disagrees_is_not_handed_over(tmp_path: Path) -> None:
         # Somebody else puts another network there while the project is open.
         write_convolutions(backbone, seed=1)
         (tmp_path / "desk.onnx").write_bytes(b"the last good one")
-        with pytest.raises(ExportDiffersError, match=r"desk\.onnx: is not written, since"):
+        with pytest.raises(ExportDiffersError, match=r"desk\.onnx: not written, because"):
             clf.export(tmp_path / "desk.onnx", "onnx", overwrite=True)
     assert (tmp_path / "desk.onnx").read_bytes() == b"the last good one"
     assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == []

@@ -283,7 +283,7 @@ def test_nothing_is_replaced_unasked(clf: Classifier, tmp_path: Path) -> None:
     clf.remove_class("Mug")
     clf.export(folder, "folder", overwrite=True)
     assert {item.name for item in folder.iterdir()} == {"Cup", "metadata.csv", "classes.csv"}
-    with pytest.raises(SettingError, match="No format 'rar'"):
+    with pytest.raises(SettingError, match="Unknown format 'rar'"):
         clf.export(tmp_path / "x", "rar")  # type: ignore[arg-type]
 
 

@@ -120,7 +120,7 @@ def test_an_export_with_another_head_is_refused(
         return snapshot
 
     monkeypatch.setattr(classifier, "take_snapshot", changed)
-    with pytest.raises(ExportDiffersError, match="would not decide as the project does"):
+    with pytest.raises(ExportDiffersError, match="predictions differ from the project's"):
         clf.export(tmp_path / "export", form)
     assert not (tmp_path / "export").exists()
 
@@ -143,7 +143,7 @@ def test_other_classes_or_another_backbone_cannot_be_compared(
     other = write_backbone(tmp_path / "other.onnx", name="other", grid=2)
     with (
         Classifier(taught.path, backbone=other) as seen_otherwise,
-        pytest.raises(ExportDiffersError, match=r"sees with tiny.*--backbone"),
+        pytest.raises(ExportDiffersError, match=r"uses tiny.*--backbone"),
     ):
         verify_with(exported, seen_otherwise)
     taught.add("retina", photo("retina"))

@@ -139,7 +139,7 @@ def test_a_page_that_disagrees_is_not_handed_over(tmp_path: Path, name: str) -> 
         good = ExportedPage(tmp_path / name).metadata
         # Somebody else puts another network there while the project is open.
         write_convolutions(backbone, seed=1)
-        with pytest.raises(ExportDiffersError, match=rf"{name}: is not written, since"):
+        with pytest.raises(ExportDiffersError, match=rf"{name}: not written, because"):
             clf.export(tmp_path / name, "web", overwrite=True)
     assert ExportedPage(tmp_path / name).metadata == good
     assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == []
@@ -204,7 +204,7 @@ def longer(header: dict[str, Any], _: np.ndarray) -> None:
     ("change", "message"),
     [
         (newer, "page: made by a newer version of Classify Anything .* Update"),
-        (nameless, "page: damaged: what it knows cannot be read"),
+        (nameless, "page: damaged: its model cannot be read"),
         (longer, "page: damaged: invalid model.bin"),
     ],
 )
@@ -217,7 +217,7 @@ def test_a_page_that_cannot_be_read_says_so(
 
 
 def test_what_is_no_page_says_so(taught: Classifier, tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match=r"not a page that was exported: it has no backbone"):
+    with pytest.raises(ExportError, match=r"not an exported page: it has no backbone"):
         ExportedPage(tmp_path)
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
         archive.writestr("a.txt", "a")
@@ -247,7 +247,7 @@ def test_a_project_may_be_taught_while_it_is_exported(
         steps: list[str] = []
 
         def meanwhile(progress: Any) -> None:
-            if progress.text not in (*steps, "Looking at what is learnt"):
+            if progress.text not in (*steps, "Reading the examples"):
                 steps.append(progress.text)
                 # All that is known becomes something else, and there is more of it.
                 clf.move(clf.examples("cat")[:1], "rocket")

@@ -1,4 +1,4 @@
-"""What a page needs of a project to decide as it does, and to go on learning."""
+"""Build the model that an exported page predicts with and continues to train."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from classify_anything.project.snapshot import ProjectSnapshot
 
 
 def to_browser_model(snapshot: ProjectSnapshot) -> BrowserModel:
-    """Put it together."""
+    """Return the browser model of a project."""
     backbone, model = snapshot.backbone, snapshot.model
     return BrowserModel(
         project=snapshot.path.stem,
@@ -39,7 +39,7 @@ def to_browser_model(snapshot: ProjectSnapshot) -> BrowserModel:
 
 
 def _some_views(training_set: TrainingSet) -> dict[int, npt.NDArray[np.floating]]:
-    """Return as many views as a page fits its metric with, by the ids of their examples."""
+    """Return the views that a page fits its metric to, by example id."""
     class_of = dict(zip(training_set.keys, training_set.class_ids, strict=True))
     ids = sorted(training_set.views)
     chosen = sample_evenly(np.array([class_of[id_] for id_ in ids]), MOST_IN_BROWSER)

@@ -1,4 +1,4 @@
-"""What an export is compared with: the project, or a head that was taught anew."""
+"""References that an export is compared with: the project, or a retrained head."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from classify_anything.project.snapshot import ProjectSnapshot
 from classify_anything.types import Float32Array, UInt8Array
 
 _NOISE = 1e-6
-"""What a float32 product of a thousand terms may be off by."""
+"""Rounding error of a float32 dot product of a thousand terms."""
 _BLOCK = 16
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedOutput:
-    """What is expected of one picture.
+    """Expected output for one picture.
 
     Attributes:
         probabilities: float32 [classes].
-        typicality: of the picture, as the head measures it.
-        known: whether it is not "none of these".
-        slack: how exact a probability can be.
+        typicality: of the picture, according to the head.
+        known: whether the picture is not "none of these".
+        slack: numerical error of the probabilities.
     """
 
     probabilities: Float32Array
@@ -37,7 +37,7 @@ class ExpectedOutput:
 
 
 class Reference(Protocol):
-    """What an export is compared with."""
+    """Embed pictures and predict, as an export should."""
 
     def embed(self, pictures: UInt8Array) -> Float32Array: ...
 
@@ -45,11 +45,11 @@ class Reference(Protocol):
 
 
 class SnapshotReference:
-    """A project as it was: whatever is taught meanwhile makes no difference.
+    """A snapshot of a project; later training does not change it.
 
     Args:
-        snapshot: what it was.
-        metadata: what the export says of itself.
+        snapshot: the project.
+        metadata: of the export.
     """
 
     def __init__(self, snapshot: ProjectSnapshot, metadata: ExportMetadata) -> None:
@@ -63,8 +63,8 @@ class SnapshotReference:
         return np.concatenate([self._backbone.embed(block) for block in blocks])
 
     def decide(self, embeddings: Float32Array) -> list[ExpectedOutput]:
-        """What the project said."""
-        found = []
+        """Return the project's predictions."""
+        expected = []
         model = self._model
         for decision in model.decide(embeddings):
             prediction = model.prediction(decision)
@@ -76,12 +76,12 @@ class SnapshotReference:
             near = [neighbor.similarity for neighbor in prediction.neighbors]
             slack = _slack(self._metadata, probabilities, codes, near)
             known = prediction.label is not None
-            found.append(ExpectedOutput(probabilities, decision.typicality, known, slack))
-        return found
+            expected.append(ExpectedOutput(probabilities, decision.typicality, known, slack))
+        return expected
 
 
 class RefitReference:
-    """A head that was taught anew, with the network that it was taught by."""
+    """A retrained head and the network that it was trained on."""
 
     def __init__(self, fitted: FittedHead, embed: Embed, metadata: ExportMetadata) -> None:
         self._fitted, self._metadata = fitted, metadata
@@ -91,16 +91,18 @@ class RefitReference:
         self._codes = {key: ids[class_id] for key, class_id in pairs}
 
     def decide(self, embeddings: Float32Array) -> list[ExpectedOutput]:
-        """What the head says."""
+        """Return the head's predictions."""
         threshold = self._fitted.threshold()
-        found = []
+        expected = []
         for decision in self._fitted.head.decide_many(embeddings):
             codes = [self._codes[key] for key in decision.keys.tolist()]
             near = decision.similarities.tolist()
             slack = _slack(self._metadata, decision.probabilities, codes, near)
             known = threshold is None or decision.typicality > threshold
-            found.append(ExpectedOutput(decision.probabilities, decision.typicality, known, slack))
-        return found
+            expected.append(
+                ExpectedOutput(decision.probabilities, decision.typicality, known, slack)
+            )
+        return expected
 
 
 def _slack(
@@ -109,7 +111,7 @@ def _slack(
     codes: Sequence[int],
     similarities: Sequence[float],
 ) -> float:
-    """How much a probability hangs on the last digits of the neighbours' similarities."""
+    """Return the largest error of a probability due to rounding in the similarities."""
     if metadata.head not in ("knn", "cosine") or metadata.parameters.get("weights") != "distance":
         return 0.0
     distances = np.maximum(1 - np.asarray(similarities), SMALLEST_DISTANCE)

@@ -1,4 +1,4 @@
-"""Writes a project as one ONNX file, and hands it over only if it decides as the project does."""
+"""Write a project as one ONNX file, and keep it only if it predicts as the project does."""
 
 from __future__ import annotations
 
@@ -39,26 +39,26 @@ def write_onnx(
     smoothing: int = settings.USUAL_SMOOTHING_MS,
     progress: Callable[[Progress], object] = lambda _: None,
 ) -> tuple[str, ...]:
-    """Write a project as one ONNX file: pictures in, probabilities out. Gives notes, in words.
+    """Write a project as one ONNX file: pictures in, probabilities out. Return notes.
 
     Args:
         snapshot: the project.
-        path: the file, which appears only when it is whole and has been checked.
-        overwrite: whether a file at ``path`` is replaced.
-        precision: of the network. With "fp16" and "int8" the head is taught anew on what the
-            smaller network sees, and the file says what accuracy that costs.
-        any_size: whether the file takes pictures of any size, and cuts and scales them itself.
-        smoothing: milliseconds in which an answer settles where the file is served.
-        progress: is told what is being done.
+        path: the file, which appears only once it is complete and checked.
+        overwrite: whether to replace a file at ``path``.
+        precision: of the network. For "fp16" and "int8" the head is retrained on the smaller
+            network's embeddings, and the file records the accuracy before and after.
+        any_size: whether the file accepts pictures of any size, and crops and scales them.
+        smoothing: time constant in milliseconds where the file is served.
+        progress: called with the current step.
 
     Raises:
         InputError: fewer than two classes have examples.
         SettingError: the head or the backbone cannot be exported.
-        OutputError: the file cannot be written, or something is there already.
-        ExportDiffersError: the file does not decide as the project does; it is not written.
+        OutputError: the file cannot be written, or already exists.
+        ExportDiffersError: the file does not predict as the project does; it is not written.
     """
     with new_file(path, overwrite=overwrite) as file, tempfile.TemporaryDirectory() as folder:
-        progress(Progress(0, None, "Looking at what is learnt"))
+        progress(Progress(0, None, "Reading the examples"))
         graph = onnx.load_from_string(snapshot.backbone.graph())
         training_set, head, notes = snapshot.training_set, snapshot.head, list[str]()
         metadata = _metadata(snapshot, any_size=any_size, smoothing=smoothing)
@@ -115,7 +115,7 @@ def _metadata(snapshot: ProjectSnapshot, *, any_size: bool, smoothing: int) -> E
 
 
 def _write(file: BinaryIO, model: onnx.ModelProto) -> None:
-    """Write the whole file, in place of what was in it."""
+    """Replace the content of the file."""
     file.seek(0)
     file.truncate()
     file.write(to_bytes(model))

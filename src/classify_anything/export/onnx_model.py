@@ -1,4 +1,4 @@
-"""An exported ONNX file, opened: it predicts without the project that it came from."""
+"""Open an exported ONNX file, which predicts without its project."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _BATCH = 4
 
 
 class Exported:
-    """A project as it was when it was exported to an ONNX file. It predicts, and never learns.
+    """A model loaded from an exported ONNX file. It predicts, but cannot be trained.
 
     Args:
         path: the file.
 
     Attributes:
         path: the file.
-        metadata: what the file says of itself.
+        metadata: stored in the file.
 
     Raises:
-        ExportError: it is missing, damaged, not an export, or made by a newer version.
+        ExportError: the file is missing, damaged, not an export, or from a newer version.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -55,23 +55,23 @@ class Exported:
         return {item.id: item.name for item in self.metadata.classes}
 
     def classes(self) -> list[Class]:
-        """The classes, in their order."""
+        """Return the classes, in their order."""
         return list(self.metadata.classes)
 
     def predict(self, image: ImageInput | Picture) -> Prediction:
-        """Say which class an image shows, as ``Classifier.predict`` does.
+        """Predict the class of an image, as ``Classifier.predict`` does.
 
-        The file holds no examples, so there are no neighbours, and ``typicality`` is only 1 for
-        what it knows, and 0 for "none of these".
+        The file contains no examples, so ``neighbors`` is empty, and ``typicality`` is 1 for
+        a known class and 0 for "none of these".
 
         Raises:
-            ImageError: it is not an image that can be read.
+            ImageError: the image cannot be read.
         """
         (prediction,) = self.predictions(to_square(image, self.metadata.size)[None])
         return prediction
 
     def predictions(self, squares: UInt8Array) -> list[Prediction]:
-        """Say which classes squares show, uint8 [n, size, size, 3] RGB."""
+        """Predict the classes of squares, uint8 [n, size, size, 3] RGB."""
         answers = self.run(squares)
         known = self.metadata.known(answers.similarity)
         return [
@@ -80,11 +80,11 @@ class Exported:
         ]
 
     def known(self, similarity: Float32Array) -> npt.NDArray[np.bool_]:
-        """Where it is not "none of these": bool, of the form of ``similarity``."""
+        """Return where a prediction is not "none of these": bool, shaped as ``similarity``."""
         return self.metadata.known(similarity)
 
     def run(self, squares: UInt8Array) -> Answers:
-        """Give all outputs of the file for squares, uint8 [n, size, size, 3] RGB.
+        """Return all outputs of the file for squares, uint8 [n, size, size, 3] RGB.
 
         Raises:
             ExportError: the file cannot be run.
@@ -96,7 +96,7 @@ class Exported:
         return self.run(squares).embedding
 
     def decide(self, embeddings: Float32Array) -> Answers:
-        """What the file makes of embeddings, float32 [n, d], without a look at pictures."""
+        """Run only the head, on embeddings, float32 [n, d]."""
         return self._head.decide(embeddings)
 
     @functools.cached_property
@@ -108,19 +108,19 @@ class Exported:
         return Head(self.path, head_of(onnx.load(self.path)).SerializeToString())
 
     def _prediction(self, probabilities: Float32Array, known: bool) -> Prediction:
-        taught = [
+        trained = [
             (item, float(p))
             for item, p, examples in zip(
                 self.metadata.classes, probabilities, self.metadata.examples, strict=True
             )
             if examples
         ]
-        taught.sort(key=lambda pair: -pair[1])
-        best, probability = taught[0]
+        trained.sort(key=lambda pair: -pair[1])
+        best, probability = trained[0]
         return Prediction(
             label=best.name if known else None,
             probability=probability if known else 0.0,
-            probabilities={item.name: p for item, p in taught},
+            probabilities={item.name: p for item, p in trained},
             neighbors=(),
             class_id=best.id if known else None,
             typicality=float(known),
@@ -136,9 +136,9 @@ class Exported:
         if not is_image or any(name not in outputs for name in OUTPUTS):
             raise ExportError("damaged: its inputs and outputs are not those of an export.")
         if outputs["probabilities"][1][1:] != [classes] or not any(self.metadata.examples):
-            raise ExportError(f"damaged: it names {classes} classes, but decides on others.")
+            raise ExportError(f"damaged: it names {classes} classes, but predicts others.")
 
 
 def load_export(path: str | os.PathLike[str]) -> Exported:
-    """Open an ONNX file that ``export`` has made. Raises ExportError."""
+    """Open an ONNX file written by ``export``. Raises ExportError."""
     return Exported(path)

@@ -1,7 +1,7 @@
-"""A page that needs no server, read back from its files: what it will say in a browser.
+"""Read an exported page from its files, and predict as it does in a browser.
 
-The network is the one that the page runs. The head is made of the page's own numbers in the way
-that the page does it, so whatever went wrong when they were written shows.
+The head is rebuilt from the page's files in the same way as in the browser, so errors in writing
+them become visible.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ _MODEL_0_1 = "knowledge.bin.gz"
 
 
 class ExportedPage:
-    """A page as ``export`` wrote it.
+    """A page written by ``export``.
 
     Args:
         path: the folder, or a zip of it.
 
     Attributes:
-        path: the same.
-        metadata: what the page says of itself.
-        probe: float32 [d], what its network made of ``probe_picture``.
+        path: the folder, or a zip of it.
+        metadata: stored in the page.
+        probe: float32 [d], the stored embedding of ``probe_picture``.
 
     Raises:
-        ExportError: it is missing, damaged, not such a page, or made by a newer version.
+        ExportError: the page is missing, damaged, not an export, or from a newer version.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -66,25 +66,25 @@ class ExportedPage:
         except ExportError as error:
             raise ExportError(f"{self.path}: {error}") from None
         except (KeyError, TypeError, ValueError) as error:
-            raise ExportError(f"{self.path}: damaged: what it knows cannot be read.") from error
+            raise ExportError(f"{self.path}: damaged: its model cannot be read.") from error
         self._backbone = Session(self.path, backbone)
 
     def run(self, squares: UInt8Array) -> Answers:
-        """What it says of squares, uint8 [n, size, size, 3] RGB. Raises ExportError."""
+        """Return the outputs for squares, uint8 [n, size, size, 3] RGB. Raises ExportError."""
         return self.decide(self.embed(squares))
 
     def embed(self, squares: UInt8Array) -> Float32Array:
         """Embed uint8 [n, size, size, 3] RGB → float32 [n, d]. Raises ExportError."""
-        (found,) = self._backbone.run_in_parts(["embedding"], _BATCH, image=squares)
-        return found
+        (embeddings,) = self._backbone.run_in_parts(["embedding"], _BATCH, image=squares)
+        return embeddings
 
     def decide(self, embeddings: Float32Array) -> Answers:
-        """What it makes of embeddings, float32 [n, d], without a look at pictures."""
+        """Run only the head, on embeddings, float32 [n, d]."""
         return self._head.decide(embeddings)
 
 
 def is_page(path: Path) -> bool:
-    """Whether a path is a folder or a zip, as such a page is."""
+    """Return whether a path is a folder or a zip, as an exported page is."""
     return path.is_dir() or zipfile.is_zipfile(path)
 
 
@@ -102,7 +102,7 @@ def _unpacked(path: Path, name: str) -> bytes:
         with zipfile.ZipFile(path) as archive:
             return gzip.decompress(archive.read(name))
     except (FileNotFoundError, KeyError, zipfile.BadZipFile) as error:
-        raise ExportError(f"{path}: not a page that was exported: it has no {name}.") from error
+        raise ExportError(f"{path}: not an exported page: it has no {name}.") from error
     except (OSError, EOFError, zlib.error) as error:
         raise ExportError(f"{path}: damaged: its {name} cannot be read.") from error
 
@@ -112,8 +112,8 @@ def _metadata(read: Read) -> ExportMetadata:
     counts = Counter(header["examples"]["class_ids"])
     return ExportMetadata(
         project=header["project"],
-        classes=tuple(Class(one["id"], one["name"], one["color"]) for one in header["classes"]),
-        examples=tuple(counts[one["id"]] for one in header["classes"]),
+        classes=tuple(Class(item["id"], item["name"], item["color"]) for item in header["classes"]),
+        examples=tuple(counts[item["id"]] for item in header["classes"]),
         head=header["head"]["name"],
         parameters=header["head"],
         rejection_level=header["rejection_level"],
@@ -124,7 +124,7 @@ def _metadata(read: Read) -> ExportMetadata:
         license="",
         size=backbone["size"],
         any_size=False,
-        # Pages made before this was told are compared as the projects they came from.
+        # Older pages do not store the precision; all of them are fp32.
         precision=backbone.get("precision", "fp32"),
         accuracy=None,
         created_at=header["created_at"],
@@ -133,11 +133,11 @@ def _metadata(read: Read) -> ExportMetadata:
 
 
 def _head(read: Read) -> HeadParameters:
-    """The head that the page decides with."""
+    """Rebuild the head of the page."""
     stored, examples, arrays = read.header["head"], read.header["examples"], read.arrays
     ids, class_ids = examples["ids"], examples["class_ids"]
     vectors = arrays["vectors"].reshape(len(ids), -1)
-    classes = [one["id"] for one in read.header["classes"]]
+    classes = [item["id"] for item in read.header["classes"]]
     head = KNeighborsHead(
         stored["n_neighbors"], "cosine", stored["weights"], balanced=stored["balanced"]
     )
@@ -157,7 +157,7 @@ def _head(read: Read) -> HeadParameters:
 
 
 class _RetiredHead:
-    """Decides as pages of version 0.1 do whose head is "means" or "ridge"."""
+    """The head of a page of version 0.1 that is "means" or "ridge"."""
 
     def __init__(self, read: Read) -> None:
         stored, examples = read.header["head"], read.header["examples"]
@@ -167,7 +167,7 @@ class _RetiredHead:
         self._offsets = read.arrays["offsets"]
         self._centre = np.zeros(vectors.shape[1], np.float32)
         self._rows = read.arrays["linear"].reshape(-1, vectors.shape[1])
-        self._fitted = np.array([one["id"] in ids for one in read.header["classes"]])
+        self._fitted = np.array([item["id"] in ids for item in read.header["classes"]])
         self._cosines = stored["name"] == "means"
         if self._cosines:
             means = np.zeros((len(self._fitted), vectors.shape[1]), np.float32)
@@ -178,8 +178,8 @@ class _RetiredHead:
             self._offsets = np.zeros(len(means), np.float32)
 
     def decide(self, embeddings: Float32Array) -> Answers:
-        """Score embeddings, float32 [n, d], by one row a class."""
-        seen = embeddings - self._centre
-        scores = (directed(seen) if self._cosines else seen) @ self._rows.T + self._offsets
+        """Score embeddings, float32 [n, d], by one row per class."""
+        centred = embeddings - self._centre
+        scores = (directed(centred) if self._cosines else centred) @ self._rows.T + self._offsets
         scores = np.where(self._fitted, scores, -np.inf)
         return Answers(softmax(scores, self._temperature), scores.max(axis=1), embeddings)

@@ -1,4 +1,4 @@
-"""A project's network in fewer bits, and a head taught anew on what that network sees."""
+"""Quantize a project's network, and retrain the head on its embeddings."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from classify_anything.workers import worker_count
 
 @dataclass(frozen=True, slots=True)
 class QuantizedExport:
-    """The network of lesser precision, and what it taught.
+    """A quantized network and the head trained on it.
 
     Attributes:
-        graph: with the one output ``embedding``.
-        backbone: that graph, open.
-        fitted: a head that has learnt all examples as this network sees them.
+        graph: its only output is ``embedding``.
+        backbone: that graph, loaded.
+        fitted: a head trained on this network's embeddings of all examples.
         precision: "fp16" or "int8".
-        accuracy: the share of examples known without their recording, before and after; None
-            where none can be judged.
+        accuracy: before and after, on examples tested without their own recording; None if
+            no example can be tested.
     """
 
     graph: onnx.ModelProto
@@ -46,11 +46,11 @@ class QuantizedExport:
 
     @property
     def note(self) -> str:
-        """What it costs, in words."""
+        """The accuracy loss, as a sentence."""
         if self.accuracy is None:
-            return "What it costs cannot be told: no class has two examples."
+            return "The accuracy loss is unknown: no class has two examples."
         before, after = self.accuracy
-        return f"{after:.1%} right, where the project is {before:.1%} right."
+        return f"{after:.1%} accuracy (project: {before:.1%})."
 
 
 def quantize_export(
@@ -59,17 +59,17 @@ def quantize_export(
     folder: Path,
     progress: Callable[[Progress], object],
 ) -> QuantizedExport:
-    """Make a backbone smaller, and teach a head of the project's kind with it.
+    """Quantize a backbone, and train a head of the project's kind on it.
 
     Args:
-        snapshot: what it was.
+        snapshot: the project.
         precision: "fp16" or "int8"; the latter is calibrated on the project's own pictures.
-        folder: to work in; the graph must stay there while the backbone is used.
-        progress: called after each picture; what it raises ends the work.
+        folder: for working files; keep it while the backbone is in use.
+        progress: called after each picture; an exception from it stops the work.
 
     Raises:
-        BackboneError: it cannot be made smaller.
-        SettingError: the head was given to ``Classifier``, and cannot be made again.
+        BackboneError: the backbone cannot be quantized.
+        SettingError: the head was passed to ``Classifier``, and cannot be created again.
     """
 
     def counting(text: str, total: int) -> Callable[[int], object]:
@@ -90,8 +90,8 @@ def quantize_export(
     embedded = counting("Retraining on the smaller network", len(training_set.keys))
     before = fit_head(snapshot.model, training_set)
     embed = small.for_workers().embed
-    anew = reembed_training_set(snapshot, training_set, embed, size, precision, embedded)
-    after = fit_head(snapshot.model, anew)
+    reembedded = reembed_training_set(snapshot, training_set, embed, size, precision, embedded)
+    after = fit_head(snapshot.model, reembedded)
     was, now = before.accuracy(), after.accuracy()
     known = None if was is None or now is None else (was, now)
     return QuantizedExport(onnx.load(target), small, after, precision, known)

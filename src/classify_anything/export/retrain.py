@@ -1,4 +1,4 @@
-"""Teaches a project's examples anew, as another network sees them: a quantised one, say."""
+"""Retrain a project on the embeddings of another network, such as a quantized one."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ Embed = Callable[[UInt8Array], Float32Array]
 
 
 class FittedHead:
-    """A head that has learnt a lesson, and how strict it is to be.
+    """A head fitted to a training set, and its rejection level.
 
     Args:
-        lesson: all examples.
-        head: a new one; it learns all of them.
+        training_set: all examples.
+        head: a new head, which is fitted to all examples.
         rejection_level: see ``Settings``.
     """
 
@@ -44,19 +44,19 @@ class FittedHead:
         return np.sort(held.typicalities[~held.single_recording])
 
     def freeze(self) -> HeadParameters:
-        """The head as plain numbers. Raises SettingError if it cannot be exported."""
+        """Return the head as plain numbers. Raises SettingError if it cannot be exported."""
         if not isinstance(self.head, HasParameters):
             raise SettingError(f"A {type(self.head).__name__} cannot be exported.")
         return self.head.freeze()
 
     def threshold(self) -> float | None:
-        """The typicality that a known prediction exceeds; None if all are known."""
+        """Return the typicality that a known prediction exceeds; None if all are known."""
         if self._rejection_level <= 0:
             return None
         return threshold(self.reference_scores(), self._rejection_level)
 
     def accuracy(self) -> float | None:
-        """The share of examples it knows without their recording; None if none can be judged."""
+        """Return the accuracy on examples without their recording; None if it is unknown."""
         held = self._held_out()
         if not len(held.keys):
             return None
@@ -71,10 +71,10 @@ class FittedHead:
 
 
 def fit_head(model: ProjectModel, training_set: TrainingSet) -> FittedHead:
-    """A new head of the kind that decides there, which has learnt a lesson.
+    """Fit a new head of the model's kind to a training set.
 
     Raises:
-        SettingError: the project's head was given to ``Classifier``, and cannot be made again.
+        SettingError: the project's head was passed to ``Classifier``, and cannot be created again.
     """
     return FittedHead(training_set, model.new_head(), model.settings.rejection_level)
 
@@ -87,36 +87,36 @@ def reembed_training_set(
     precision: Precision,
     progress: Callable[[int], object] = lambda _: None,
 ) -> TrainingSet:
-    """Return the same lesson with the embeddings of another network, of that precision.
+    """Return the training set with the embeddings of another network.
 
-    With "int8" a page keeps its embeddings in 8 bits, too: the head must learn exactly these.
+    For "int8" a page stores its embeddings in 8 bits, so the head must train on the rounded ones.
     ``progress`` is called with the number of embedded pictures.
     """
 
-    def see(data: bytes) -> Float32Array:
+    def embed_one(data: bytes) -> Float32Array:
         (vector,) = embed(to_square(data, size)[None])
         return np.asarray(vector, np.float32)
 
     pictures = (snapshot.image(key) for key in training_set.keys)
-    made = list[Float32Array]()
-    with contextlib.closing(map_ordered(see, pictures, worker_count())) as found:
-        for vector in found:
-            made.append(vector)
-            progress(len(made))
-    vectors = np.stack(made)
+    embedded = list[Float32Array]()
+    with contextlib.closing(map_ordered(embed_one, pictures, worker_count())) as results:
+        for vector in results:
+            embedded.append(vector)
+            progress(len(embedded))
+    vectors = np.stack(embedded)
     if precision == "int8":
         vectors = from_levels(to_levels(vectors))
     return replace(training_set, vectors=vectors)
 
 
 def sample_keys(keys: Sequence[int], most: int) -> list[int]:
-    """At most so many of the keys, evenly of all."""
+    """Return at most ``most`` keys, evenly spaced."""
     chosen = np.linspace(0, len(keys) - 1, min(len(keys), most)).astype(np.int64)
     return [keys[place] for place in chosen.tolist()]
 
 
 def load_images(snapshot: ProjectSnapshot, keys: Sequence[int], size: int) -> UInt8Array:
-    """What a network sees of examples: uint8 [n, size, size, 3]."""
+    """Load and crop the images of examples: uint8 [n, size, size, 3]."""
     pictures = (snapshot.image(key) for key in keys)
     cut = map_ordered(lambda data: to_square(data, size), pictures, worker_count())
     return np.stack(list(cut))

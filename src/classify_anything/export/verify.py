@@ -1,4 +1,4 @@
-"""Whether an export decides as the project does that it came from."""
+"""Verify that an export predicts as its project does."""
 
 from __future__ import annotations
 
@@ -36,31 +36,31 @@ from classify_anything.types import Float32Array, UInt8Array
 MOST_COMPARED = 300
 """Pictures; each goes through two networks."""
 CHECKED = 100
-"""Pictures of an export that was just made; ``verify`` takes more."""
+"""Pictures compared right after an export; ``verify`` compares more."""
 MOST_BLENDED = 200
-"""Examples that are blended with two others; blends only go through two heads."""
+"""Examples to blend with two others; blends run through the heads only."""
 
 TOLERANCES = {"fp32": 1e-4, "fp16": 1e-3, "int8": 1e-3}
-"""How far a probability may be from what the same network and head say outside of the file."""
+"""Largest difference of a probability from the same network and head outside the file."""
 
 _PROBE_TOLERANCES = {"fp32": 1e-4, "fp16": 2e-2, "int8": 1e-1}
-"""Of what the file itself said when it was made, perhaps on another kind of processor."""
+"""The same for the file's stored outputs, perhaps from another kind of processor."""
 
 _TYPICALITY_TOLERANCES = {"fp32": 1e-3, "fp16": 5e-3, "int8": 5e-3}
 
-_LEAST_TOLD = 1e-6
+_SMALLEST_REPORTED = 1e-6
 
 _DRAW = 1e-5
-"""Classes nearer to one another than this are a draw, and either may be named."""
+"""Classes closer to each other than this are a tie, and either is accepted."""
 _EDGE = 1e-4
-"""A similarity nearer than this to the threshold is a draw, too."""
+"""A similarity closer than this to the threshold is a tie, too."""
 
 _PROBE_NUMBERS = 16
 _CELL = 16
 
 
 class Export(Protocol):
-    """An export that was opened."""
+    """An open export."""
 
     @property
     def path(self) -> Path: ...
@@ -77,18 +77,18 @@ class Export(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """How an export compares with what it was made from.
+    """Differences between an export and its reference.
 
     Attributes:
-        pictures: how many went through both networks and both heads.
-        decided: how many blends of stored embeddings went through both heads.
+        pictures: number compared through both networks and both heads.
+        decided: number of blends of embeddings compared through both heads.
         probabilities: the largest difference of a probability.
         embedding: the largest difference of a number of an embedding.
-        different: what has another label: ids of examples, also of those that count most in a
-            blend, or places in the probe.
+        different: items with another label: ids of examples (for a blend, of its main
+            example), or indices in the probe.
         tolerance: of ``probabilities``.
-        within: whether every probability is within the tolerance. Where a k-NN vote hangs on the
-            last digits of nearly equal pictures, as much more is allowed as those can change.
+        within: whether every probability is within the tolerance. For a k-NN vote
+            among nearly equal pictures, the tolerance grows by the rounding error.
     """
 
     pictures: int
@@ -101,23 +101,23 @@ class Verification:
 
     @property
     def agrees(self) -> bool:
-        """Whether the export can be handed over."""
+        """Whether the export predicts as its reference does."""
         return self.within and not self.different
 
 
 def verify(export: Export, snapshot: ProjectSnapshot, *, most: int = MOST_COMPARED) -> Verification:
     """Compare an export with a project.
 
-    An export of lesser precision has a network of its own. It is compared with a head of the
-    project's kind that is taught anew on what that network sees.
+    A quantized export contains another network. It is compared with a head of the project's kind,
+    retrained on that network's embeddings.
 
     Args:
         export: an open one.
         snapshot: the project.
-        most: of so many pictures, at most.
+        most: maximum number of pictures.
 
     Raises:
-        ExportDiffersError: they cannot be compared: the classes or the backbone are others.
+        ExportDiffersError: the classes or the backbone differ.
         InputError: fewer than two classes have examples.
     """
     _check_same_kind(export, snapshot)
@@ -139,43 +139,43 @@ def compare(
     *,
     most: int,
 ) -> Verification:
-    """Run examples, spread evenly, through an export and through what it must agree with.
+    """Compare an export with a reference on evenly spread examples.
 
     Stored embeddings are blended before they go through the heads: an example is its own nearest
     neighbour, so a head with another k would agree on it.
 
     Args:
         export: an open one.
-        reference: what it is compared with.
-        training_set: the examples, as the reference has learnt them.
-        snapshot: has their images.
-        most: of so many pictures, at most.
+        reference: that the export should agree with.
+        training_set: the examples that the reference is trained on.
+        snapshot: contains their images.
+        most: maximum number of pictures.
     """
     class_of = dict(zip(training_set.keys, training_set.class_ids, strict=True))
     by_class = sorted(training_set.keys, key=lambda key: class_of[key])
-    seen = sample_keys(by_class, most)
-    pictures = load_images(snapshot, seen, export.metadata.size)
+    keys = sample_keys(by_class, most)
+    pictures = load_images(snapshot, keys, export.metadata.size)
     embeddings = reference.embed(pictures)
-    looked = _compare(export, export.run(pictures), seen, embeddings, reference.decide(embeddings))
+    full = _compare(export, export.run(pictures), keys, embeddings, reference.decide(embeddings))
     blended, vectors = blends(training_set, sample_keys(by_class, MOST_BLENDED))
     decided = _compare(export, export.decide(vectors), blended, vectors, reference.decide(vectors))
     return Verification(
-        pictures=len(seen),
+        pictures=len(keys),
         decided=len(blended),
-        probabilities=max(looked.probabilities, decided.probabilities),
-        embedding=looked.embedding,
-        different=tuple(sorted({*looked.different, *decided.different})),
-        tolerance=looked.tolerance,
-        within=looked.within and decided.within,
+        probabilities=max(full.probabilities, decided.probabilities),
+        embedding=full.embedding,
+        different=tuple(sorted({*full.different, *decided.different})),
+        tolerance=full.tolerance,
+        within=full.within and decided.within,
     )
 
 
 def blends(training_set: TrainingSet, keys: Sequence[int]) -> tuple[list[int], Float32Array]:
-    """Blend examples with another one of their class, and with one of another class.
+    """Blend examples with one of their class, and with one of another class.
 
     Args:
         training_set: all examples, of at least two classes.
-        keys: those that are blended.
+        keys: the examples to blend.
 
     Returns:
         For each blend the key of the example that counts most in it, and unit vectors, float32
@@ -194,10 +194,10 @@ def blends(training_set: TrainingSet, keys: Sequence[int]) -> tuple[list[int], F
         partners = [others[place % len(others)], own[(place + 1) % len(own)]]
         pairs += [(key, partner) for partner in partners if partner != key]
     place_of = {key: place for place, key in enumerate(training_set.keys)}
-    one, other = training_set.vectors[
+    first, second = training_set.vectors[
         [[place_of[key] for key in side] for side in zip(*pairs, strict=True)]
     ]
-    sums = one * np.linspace(1, 2, len(one), dtype=np.float32)[:, None] + other
+    sums = first * np.linspace(1, 2, len(first), dtype=np.float32)[:, None] + second
     return [key for key, _ in pairs], unit_rows(sums)
 
 
@@ -210,26 +210,26 @@ def check(
     *,
     most: int,
 ) -> str:
-    """Compare a file that was just made, and say in words how that went.
+    """Compare a new export with its reference, and return a summary.
 
     Raises:
-        ExportDiffersError: it does not decide as it must; ``path`` is where it was to go.
+        ExportDiffersError: the predictions differ; ``path`` is the export's destination.
     """
     found = compare(export, reference, training_set, snapshot, most=most)
     if not found.agrees:
         raise ExportDiffersError(
-            f"{path}: is not written, since it would not decide as the project does: labels would "
+            f"{path}: not written, because its predictions differ from the project's: labels "
             f"differ on {len(found.different)} examples or blends of them, and probabilities by up "
             f"to {found.probabilities:.2g}."
         )
     return (
         f"Checked on {found.pictures} pictures and {found.decided} blends of two: the same labels, "
-        f"and probabilities within {max(found.probabilities, _LEAST_TOLD):.6f}."
+        f"and probabilities within {max(found.probabilities, _SMALLEST_REPORTED):.6f}."
     )
 
 
 def verify_alone(exported: Exported) -> Verification:
-    """Check a file by what it carries: its graph, its form, and its probe.
+    """Check a file without its project: its graph, its shapes and its probe.
 
     Raises:
         ExportError: the graph is not valid, or there is no probe.
@@ -246,7 +246,7 @@ def verify_alone(exported: Exported) -> Verification:
         raise ExportError(f"{exported.path}: has no probe; verify it with its project.")
     found = probe(exported)
     if found.probabilities.shape != expected.probabilities.shape:
-        raise ExportError(f"{exported.path}: damaged: its probe is of another form.")
+        raise ExportError(f"{exported.path}: damaged: its probe has another shape.")
     differences = np.abs(found.probabilities - expected.probabilities)
     best = expected.probabilities.argmax(axis=1)
     rows = np.arange(len(best))
@@ -270,13 +270,13 @@ def verify_alone(exported: Exported) -> Verification:
 
 
 def probe(exported: Exported) -> Probe:
-    """What a file says of pictures that anybody can make again."""
+    """Return the outputs of a file for generated test pictures."""
     answers = exported.run(probe_pictures(exported.metadata.size))
     return Probe(answers.probabilities, answers.similarity, answers.embedding[:, :_PROBE_NUMBERS])
 
 
 def probe_pictures(size: int) -> UInt8Array:
-    """A slope, a chessboard and rings, made of whole numbers: uint8 [3, size, size, 3]."""
+    """Draw a gradient, a chessboard and rings in integers: uint8 [3, size, size, 3]."""
     y, x = np.mgrid[:size, :size]
     last = max(size - 1, 1)
     slope = np.stack([x * 255 // last, y * 255 // last, (x + y) * 255 // (2 * last)], axis=-1)
@@ -288,7 +288,7 @@ def probe_pictures(size: int) -> UInt8Array:
 
 
 def verify_page_alone(page: ExportedPage) -> Verification:
-    """Check a page by the one picture of which it says what its network makes."""
+    """Check a page by the stored embedding of its probe picture."""
     vector = page.probe[None]
     answers = page.run(probe_picture(page.metadata.size)[None])
     expected = page.decide(vector)
@@ -313,9 +313,9 @@ def _check_same_kind(export: Export, snapshot: ProjectSnapshot) -> None:
         )
     if metadata.precision == "fp32" and metadata.fingerprint != backbone.fingerprint:
         raise ExportDiffersError(
-            f"{export.path}: sees with {metadata.backbone}, and the project with {backbone.name}, "
-            "or with another version of it. An export made with another backbone is compared with "
-            "the project opened with that one (--backbone)."
+            f"{export.path}: uses {metadata.backbone}, but the project uses {backbone.name} or "
+            "another version of it. Open the project with the backbone of the export "
+            "(--backbone)."
         )
 
 
@@ -338,7 +338,7 @@ def _compare(
         found = answers.probabilities[place]
         difference = float(np.abs(found - said.probabilities).max())
         largest = max(largest, difference)
-        # NaN is within nothing.
+        # NaN is never within the tolerance.
         within = within and difference <= tolerance + said.slack
         # Probabilities near 1 hide another k or metric, which the typicality shows.
         typical = float(abs(answers.similarity[place] - said.typicality))
@@ -360,7 +360,7 @@ def _compare(
 
 
 def _on_edge(metadata: ExportMetadata, similarity: Float32Array) -> npt.NDArray[np.bool_]:
-    """Where a similarity is too near to the threshold to tell on which side it is."""
+    """Return where a similarity is too close to the threshold to compare."""
     if metadata.threshold is None:
         return np.zeros(len(similarity), np.bool_)
     return np.asarray(np.abs(similarity - metadata.threshold) <= _EDGE)

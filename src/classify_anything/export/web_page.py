@@ -1,4 +1,4 @@
-"""Writes a project as a page that needs no server, once it decides as the project does."""
+"""Write a project as a page that needs no server, if it predicts as the project does."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from classify_anything.types import Progress
 from classify_anything.workers import map_ordered, worker_count
 
 _THUMBNAIL = (112, 72, 2)
-"""Pixels, quality and effort; a thousand examples are about 1.8 MB of them."""
+"""Pixels, quality and effort; about 1.8 MB per thousand examples."""
 
 THUMBNAIL_BYTES = 1800
-"""About so many each."""
+"""Average size of a thumbnail."""
 
 _SMALL_THUMBNAIL = (80, 50, 3)
-"""Where the page is to be small, 0.7 MB."""
+"""The same for int8 pages; about 0.7 MB per thousand examples."""
 
 
 def write_web_export(
@@ -45,19 +45,18 @@ def write_web_export(
     embed: bool = False,
     progress: Callable[[Progress], object] = lambda _: None,
 ) -> tuple[str, ...]:
-    """Write a folder, or with the ending .zip a zip of it; see ``export/formats/static_page.py``.
+    """Write a folder, or a zip if the path ends in .zip; see ``export/formats/static_page.py``.
 
-    With "fp16" and "int8" the head is taught anew on what the smaller network sees. Gives notes, in
-    words.
+    For "fp16" and "int8" the head is retrained on the smaller network's embeddings. Return notes.
 
     Raises:
         InputError: fewer than two classes have examples.
-        BackboneError: the backbone is not one that a browser can run.
-        OutputError: it cannot be written, or something is there already.
-        ExportDiffersError: the page would not decide as the project does; it is not written.
+        BackboneError: a browser cannot run the backbone.
+        OutputError: the page cannot be written, or already exists.
+        ExportDiffersError: the page does not predict as the project does; it is not written.
     """
     with _part_of(path, overwrite=overwrite) as part, _work_folder() as work:
-        progress(Progress(0, None, "Looking at what is learnt"))
+        progress(Progress(0, None, "Reading the examples"))
         known, graph, training_set = (
             to_browser_model(snapshot),
             snapshot.backbone.graph(),
@@ -74,7 +73,7 @@ def write_web_export(
         thumbnails = []
         form = _SMALL_THUMBNAIL if known.coarse else _THUMBNAIL
         images = (snapshot.image(key) for key in training_set.keys)
-        for picture in map_ordered(lambda one: tiny(one, *form), images, worker_count()):
+        for picture in map_ordered(lambda image: tiny(image, *form), images, worker_count()):
             thumbnails.append(picture)
             progress(Progress(len(thumbnails), len(training_set.keys), "Making small pictures"))
         progress(Progress(0, None, "Packing the page"))
@@ -94,7 +93,7 @@ def write_web_export(
 
 @contextlib.contextmanager
 def _part_of(path: Path, *, overwrite: bool) -> Iterator[Path]:
-    """A folder, or an empty file for a zip, that appears at ``path`` when it is whole."""
+    """Yield a folder, or an empty file for a zip, that moves to ``path`` when complete."""
     if path.suffix.lower() != ".zip":
         with new_folder(path, overwrite=overwrite) as folder:
             yield folder
@@ -119,7 +118,7 @@ def _pack(folder: Path, file: Path) -> None:
 
 
 def _smaller(known: BrowserModel, small: QuantizedExport) -> BrowserModel:
-    """What is known with a network of lesser precision."""
+    """Return the model with the quantized network."""
     (probe,) = small.backbone.embed(probe_picture(small.backbone.size)[None])
     return replace(
         known,

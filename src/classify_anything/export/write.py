@@ -1,4 +1,4 @@
-"""Writes a project in other forms."""
+"""Write a project in other formats."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ ExportFormat = Literal["zip", "folder", "onnx", "web", "tfjs-knn"]
 Precision = Literal["fp32", "fp16", "int8"]
 
 _DIGITS = 13
-"""About so many letters a number takes in JSON."""
+"""Average characters per number in JSON."""
 
 
 _SHARES = {"fp16": 0.5, "int8": 0.27}
-"""What is left of the network."""
+"""Size of the network relative to fp32."""
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written: where, and what was found out on the way."""
+    """The path of an export, and notes on it."""
 
     path: Path
     notes: tuple[str, ...] = ()
@@ -47,16 +47,16 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How an export is written; each form takes some of it.
+    """Options of an export; each format supports some of them.
 
     Attributes:
-        precision: of the network; of "onnx" and "web".
-        any_size: whether the file takes pictures of any size; of "onnx".
-        smoothing: milliseconds in which an answer settles where it is served; of "onnx".
-        read_only: whether the page only answers; of "web".
-        embed: whether an element for other pages comes with the page; of "web".
-        overwrite: whether an older export of that name is replaced.
-        progress: is told how far it is.
+        precision: of the network; for "onnx" and "web".
+        any_size: whether the file accepts pictures of any size; for "onnx".
+        smoothing: time constant in milliseconds where the file is served; for "onnx".
+        read_only: whether the page only predicts; for "web".
+        embed: whether to add an element for embedding in other pages; for "web".
+        overwrite: whether to replace an existing export.
+        progress: called after each step.
     """
 
     precision: Precision = "fp32"
@@ -71,27 +71,27 @@ class Options:
 def write_export(
     snapshot: ProjectSnapshot, path: Path, form: str, options: Options | None = None
 ) -> Written:
-    """Write a project in one of the forms of ``ExportFormat``; see ``Classifier.export``.
+    """Write a project in one of the formats of ``ExportFormat``; see ``Classifier.export``.
 
-    Others may use the project meanwhile, so any thread will do. Options that the form does not have
-    are ignored; ``check_options`` refuses them.
+    Safe on any thread while the project is in use. Options that the format does not support are
+    ignored; ``check_options`` rejects them.
     """
     if form not in _FORMS:
-        raise SettingError(f"No format {form!r}. There is: {', '.join(_FORMS)}.")
+        raise SettingError(f"Unknown format {form!r}. Choose {_choices(tuple(_FORMS))}.")
     options = options or Options()
     write, _ = _FORMS[form]
     if path.exists() and path.samefile(snapshot.path):
         raise OutputError(f"{path}: is the project itself; choose another name.")
-    # Of many small products: a second thread that BLAS wakes for each costs more than it gives.
+    # The products are small: waking a second BLAS thread for each costs more than it saves.
     with one_blas_thread():
         return Written(path, tuple(write(snapshot, path, options)))
 
 
 def check_options(form: str, options: Options) -> None:
-    """Refuse options that a form does not have, or that cannot be. Raises SettingError."""
+    """Reject unsupported or invalid options. Raises SettingError."""
     if options.precision not in get_args(Precision):
-        known = ", ".join(get_args(Precision))
-        raise SettingError(f"No precision {options.precision!r}. There is: {known}.")
+        choices = _choices(get_args(Precision))
+        raise SettingError(f"Unknown precision {options.precision!r}. Choose {choices}.")
     if not 0 <= options.smoothing <= MOST_SMOOTHING_MS:
         raise SettingError(
             f"Smoothing is from 0 to {MOST_SMOOTHING_MS} milliseconds, not {options.smoothing}."
@@ -102,15 +102,19 @@ def check_options(form: str, options: Options) -> None:
             raise SettingError(f"The format {form} has no option {name.replace('_', '-')}.")
 
 
+def _choices(names: tuple[str, ...]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
 def has_head(form: str) -> bool:
-    """Return whether a format needs what is learnt, and not only the examples."""
+    """Return whether a format contains the trained head."""
     return form in ("onnx", "web")
 
 
 def estimated_sizes(project: Project) -> dict[str, int]:
-    """About how many bytes each form would have now; as "onnx-int8" also in lesser precision.
+    """Estimate the bytes of each format; quantized ones have keys such as "onnx-int8".
 
-    Of those that hold the network, none where that is no ONNX graph.
+    Formats that contain the network are left out if it is not an ONNX graph.
     """
     count, numbers = len(project), len(project) * project.backbone.dimension
     sizes = {"zip": project.store.image_bytes(), "tfjs-knn": _DIGITS * numbers}
@@ -185,13 +189,13 @@ _FORMS: dict[str, tuple[_Writer, tuple[str, ...]]] = {
     "web": (_web, ("precision", "read_only", "embed")),
     "tfjs-knn": (_tfjs_knn, ()),
 }
-"""What writes each form, and the options that only some forms have."""
+"""The writer of each format, and the options that only some formats support."""
 
 _OF_SOME = tuple(sorted({name for _, names in _FORMS.values() for name in names}))
 
 
 def _vectors_by_label(snapshot: ProjectSnapshot) -> list[tuple[str, Float32Array]]:
-    """Return float32 [n, d] of each class that has examples, in the order of the classes."""
+    """Return float32 [n, d] for each class with examples, in class order."""
     training_set = snapshot.model.training_set()
     class_ids = np.asarray(training_set.class_ids)
     return [
@@ -202,7 +206,7 @@ def _vectors_by_label(snapshot: ProjectSnapshot) -> list[tuple[str, Float32Array
 
 
 def _images(snapshot: ProjectSnapshot, options: Options) -> Callable[[int], tuple[bytes, str]]:
-    """Read images one by one, and report how many."""
+    """Return a function that reads an image and reports progress."""
     numbers = itertools.count(1)
 
     def image(example_id: int) -> tuple[bytes, str]:
