@@ -160,8 +160,8 @@ def test_export_reports_its_check_and_the_accuracy_loss(tmp_path: Path) -> None:
     first, second = whole.stdout.splitlines()
     assert first == "Exported a model trained on 6 examples to desk.onnx."
     assert second.startswith("Checked on 6 pictures and ")
-    facts = load_export(tmp_path / "desk.onnx").facts
-    assert (facts.any_size, facts.smoothing, facts.precision) == (True, 0, "fp32")
+    metadata = load_export(tmp_path / "desk.onnx").metadata
+    assert (metadata.any_size, metadata.smoothing, metadata.precision) == (True, 0, "fp32")
     small = run("export", "small", *given, "--format", "web", "--precision", "int8", cwd=tmp_path)
     assert small.stdout.splitlines()[2] == "int8: 100.0% accuracy (project: 100.0%)."
     page = run(
@@ -176,7 +176,7 @@ def test_export_reports_its_check_and_the_accuracy_loss(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("x.onnx", "--read-only"), "The format onnx has no option frozen."),
+        (("x.onnx", "--read-only"), "The format onnx has no option read-only."),
         (("x", "--format", "web", "--any-size"), "The format web has no option any-size."),
         (("x.zip", "--smoothing", "10"), "The format zip has no option smoothing."),
     ],

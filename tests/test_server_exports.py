@@ -60,7 +60,7 @@ def test_each_form_is_made_and_fetched(
 
 
 def test_the_page_has_what_was_asked_for(taught: RunningServer) -> None:
-    info = made(taught, format="web", frozen=True, embed=True)
+    info = made(taught, format="web", read_only=True, embed=True)
     data = taught.http.get(f"/api/exports/{info['id']}/file").content
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         names = archive.namelist()
@@ -92,7 +92,7 @@ def test_what_cannot_be_made_is_said(server: RunningServer) -> None:
     assert server.http.post("/api/exports", json={"format": "exe"}).status_code == 400
     wrong = server.http.post("/api/exports", json={"format": "zip", "read_only": True})
     assert wrong.status_code == 400
-    assert wrong.json()["error"]["message"] == "The format zip has no option frozen."
+    assert wrong.json()["error"]["message"] == "The format zip has no option read-only."
 
 
 @pytest.mark.parametrize("precision", ["int8", "fp16"])

@@ -191,7 +191,7 @@ def test_held_out_predictions_equal_those_of_a_head_fitted_without_the_group(
         rows[kept], codes[kept].tolist(), keys=kept, classes=range(3), groups=groups[kept]
     )
     held = head.held_out()
-    assert not held.alone.any()
+    assert not held.single_recording.any()
     assert sorted(held.keys.tolist()) == kept.tolist()
     adaptive, same = head.metric == "adaptive", []
     for key, code, said, typicality in zip(
