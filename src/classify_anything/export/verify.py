@@ -215,16 +215,16 @@ def check(
     Raises:
         ExportDiffersError: the predictions differ; ``path`` is the export's destination.
     """
-    found = compare(export, reference, training_set, snapshot, most=most)
-    if not found.agrees:
+    result = compare(export, reference, training_set, snapshot, most=most)
+    if not result.agrees:
         raise ExportDiffersError(
             f"{path}: not written, because its predictions differ from the project's: labels "
-            f"differ on {len(found.different)} examples or blends of them, and probabilities by up "
-            f"to {found.probabilities:.2g}."
+            f"differ on {len(result.different)} examples or blends of them, and probabilities by "
+            f"up to {result.probabilities:.2g}."
         )
     return (
-        f"Checked on {found.pictures} pictures and {found.decided} blends of two: the same labels, "
-        f"and probabilities within {max(found.probabilities, _SMALLEST_REPORTED):.6f}."
+        f"Checked on {result.pictures} pictures and {result.decided} blends of two: the same "
+        f"labels, and probabilities within {max(result.probabilities, _SMALLEST_REPORTED):.6f}."
     )
 
 
@@ -244,17 +244,17 @@ def verify_alone(exported: Exported) -> Verification:
     expected = exported.probe
     if expected is None:
         raise ExportError(f"{exported.path}: has no probe; verify it with its project.")
-    found = probe(exported)
-    if found.probabilities.shape != expected.probabilities.shape:
+    actual = probe(exported)
+    if actual.probabilities.shape != expected.probabilities.shape:
         raise ExportError(f"{exported.path}: damaged: its probe has another shape.")
-    differences = np.abs(found.probabilities - expected.probabilities)
+    differences = np.abs(actual.probabilities - expected.probabilities)
     best = expected.probabilities.argmax(axis=1)
     rows = np.arange(len(best))
-    behind = found.probabilities.max(axis=1) - found.probabilities[rows, best]
+    behind = actual.probabilities.max(axis=1) - actual.probabilities[rows, best]
     tolerance = _PROBE_TOLERANCES[exported.metadata.precision]
     known = exported.metadata.known
-    same_edge = known(found.similarity) == known(expected.similarity)
-    on_edge = _on_edge(exported.metadata, found.similarity) | (
+    same_edge = known(actual.similarity) == known(expected.similarity)
+    on_edge = _on_edge(exported.metadata, actual.similarity) | (
         tolerance > _PROBE_TOLERANCES["fp32"]
     )
     wrong = (behind > 2 * tolerance) | ~(same_edge | on_edge)
@@ -262,7 +262,7 @@ def verify_alone(exported: Exported) -> Verification:
         pictures=len(rows),
         decided=0,
         probabilities=float(differences.max()),
-        embedding=float(np.abs(found.embedding - expected.embedding).max()),
+        embedding=float(np.abs(actual.embedding - expected.embedding).max()),
         different=tuple(np.flatnonzero(wrong).tolist()),
         tolerance=tolerance,
         within=bool((differences <= tolerance).all()),
@@ -335,15 +335,15 @@ def _compare(
     on_edge = _on_edge(export.metadata, answers.similarity)
     largest, within, different = 0.0, True, []
     for place, (key, said) in enumerate(zip(keys, expected, strict=True)):
-        found = answers.probabilities[place]
-        difference = float(np.abs(found - said.probabilities).max())
+        probabilities = answers.probabilities[place]
+        difference = float(np.abs(probabilities - said.probabilities).max())
         largest = max(largest, difference)
         # NaN is never within the tolerance.
         within = within and difference <= tolerance + said.slack
         # Probabilities near 1 hide another k or metric, which the typicality shows.
         typical = float(abs(answers.similarity[place] - said.typicality))
         within = within and typical <= typicality_tolerance
-        behind = said.probabilities.max() - said.probabilities[found.argmax()]
+        behind = said.probabilities.max() - said.probabilities[probabilities.argmax()]
         drawn = behind <= _DRAW + 2 * said.slack
         same = bool(known[place]) == said.known or bool(on_edge[place])
         if not same or (said.known and not drawn):
