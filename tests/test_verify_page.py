@@ -221,7 +221,7 @@ def test_what_is_no_page_says_so(taught: Classifier, tmp_path: Path) -> None:
         ExportedPage(tmp_path)
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
         archive.writestr("a.txt", "a")
-    with pytest.raises(ExportError, match=r"other\.zip: not a page"):
+    with pytest.raises(ExportError, match=r"other\.zip: not an exported page"):
         ExportedPage(tmp_path / "other.zip")
     page = taught.export(tmp_path / "page", "web")
     for name in ("backbone.onnx.gz", "model.bin.gz"):
