@@ -228,7 +228,7 @@ def test_a_picture_that_was_changed_since_is_told(clf: Classifier, tmp_path: Pat
     next((target / "Cup").glob("*.webp")).write_bytes(plain("blue"))
     clf.undo()
     report = clf.import_dataset(target)
-    assert "not the picture that the list beside it names" in report.problems[0].message
+    assert "the checksum differs from the manifest" in report.problems[0].message
 
 
 def test_the_json_of_tfjs_has_the_embeddings(clf: Classifier, tmp_path: Path) -> None:

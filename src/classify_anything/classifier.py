@@ -55,20 +55,19 @@ _BLOCK = 16
 
 
 class Classifier:
-    """Learns classes of images from a few examples, and keeps them in one project file.
+    """Learn classes of images from a few examples, and keep them in one project file.
 
-    It is synchronous, and to be used from one thread at a time. Several processes may open the same
-    project: each sees what the others changed at its next call.
+    Use an object from one thread at a time. Several processes may open the same project: each
+    sees the changes of the others at its next call.
 
     Args:
-        project: the project file; it is created if there is none.
-        backbone: a name, an .onnx or .tflite file, or an open Backbone; by default the one that the
-            project remembers (see ``change_backbone``), and that is at first the one that ships
-            with the package. If it is not on this machine, that one looks, and ``notice`` says so.
-        head: what decides; by default the head in the project's settings, which is
-            ``KNeighborsHead()`` unless it was changed.
-        create: whether a project that is not there is begun.
-        progress: is told how far it is, where the backbone has to look at many examples first.
+        project: the project file; it is created if missing.
+        backbone: a name, an .onnx or .tflite file, or an open Backbone. Default: the one in the
+            project's settings (see ``change_backbone``), at first the one in the package. If it is
+            missing on this machine, the package's is used, and ``notice`` says so.
+        head: the head. Default: the one in the project's settings, at first ``KNeighborsHead()``.
+        create: whether to create the project file if it is missing.
+        progress: called while many examples are embedded first.
 
     Raises:
         StoreError: the project cannot be opened; see ``errors.py`` for the kinds.
@@ -107,7 +106,7 @@ class Classifier:
         self.close()
 
     def __len__(self) -> int:
-        """The number of examples."""
+        """Return the number of examples."""
         return len(self._project)
 
     def close(self) -> None:
@@ -116,7 +115,7 @@ class Classifier:
 
     @property
     def project(self) -> Project:
-        """What this object is a facade of. It may change without notice."""
+        """The project behind this facade. Its methods may change without notice."""
         return self._project
 
     @property
@@ -126,19 +125,19 @@ class Classifier:
 
     @property
     def notice(self) -> str:
-        """What is out of order, such as a remembered backbone that is not here; mostly empty."""
+        """A problem, such as a backbone that is missing on this machine; usually empty."""
         return self._project.notice
 
     # --- predicting
 
     def predict(self, image: ImageInput | Picture) -> Prediction:
-        """Say which class an image shows.
+        """Predict the class of an image.
 
         Args:
             image: a path, bytes, a PIL image, or a uint8 array [h, w, 3] RGB.
 
         Raises:
-            ImageError: it is not an image that can be read.
+            ImageError: the image cannot be read.
         """
         return self.predict_embedding(self.embed(image))
 
@@ -149,17 +148,17 @@ class Classifier:
         on_error: Callable[[ImageInput, ImageError], object] | None = None,
         progress: OnProgress | None = None,
     ) -> Iterator[Prediction | None]:
-        """Say of each image which class it shows, in order, as the answers are asked for.
+        """Predict the class of each image, lazily and in order.
 
-        Images are taken from their source a few ahead, decoded and embedded on all cores; memory
-        stays the same however many there are. Of a source that takes its time each answer comes
-        before the next image is asked for, and if it fails, the answers to what it gave come first.
+        Images are read a few ahead, and decoded and embedded on all cores, in constant memory. With
+        a slow source, each prediction is yielded before the next image is requested. If the source
+        fails, the predictions of its previous images are yielded first.
 
         Args:
-            images: any iterable of what ``predict`` takes.
-            on_error: is told of an image that cannot be read, for which None is given; without it
-                the ImageError is raised.
-            progress: is told after each image.
+            images: any iterable of images as for ``predict``.
+            on_error: called with an unreadable image, for which None is yielded; by default the
+                ImageError is raised.
+            progress: called after each image.
         """
         total = len(images) if isinstance(images, list | tuple) else None
         project, size = self._project, self.backbone.size
@@ -179,7 +178,7 @@ class Classifier:
             for (image, error), _ in block:
                 done += 1
                 if error is None:
-                    yield self._shown(next(answers))
+                    yield self._with_thumbnails(next(answers))
                 elif on_error is None:
                     raise error
                 else:
@@ -193,63 +192,63 @@ class Classifier:
         return self._project.embed(image)
 
     def predict_embedding(self, embedding: npt.ArrayLike) -> Prediction:
-        """Say which class an embedding, float [dimension], belongs to. Raises EmbeddingError."""
-        return self._shown(self._project.predict(np.asarray(embedding)[None])[0])
+        """Predict the class of an embedding, float [dimension]. Raises EmbeddingError."""
+        return self._with_thumbnails(self._project.predict(np.asarray(embedding)[None])[0])
 
     def neighbors(self, example: int | Example, n: int = 8) -> tuple[Neighbor, ...]:
-        """Return the examples most like one, nearest first, without it. Raises NotFoundError."""
+        """Return the examples most similar to one, nearest first. Raises NotFoundError."""
         return self._project.neighbors(_id(example), n)
 
     @property
     def settings(self) -> Settings:
-        """How the project decides: the head, the rejection level and the backbones."""
+        """The head, the rejection level and the backbones."""
         return self._project.settings
 
     def configure(
         self, *, head: str | None = None, rejection_level: float | None = None
     ) -> Settings:
-        """Change how the project decides; what is None stays. Return the new settings.
+        """Change the settings that are not None, and return all of them.
 
         Raises:
-            SettingError: there is no such head, or the rejection level is not from 0 to 1.
+            SettingError: the head is unknown, or the rejection level is not from 0 to 1.
         """
         return self._project.configure(head=head, rejection_level=rejection_level)
 
     def evaluate(self, head: str | None = None) -> Evaluation:
-        """How often a head is right on the project's own examples, none judged by its recording.
+        """Measure the accuracy on the project's examples, each tested without its recording.
 
         Args:
             head: "adaptive" or "classic"; by default the head in use.
 
         Raises:
             InputError: fewer than two classes have examples, or none has two.
-            SettingError: there is no such head.
+            SettingError: the head is unknown.
         """
         with one_blas_thread():
             found = evaluate(self._project.training_set(), *self._named(head))
         return replace(found, thumbnail=self.thumbnail)
 
     def evaluate_on(self, folder: str | os.PathLike[str], head: str | None = None) -> Evaluation:
-        """How often a head is right on the pictures of a folder per class (or a zip, or a list).
+        """Measure the accuracy on other images: a folder per class, a zip or a list.
 
-        Its outcomes have the places of the pictures, from 0, where others have ids of examples.
-        Pictures that cannot be read, or are of no known class, are left out.
+        Outcomes have the indices of images, from 0, instead of example ids. Unreadable images and
+        those of unknown classes are skipped.
 
         Raises:
-            DatasetError: there is nothing in it that can be judged.
-            SettingError: there is no such head.
+            DatasetError: it contains no image of a known class.
+            SettingError: the head is unknown.
         """
         return evaluate_dataset(
             Path(folder), self._project.training_set(), *self._named(head), self.backbone
         )
 
     def _named(self, head: str | None) -> tuple[str, Head]:
-        """A new head of that name; by default one of the kind that decides now."""
+        """Return a new head of that name; by default of the kind in use."""
         model = self._project.model
         return (model.head_name, model.new_head()) if head is None else (head, make_head(head))
 
-    def _shown(self, prediction: Prediction) -> Prediction:
-        """With what a notebook needs to show its pictures."""
+    def _with_thumbnails(self, prediction: Prediction) -> Prediction:
+        """Add what a notebook needs to show pictures."""
         return replace(prediction, thumbnail=self.thumbnail)
 
     # --- learning
@@ -264,22 +263,21 @@ class Classifier:
         key: str | None = None,
         source: str = "python",
     ) -> Example:
-        """Add an example, on disk and known to the head when this returns.
+        """Add an example; it is on disk and known to the head when this returns.
 
         Args:
             label: the name of a class, which is added if it is new, or the id of one.
-            image: as for ``predict``. Files and bytes are kept as they are.
-            embedding: what ``embed`` gave for it, if it is there already.
-            recording: a name for the examples of one press; they are undone together, and evaluated
-                as one. By default each example is a recording of its own.
-            key: a name for this example; one that is known is not added again.
+            image: as for ``predict``. Files and bytes are stored unchanged.
+            embedding: the result of ``embed``, if you already have it.
+            recording: a name for the examples of one press, which are undone together and evaluated
+                as one. By default each example is its own recording.
+            key: a name for this example; if it exists, that example is returned.
             source: where it came from, such as "camera".
 
         Raises:
-            ImageError, LabelError, EmbeddingError: the image, the name or the embedding cannot be
-                used.
-            NotFoundError: there is no class with this id.
-            StoreError: it could not be written; nothing has changed.
+            ImageError, LabelError, EmbeddingError: the image, name or embedding is invalid.
+            NotFoundError: no class has this id.
+            StoreError: the file cannot be written; nothing has changed.
         """
         example, _ = self._project.add(
             label, image, embedding=embedding, recording=recording, key=key, source=source
@@ -295,16 +293,16 @@ class Classifier:
     ) -> ImportReport:
         """Add many examples, decoded and embedded on all cores, in bounded memory.
 
-        All of them are one change to be undone. An image that is in its class already (by sha256)
-        is not added again. One that cannot be read does not end it: see ``ImportReport.problems``.
+        They are one change for undo. An image that its class already has (by sha256) is skipped.
+        Unreadable images are listed in ``ImportReport.problems``.
 
         Args:
             examples: pairs of a label, as for ``add``, and an image.
             source: where they came from.
-            progress: is told after each batch.
+            progress: called after each batch.
 
         Raises:
-            StoreError: it could not be written. The project is as it was.
+            StoreError: the file cannot be written; the project is unchanged.
         """
         pairs = enumerate(examples, 1)
         total = len(examples) if isinstance(examples, list | tuple) else None
@@ -321,18 +319,18 @@ class Classifier:
     ) -> ImportReport:
         """Add the images and videos of files, folders and zips, as ``add_many`` does.
 
-        A folder holds a folder per class; docs/datasets.md tells all forms that are understood.
-        On Ctrl+C what was added stays; the same call goes on where it ended.
+        docs/datasets.md describes the supported layouts, such as a folder per class. After Ctrl+C,
+        the examples added so far stay, and the same call resumes.
 
         Args:
             paths: one or more.
-            label: the class of all of them; by default the folder or zip that an image lies in.
-            frames: which frames of videos are taken.
-            progress: is told after each batch.
+            label: the class of every image. Default: the name of its folder or zip.
+            frames: which frames to extract from videos.
+            progress: called after each batch.
 
         Raises:
-            DatasetError: a path is not there or damaged, or there is nothing in it.
-            StoreError: it could not be written. The project is as it was.
+            DatasetError: a path is missing, damaged or empty.
+            StoreError: the file cannot be written; the project is unchanged.
         """
         given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
         dataset = read_dataset([Path(path) for path in given], label=label, frames=frames)
@@ -390,7 +388,7 @@ class Classifier:
             source: only those that came from there, such as "camera".
             recording: only those of the recording with this id.
             before: only those older than the example with this id.
-            limit: at most so many.
+            limit: maximum number to return.
         """
         return self._project.examples(
             label, source=source, recording=recording, before=before, limit=limit
@@ -459,7 +457,7 @@ class Classifier:
 
         Args:
             backbone: a name, an .onnx or .tflite file, or an open one; empty for the default.
-            progress: is told how far it is.
+            progress: called with the progress.
 
         Raises:
             BackboneError: there is no such backbone, it is not on this machine, or cannot be used.
@@ -475,15 +473,15 @@ class Classifier:
         *,
         progress: OnProgress | None = None,
     ) -> dict[str, BackboneComparison]:
-        """How well the project's own examples are recognised with several backbones, and how fast.
+        """Compare the accuracy and speed of several backbones on the project's examples.
 
-        Each is judged with the project's head; see ``evaluate`` for what is counted.
+        See ``evaluate`` for the accuracy.
 
         Raises:
             InputError: fewer than two classes have examples.
-            BackboneError: one of them cannot be used.
+            BackboneError: one of them cannot be opened.
         """
-        # All are opened first: what cannot be used is known before the work.
+        # Open all of them before the work, so that errors come first.
         backbones = {os.fspath(name): load_backbone(name or None) for name in names}
         found: dict[str, BackboneComparison] = {}
         for name, backbone in backbones.items():
@@ -492,12 +490,12 @@ class Classifier:
             found[name] = BackboneComparison(name, judged, measure(backbone))
         return found
 
-    # --- taking it elsewhere
+    # --- export
 
     def export(
         self,
         path: str | os.PathLike[str],
-        format: ExportFormat = "zip",  # noqa: A002 - the word that people look for
+        format: ExportFormat = "zip",  # noqa: A002 - the usual name
         *,
         overwrite: bool = False,
         precision: Precision = "fp32",
@@ -507,30 +505,30 @@ class Classifier:
         embed: bool = False,
         progress: OnProgress | None = None,
     ) -> Path:
-        """Write the project in another form; gives its path.
+        """Export the project; return the path.
 
         Args:
-            path: the file or folder, which appears only when it is whole.
-            format: "zip" or "folder": the original images in a folder per class, with a list of all
-                that is known of them, from which ``import_dataset`` makes the same project again.
-                "onnx": one file that takes pictures and gives probabilities, for other programs and
-                for ``load_export``.
-                "web": a page that needs no server, as a folder or, if the path ends so, a .zip.
-                These two are compared with this object first.
-                "tfjs-knn": the embeddings, as people keep those of TF.js's k-NN.
-            overwrite: whether an older export at ``path`` is replaced.
-            precision: of "onnx" and "web": of the network, "fp32", "fp16" or "int8".
-            any_size: of "onnx": whether the file takes pictures of any size, and cuts them itself.
-            smoothing: of "onnx": milliseconds in which an answer settles where the file is served.
-            read_only: of "web", whether the page only answers, and does not learn.
-            embed: of "web", whether the element for other pages comes with it.
-            progress: is told how far it is.
+            path: the file or folder, which appears only when it is complete.
+            format: "zip" or "folder": the original images in a folder per class, with metadata from
+                which ``import_dataset`` restores the project.
+                "onnx": a model from images to probabilities, for other programs and
+                ``load_export``.
+                "web": a page that needs no server, as a folder, or as a zip if the path ends in
+                .zip. "onnx" and "web" are compared with this object before they are written.
+                "tfjs-knn": the embeddings, in the format of TF.js's KNN classifier.
+            overwrite: whether to replace an existing export.
+            precision: of the network in "onnx" and "web": "fp32", "fp16" or "int8".
+            any_size: whether the "onnx" model accepts images of any size, and crops them itself.
+            smoothing: milliseconds in which a served "onnx" model's answer settles.
+            read_only: whether the "web" page predicts, but does not learn.
+            embed: whether to add the element for other pages to the "web" page.
+            progress: called with the progress.
 
         Raises:
-            InputError: of "onnx" and "web": fewer than two classes have examples.
-            OutputError: it cannot be written, or something is there already.
-            SettingError: there is no such format, or it has no such option.
-            ExportDiffersError: the ONNX file or the page would not decide as this object does.
+            InputError: "onnx" or "web", and fewer than two classes have examples.
+            OutputError: the path exists or cannot be written.
+            SettingError: the format is unknown, or lacks the option.
+            ExportDiffersError: the ONNX file or the page would not predict as this object does.
         """
         options = Options(
             precision=precision,

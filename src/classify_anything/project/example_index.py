@@ -24,13 +24,13 @@ class ExampleIndex:
         return example_id in self._class_of
 
     def add(self, example_id: int, class_id: int, recording_id: int) -> None:
-        """Put an example of a recording into a class."""
+        """Add an example to a class."""
         self._recording_of[example_id] = recording_id
         bisect.insort(self._ids.setdefault(class_id, []), example_id)
         self._class_of[example_id] = class_id
 
     def discard(self, example_id: int) -> None:
-        """Take an example out of its class, if it is in one."""
+        """Remove an example from its class, if it has one."""
         class_id = self._class_of.pop(example_id, None)
         if class_id is not None:
             del self._recording_of[example_id]
@@ -38,17 +38,17 @@ class ExampleIndex:
             del ids[bisect.bisect_left(ids, example_id)]
 
     def class_of(self, example_id: int) -> int:
-        """The class of an example."""
+        """Return the class of an example."""
         return self._class_of[example_id]
 
     def recording_of(self, example_id: int) -> int:
-        """The recording of an example."""
+        """Return the recording of an example."""
         return self._recording_of[example_id]
 
     def count(self, class_id: int) -> int:
-        """How many examples a class has."""
+        """Return the number of examples of a class."""
         return len(self._ids.get(class_id, ()))
 
     def latest(self, class_id: int, limit: int) -> list[int]:
-        """The newest examples of a class, newest first."""
+        """Return the newest examples of a class, newest first."""
         return self._ids.get(class_id, [])[: -limit - 1 : -1]

@@ -1,4 +1,4 @@
-"""Adds many images: they are decoded and embedded on all cores, and written batch by batch."""
+"""Import many images: decode and embed on all cores, write in batches."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from classify_anything.types import Float32Array, ImportReport, Problem, Progres
 
 BATCH = 64
 BATCH_BYTES = 32 * 2**20
-"""Of large images there are fewer in a batch."""
+"""A batch of large images is smaller than ``BATCH``."""
 
 Identity = tuple[str, str, datetime | None]
-"""An example is the same as another if label, sha256 and, where it is told, time are the same."""
+"""Label, sha256 and time, if known: what makes two examples the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """Stands for an image that the project has already."""
+    """An image that the project already has."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Decoded:
-    """An image that is to be embedded."""
+    """An image to embed."""
 
     identity: Identity
     item: Item
@@ -41,7 +41,7 @@ class _Decoded:
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """An image that is decoded and embedded."""
+    """A decoded and embedded image."""
 
     identity: Identity
     example: NewExample
@@ -51,17 +51,17 @@ Batch = list[_Ready | _Known | Problem]
 
 
 class Import:
-    """One import under way.
+    """A running import.
 
-    ``batches`` may be read on a thread of its own; ``commit`` and ``discard`` belong to the thread
-    of the store. Each batch is one transaction, and all of them are one change to be undone.
+    Read ``batches`` on any thread; call ``commit`` and ``discard`` on the store's thread. Each
+    batch is one transaction, and all of them are one change for undo.
 
     Args:
         store: where the examples go.
-        backbone: is used on all cores, next to what else it does.
-        dataset: what to add. What is there already is not added again, so an import that was
-            interrupted goes on where it ended.
-        batch: images a transaction.
+        backbone: embeds on all cores; others may use it at the same time.
+        dataset: what to add. Images that the project already has are skipped, so an interrupted
+            import resumes.
+        batch: images per transaction.
     """
 
     def __init__(
@@ -85,17 +85,17 @@ class Import:
         self._known_count = 0
         self._problems: list[Problem] = []
         self.change: int | None = None
-        """The journal's change, once something was added."""
+        """The journal's change, once an example is added."""
         self.progress = Progress(0, dataset.total)
-        """How far it has come."""
+        """The progress, in images."""
 
     @property
     def report(self) -> ImportReport:
-        """What has become of it so far."""
+        """The result so far."""
         return ImportReport(tuple(self._added), self._known_count, tuple(self._problems))
 
     def run(self, progress: Callable[[Progress], object] | None = None) -> ImportReport:
-        """Do it all. What was added stays on Ctrl+C; any other error leaves nothing of it."""
+        """Import everything. Ctrl+C keeps what was added; any other error removes it."""
         try:
             with contextlib.closing(self.batches()) as batches:
                 for batch in batches:
@@ -111,10 +111,10 @@ class Import:
         """Decode and embed, on several threads, a few images ahead of ``commit``."""
         batch: Batch = []
         size = 0
-        found = embedded(self._backbone, self._dataset.items, self._prepare)
-        with contextlib.closing(self._dataset), contextlib.closing(found):
-            for made, vector in found:
-                prepared = self._ready(made, vector) if isinstance(made, _Decoded) else made
+        results = embedded(self._backbone, self._dataset.items, self._prepare)
+        with contextlib.closing(self._dataset), contextlib.closing(results):
+            for image, vector in results:
+                prepared = self._ready(image, vector) if isinstance(image, _Decoded) else image
                 batch.append(prepared)
                 size += len(prepared.example.image) if isinstance(prepared, _Ready) else 0
                 if len(batch) == self._batch or size >= BATCH_BYTES:
@@ -143,7 +143,7 @@ class Import:
         self.progress = Progress(self.progress.done + len(batch), self._dataset.total)
 
     def discard(self) -> None:
-        """Leave the project as it was."""
+        """Remove what the import added."""
         if self.change is not None:
             self._store.discard_addition(self.change)
             self.change = None
@@ -161,7 +161,7 @@ class Import:
             if isinstance(image, bytes):
                 sha256 = hashlib.sha256(image).hexdigest()
                 if item.sha256 is not None and sha256 != item.sha256.lower():
-                    raise ImageError("not the picture that the list beside it names (sha256).")
+                    raise ImageError("the checksum differs from the manifest (sha256).")
                 if self._identity(label, sha256, item) in self._known:
                     return _Known(), None
             picture = read_picture(image, self._backbone.size, item.name)
@@ -181,9 +181,9 @@ class Import:
     def _identity(self, label: str, sha256: str, item: Item) -> Identity:
         return label.casefold(), sha256, item.created_at
 
-    def _ready(self, made: _Decoded, vector: Float32Array | None) -> _Ready | Problem:
-        item, picture = made.item, made.picture
-        assert vector is not None  # it was given a square
+    def _ready(self, decoded: _Decoded, vector: Float32Array | None) -> _Ready | Problem:
+        item, picture = decoded.item, decoded.picture
+        assert vector is not None
         try:
             (embedding,) = unit_rows(vector[None], self._backbone.dimension)
         except InputError as error:
@@ -199,4 +199,4 @@ class Import:
             recording=item.recording,
             created_at=item.created_at,
         )
-        return _Ready(made.identity, new)
+        return _Ready(decoded.identity, new)

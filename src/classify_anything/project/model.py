@@ -1,4 +1,4 @@
-"""What is learnt: the head, the classes, and which examples each class has, kept in step."""
+"""The model of a project: the head, the classes, and the examples of each class."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class PendingFit:
 
 
 class ProjectModel:
-    """A head that knows just what the snapshots of a store have told.
+    """A head and the classes, kept in step with the snapshots of a store.
 
     Args:
         head: what decides; without one, what the settings say.
@@ -62,7 +62,7 @@ class ProjectModel:
         self._reference_scores: Float32Array = np.empty(0, np.float32)
 
     def apply(self, snapshot: Snapshot, vectors: Float32Array) -> None:
-        """Learn and forget what has changed; ``vectors``, [n, d], are of the rows not removed."""
+        """Apply the changes of a snapshot; ``vectors``, [n, d], belong to the rows not removed."""
         stale = self.members if snapshot.complete else (row.example_id for row in snapshot.rows)
         for example_id in [id_ for id_ in stale if id_ in self.members]:
             self._head.remove([example_id])
@@ -83,7 +83,7 @@ class ProjectModel:
         self._follow(snapshot.settings)
 
     def learn_views(self, views: Mapping[int, npt.NDArray[np.floating]]) -> None:
-        """Let an adaptive head learn the embeddings [v, d] of examples' views, by key."""
+        """Add the embeddings [v, d] of examples' views to an adaptive head, by key."""
         if isinstance(self._head, KNeighborsHead):
             self._head.add_views(views)
 
@@ -93,12 +93,12 @@ class ProjectModel:
             self._head.remove_views(set(self._head.views) - set(keys))
 
     def without_views(self, keys: Iterable[int]) -> list[int]:
-        """Those of the examples whose views the head has not learnt."""
+        """Return the keys whose views the head lacks."""
         known = self._head.views if isinstance(self._head, KNeighborsHead) else {}
         return [key for key in keys if key not in known]
 
     def training_set(self) -> TrainingSet:
-        """Everything the head has learnt, to fit another one."""
+        """Return the examples of the head, to fit another one."""
         keys, vectors = self._head.examples()
         return TrainingSet(
             vectors=vectors,
@@ -110,25 +110,25 @@ class ProjectModel:
         )
 
     def leave_fitting(self) -> None:
-        """Let someone else fit the head, by ``pending_fit`` and ``adopt_fit``."""
+        """Leave fitting to the caller, with ``pending_fit`` and ``adopt_fit``."""
         self._refits = False
         if isinstance(self._head, KNeighborsHead):
             self._head.refits = False
 
     def refit(self) -> None:
-        """Fit the head now if its examples have changed, unless someone else does."""
+        """Fit the head if its examples have changed, unless that is left to the caller."""
         if self._refits and len(self.members) and isinstance(self._head, KNeighborsHead):
             self._head.refit()
 
     @property
     def needs_fit(self) -> bool:
-        """Whether the head's fit, or what replaces it, is older than its examples."""
+        """Whether the fit or the reference scores are older than the examples."""
         if _is_adaptive(self._head):
             return self._head.needs_fit
         return not self._refits and self._has_stale_references
 
     def pending_fit(self) -> PendingFit | None:
-        """A copy of the examples to fit the head with, on any thread; None if nothing changed."""
+        """Return a copy of the examples to fit on any thread; None if nothing changed."""
         if not self.needs_fit:
             return None
         head = self._head
@@ -138,7 +138,7 @@ class ProjectModel:
         return PendingFit(head, self._changes, lambda: (_references(copied), None))
 
     def adopt_fit(self, pending: PendingFit, fit: Fit, compared: Float32Array | None) -> None:
-        """Decide by a fit, unless the head is another one by now."""
+        """Use a fit, unless the head was replaced in the meantime."""
         if pending.head is not self._head:
             return
         if _is_adaptive(self._head):
@@ -147,7 +147,7 @@ class ProjectModel:
             self._use_references(fit, pending.changes)
 
     def predict(self, embeddings: npt.ArrayLike) -> list[Prediction]:
-        """Say which classes embeddings, float [n, d], belong to. Raises EmbeddingError."""
+        """Predict the classes of embeddings, float [n, d]. Raises EmbeddingError."""
         return [self.prediction(decision) for decision in self.decide(embeddings)]
 
     def decide(self, embeddings: npt.ArrayLike) -> list[Decision]:
@@ -157,7 +157,7 @@ class ProjectModel:
             return self._head.decide_many(embeddings)
 
     def prediction(self, decision: Decision) -> Prediction:
-        """Put a decision in the words of the project."""
+        """Convert a head's decision to a prediction with labels."""
         pairs = zip(self._head.classes_.tolist(), decision.probabilities.tolist(), strict=True)
         taught = [(class_id, p) for class_id, p in pairs if self.members.count(class_id)]
         if not taught:
@@ -176,16 +176,16 @@ class ProjectModel:
         )
 
     def freeze(self) -> HeadParameters:
-        """The head as plain numbers. Raises InputError without examples, SettingError of its own.
+        """Return the head as plain numbers. Raises InputError without examples.
 
-        Of a head that was given to ``Classifier`` only those of this package can be frozen.
+        Raises SettingError for a head passed to ``Classifier`` that is not of this package.
         """
         if not isinstance(self._head, HasParameters):
             raise SettingError(f"A {type(self._head).__name__} cannot be exported.")
         return self._head.freeze()
 
     def reference_scores(self) -> Float32Array:
-        """The typicality of examples whose recording is left out: float32, ascending.
+        """Return the typicality of each example without its recording: float32, ascending.
 
         A prediction is known if the share of these below its own typicality is at least the
         rejection level. Empty while no class has two recordings.
@@ -206,13 +206,13 @@ class ProjectModel:
         self._changes -= changes
 
     def threshold(self) -> float | None:
-        """A prediction is known if its typicality exceeds this; None if all are."""
+        """Return the typicality that a known prediction exceeds; None if all are known."""
         if self.settings.rejection_level <= 0:
             return None
         return threshold(self.reference_scores(), self.settings.rejection_level)
 
     def new_head(self) -> Head:
-        """A new head of the kind that decides now, which has no examples yet.
+        """Return a new, empty head of the kind in use.
 
         Raises:
             SettingError: the head was given to ``Classifier``, and cannot be made again.
@@ -220,12 +220,12 @@ class ProjectModel:
         if not self._given:
             return make_head(self.head_name)
         if not isinstance(self._head, ClassifierEstimator):
-            raise SettingError(f"A {type(self._head).__name__} cannot be taught anew.")
+            raise SettingError(f"A {type(self._head).__name__} cannot be retrained.")
         head: Any = type(self._head)(**self._head.get_params())
         return cast("Head", head)
 
     def fresh(self) -> ProjectModel:
-        """One that has learnt nothing yet, and will decide in the same way.
+        """Return an empty model with the same settings.
 
         Raises:
             SettingError: the head was given to ``Classifier``, and cannot be made again.
@@ -236,7 +236,7 @@ class ProjectModel:
         return fresh
 
     def nearest(self, embedding: npt.ArrayLike, count: int) -> tuple[Neighbor, ...]:
-        """The examples most like an embedding, float [d], nearest first."""
+        """Return the examples most similar to an embedding, float [d], nearest first."""
         if not len(self._head):
             return ()
         distances, keys = self._head.kneighbors(np.asarray(embedding)[None], count)
@@ -254,7 +254,7 @@ class ProjectModel:
                 self.leave_fitting()
 
     def _share_below(self, decision: Decision) -> float:
-        """The share of own examples that are less familiar than this; see ``Prediction``."""
+        """Return the share of reference scores below this decision's; see ``Prediction``."""
         if self.settings.rejection_level <= 0:
             return 1.0
         reference_scores = self._reference_scores
@@ -283,7 +283,7 @@ def _fit(sample: Sample, vectors: Float32Array) -> tuple[Fit, Float32Array | Non
 
 
 def _references(head: Head) -> Fit:
-    """The reference scores of a head that has nothing else to fit."""
+    """Compute the reference scores of a head without a fit."""
     held = head.held_out()
     return Fit(None, 1.0, np.sort(held.typicalities[~held.single_recording]))
 

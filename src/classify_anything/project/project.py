@@ -49,7 +49,7 @@ from classify_anything.types import (
 
 
 class Project:
-    """A project file and what is learnt from its examples, kept in step.
+    """A project file and its model, kept in step.
 
     Use it from one thread at a time; a ``ProjectSnapshot`` serves other threads. ``store`` is the
     file, and ``model`` follows what this and other processes write there.
@@ -87,7 +87,7 @@ class Project:
         self._progress = _ignore
 
     def _remembered_backbone(self) -> Backbone:
-        """Return the backbone in the settings; if it is not here, the default, with a notice."""
+        """Return the backbone in the settings; if it is missing, the default, with a notice."""
         wanted = self.store.settings().backbone
         try:
             return load_backbone(wanted or None)
@@ -99,7 +99,7 @@ class Project:
             return default
 
     def _replace_retired_head(self) -> None:
-        """Let a project that chose a head of an earlier version use the adaptive one."""
+        """Replace a head that no longer exists by the adaptive head."""
         settings = self.store.settings()
         if settings.head in RETIRED_HEADS:
             if not self.store.read_only:
@@ -123,7 +123,7 @@ class Project:
 
     @property
     def model(self) -> ProjectModel:
-        """The model, as of now; ``settle`` also makes the views it lacks."""
+        """The refreshed model; ``settle`` also makes missing views."""
         self.refresh()
         return self._model
 
@@ -135,7 +135,7 @@ class Project:
 
     @property
     def settings(self) -> Settings:
-        """How the project decides."""
+        """The settings, as of the last refresh."""
         return self.model.settings
 
     @property
@@ -171,7 +171,7 @@ class Project:
         raise no_such_class(label, (item.name for item in known))
 
     def add_starting_classes(self, names: Sequence[str]) -> None:
-        """Give a project that nobody has changed yet its first classes."""
+        """Add the first classes to a project that nobody has changed yet."""
         if self.revision == 0:
             self.store.add_starting_classes(names)
 
@@ -299,7 +299,7 @@ class Project:
     def configure(
         self, *, head: str | None = None, rejection_level: float | None = None
     ) -> Settings:
-        """Change how the project decides; what is None stays. Raises SettingError."""
+        """Change the settings that are not None. Raises SettingError."""
         before = self.settings
         settings = replace(
             before,
@@ -316,7 +316,7 @@ class Project:
         return self.settings
 
     def leave_fitting(self) -> None:
-        """Let someone else fit the head (``model.pending_fit``) and make views."""
+        """Leave fitting (``model.pending_fit``) and making views to the caller."""
         self._makes_views = False
         self._model.leave_fitting()
 
@@ -343,7 +343,7 @@ class Project:
         return [id_ for id_ in unknown if id_ not in stored]
 
     def _is_usable(self, rows: Float32Array) -> bool:
-        """Return whether stored views, [8, d], can be learnt; damaged ones are made again."""
+        """Return whether stored views, [8, d], are valid; damaged ones are made again."""
         return (
             rows.shape[1] == self.backbone.dimension
             and bool(np.isfinite(rows).all())
@@ -381,7 +381,7 @@ class Project:
     # --- the backbone
 
     def training_set_for(self, backbone: Backbone) -> TrainingSet:
-        """Return all examples as another backbone embeds them; it embeds missing ones first."""
+        """Return all examples as another backbone embeds them; embed missing ones first."""
         snapshot = self.store.since(-1, backbone.fingerprint)
         rows = snapshot.rows
         return TrainingSet(
@@ -394,7 +394,7 @@ class Project:
         )
 
     def use_backbone(self, backbone: Backbone, name: str | None = None) -> None:
-        """Decide with another backbone from now on.
+        """Use another backbone.
 
         What it has not embedded yet is embedded first; ``reembed`` does that beforehand. The
         embeddings of the former one stay, so going back takes no time.
@@ -425,7 +425,7 @@ class Project:
     # --- keeping model and store in step
 
     def refresh(self) -> None:
-        """Take over what was written since the last call, here or by another process."""
+        """Apply the changes since the last call, by this or another process."""
         version = self.store.version()
         if version == self._version:
             return
@@ -436,7 +436,7 @@ class Project:
         self._revision, self._version = snapshot.revision, version
 
     def _embeddings(self, rows: Sequence[Row], backbone: Backbone) -> Float32Array:
-        """float32 [n, d]; what the backbone has not embedded yet is embedded and kept."""
+        """Return embeddings, float32 [n, d]; missing ones are computed and stored."""
         form = (backbone.dimension,)
         kept = {
             row.example_id: row.embedding

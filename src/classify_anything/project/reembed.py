@@ -1,4 +1,4 @@
-"""Embeds a project's stored images with another backbone, while the project goes on as it is."""
+"""Re-embed a project's images with another backbone, while the project stays in use."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from classify_anything.types import Progress
 
 @dataclass(frozen=True, slots=True)
 class BackboneComparison:
-    """How well a project's own examples are recognised with a backbone, and how fast.
+    """The accuracy and speed of a backbone on a project's examples.
 
-    ``evaluation`` is that of the adaptive head; ``milliseconds`` is the time for one image.
+    ``evaluation`` is of the adaptive head; ``milliseconds`` is the time per image.
     """
 
     name: str
@@ -25,16 +25,15 @@ class BackboneComparison:
 
 
 class Reembedding:
-    """The examples that a backbone has not embedded yet.
+    """The examples without an embedding of a backbone.
 
-    ``batches`` may be read on a thread of its own; ``commit`` belongs to the project's thread. The
-    embeddings of other backbones stay. What was committed is kept if it ends early: the next one
-    goes on where it ended.
+    Read ``batches`` on any thread; call ``commit`` on the project's thread. Embeddings of other
+    backbones stay. After an interruption, the next one resumes.
 
     Args:
         project: where the images are.
-        backbone: is used on all cores.
-        change: embed only the examples that come back when it is undone or redone.
+        backbone: embeds on all cores.
+        change: embed only the examples that undoing or redoing it would bring back.
     """
 
     def __init__(self, project: Project, backbone: Backbone, change: int | None = None) -> None:
@@ -48,10 +47,10 @@ class Reembedding:
         """Embed the missing examples, some at a time.
 
         Args:
-            progress: receives the progress after each batch.
+            progress: called after each batch.
 
         Raises:
-            BackboneError: its numbers are not finite, or it cannot be run.
+            BackboneError: its output is not finite, or it cannot be run.
         """
         backbone, missing = self._backbone, self.missing
         progress(Progress(0, len(missing), f"Embedding with {backbone.name}"))
@@ -68,11 +67,11 @@ class Reembedding:
 
 
 def reembed(project: Project, backbone: Backbone, progress: OnProgress | None = None) -> int:
-    """Embed all examples that a backbone has not embedded yet; return how many these were.
+    """Embed all examples without an embedding of a backbone; return their number.
 
     Raises:
-        BackboneError: its numbers are not finite, or it cannot be run.
-        StoreError: the embeddings could not be written.
+        BackboneError: its output is not finite, or it cannot be run.
+        StoreError: the embeddings cannot be written.
     """
     job = Reembedding(project, backbone)
     for batch in job.batches(progress or (lambda _: None)):

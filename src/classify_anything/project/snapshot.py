@@ -21,7 +21,7 @@ from classify_anything.types import Class, Example
 
 @dataclass(frozen=True)
 class ProjectSnapshot:
-    """A project at one revision, which no later change reaches.
+    """A project at one revision; later changes do not affect it.
 
     Any one thread may use it at a time. It holds a connection of its own to the project file: close
     it, or use ``with``.
@@ -80,7 +80,7 @@ class ProjectSnapshot:
 
     @cached_property
     def head(self) -> HeadParameters:
-        """The head as plain numbers. Raises SettingError if it was given to ``Classifier``."""
+        """The head as plain numbers. Raises SettingError for a head that cannot be exported."""
         return self.model.freeze()
 
     def image(self, example_id: int) -> bytes:
@@ -92,9 +92,9 @@ def take_snapshot(project: Project, *, settle: bool = True) -> ProjectSnapshot:
     """Take a snapshot, on the project's thread.
 
     Args:
-        project: is unchanged, but for views and a fit that were due.
-        settle: whether missing views are made and the head is fitted first. On a server these are
-            made in the background.
+        project: only missing views and a due fit are added.
+        settle: whether to make missing views and fit the head first. A server does both in the
+            background.
     """
     if settle:
         project.settle()
