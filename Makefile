@@ -23,7 +23,8 @@ run: .venv/installed
 
 test: check
 	tests/browser/install-chromium
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --durations 40
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --ignore tests/browser --durations 20
+	$(BIN)/python -m pytest tests/browser --durations 20
 
 check: .venv/developing
 	$(BIN)/ruff format --check .

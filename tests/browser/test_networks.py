@@ -248,7 +248,7 @@ def test_work_is_shown_on_every_page_and_ends_with_its_server(
         expect(one.toast("The server stopped before this was done.")).to_be_visible()
         server.http.post("/api/backbones", json={"names": [LITE] * 200})
         for page in pages:
-            expect(page.page.get_by_role("progressbar", name="Judging")).to_be_visible(
+            expect(page.page.get_by_role("progressbar", name="Evaluating")).to_be_visible(
                 timeout=10_000
             )
             expect(use(page, LITE)).to_be_disabled()
