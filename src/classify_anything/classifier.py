@@ -196,7 +196,7 @@ class Classifier:
         return self._with_thumbnails(self._project.predict(np.asarray(embedding)[None])[0])
 
     def neighbors(self, example: int | Example, n: int = 8) -> tuple[Neighbor, ...]:
-        """Return the examples most similar to one, nearest first. Raises NotFoundError."""
+        """Return the examples most similar to an example, nearest first. Raises NotFoundError."""
         return self._project.neighbors(_id(example), n)
 
     @property
@@ -421,20 +421,20 @@ class Classifier:
         return self._project.store.next_undo()
 
     def next_redo(self) -> Change | None:
-        """Return the change that ``redo`` would do again."""
+        """Return the change that ``redo`` would redo."""
         return self._project.store.next_redo()
 
     def undo(self, expected: int | None = None) -> None:
         """Undo the newest change; with ``expected``, only if that is its id.
 
         Raises:
-            NothingToUndoError: there is none.
+            NothingToUndoError: there is no change to undo.
             ConflictError: the newest change is another one.
         """
         self._project.store.undo(expected)
 
     def redo(self, expected: int | None = None) -> None:
-        """Do the change again that was undone last. Raises as ``undo``."""
+        """Redo the last undone change. Raises as ``undo``."""
         self._project.store.redo(expected)
 
     # --- the backbone
@@ -450,17 +450,17 @@ class Classifier:
         *,
         progress: OnProgress | None = None,
     ) -> None:
-        """Decide with another backbone from now on, and let the project remember it.
+        """Use another backbone, and save it in the project's settings.
 
-        All stored images are shown to it first, on all cores. The embeddings of the former one
-        stay: going back takes no time.
+        All stored images are embedded with it first, on all cores. Existing embeddings are kept,
+        so switching back is instant.
 
         Args:
             backbone: a name, an .onnx or .tflite file, or an open one; empty for the default.
             progress: called with the progress.
 
         Raises:
-            BackboneError: there is no such backbone, it is not on this machine, or cannot be used.
+            BackboneError: the backbone is unknown, missing on this machine, or unusable.
         """
         if isinstance(backbone, str | os.PathLike):
             backbone = load_backbone(backbone or None)

@@ -88,7 +88,7 @@ class ProjectModel:
             self._head.add_views(views)
 
     def keep_views_of(self, keys: Iterable[int]) -> None:
-        """Forget the views of all other examples."""
+        """Remove the views of all other examples."""
         if isinstance(self._head, KNeighborsHead):
             self._head.remove_views(set(self._head.views) - set(keys))
 

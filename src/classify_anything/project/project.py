@@ -359,7 +359,7 @@ class Project:
     def make_views(self, progress: OnProgress | None = None, workers: int | None = None) -> None:
         """Make the missing views; those that ``views_by`` leaves out stay missing.
 
-        What was done is kept if it ends early.
+        Completed views are kept after an interruption.
 
         Raises:
             BackboneError: it cannot be run, or its numbers are not finite.
@@ -374,7 +374,7 @@ class Project:
         """Refresh, and make missing views unless a server makes them in the background."""
         self.refresh()
         if self._makes_views and self._viewed != self._revision:
-            with contextlib.suppress(StoreError):  # a full disk stops no answer
+            with contextlib.suppress(StoreError):  # predict even if the disk is full
                 self.make_views()
             self._viewed = self._revision
 

@@ -61,7 +61,7 @@ class Reembedding:
         self._store.put_embeddings(batch, self._backbone.fingerprint)
 
     def _read(self, ids: Sequence[int]) -> list[tuple[int, bytes]]:
-        # One reader for all would keep SQLite's log from being folded in while it grows.
+        # One reader for all would keep SQLite from checkpointing its log.
         with self._store.reader() as reader:
             return reader.images_of(ids)
 

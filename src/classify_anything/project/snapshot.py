@@ -1,4 +1,4 @@
-"""A project at one revision, for work on other threads while the project goes on."""
+"""A project at one revision, for work on other threads while the project stays in use."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from classify_anything.types import Class, Example
 class ProjectSnapshot:
     """A project at one revision; later changes do not affect it.
 
-    Any one thread may use it at a time. It holds a connection of its own to the project file: close
+    Any one thread may use it at a time. It holds its own connection to the project file: close
     it, or use ``with``.
 
     Attributes:
