@@ -33,7 +33,7 @@ def interrupt_everywhere() -> int:
         interrupt = InterruptAt(number)
         try:
             sys.setprofile(interrupt)
-            assert list(map_ordered(abs, range(ITEMS), 2)) == list(range(ITEMS))
+            assert list(map_ordered(abs, range(ITEMS))) == list(range(ITEMS))
         except KeyboardInterrupt:
             pass
         finally:
@@ -61,13 +61,13 @@ def test_ctrl_c_leaves_no_thread_behind() -> None:
 
 def test_outside_the_main_thread_or_without_a_handler_nothing_is_deferred() -> None:
     found: list[int] = []
-    thread = threading.Thread(target=lambda: found.extend(map_ordered(abs, range(ITEMS), 2)))
+    thread = threading.Thread(target=lambda: found.extend(map_ordered(abs, range(ITEMS))))
     thread.start()
     thread.join()
     assert found == list(range(ITEMS))
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        assert list(map_ordered(abs, range(ITEMS), 2)) == found
+        assert list(map_ordered(abs, range(ITEMS))) == found
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)

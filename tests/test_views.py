@@ -130,7 +130,7 @@ def test_missing_views_are_made_once(clf: Classifier) -> None:
     wanted = [ids[0], ids[4], ids[8]]
     assert clf.project.missing_views() == wanted
     told = list[Progress]()
-    clf.project.make_views(told.append, workers=1)
+    clf.project.make_views(told.append)
     assert told[-1] == Progress(3, 3, "Making variations of your examples")
     assert clf.project.missing_views() == []
     views = clf.project.store.views_of(wanted, clf.backbone.fingerprint)

@@ -59,7 +59,7 @@ class ImageEmbedder(TransformerMixin, BaseEstimator):  # type: ignore[misc] # it
             vector: Float32Array = backbone.embed(to_square(image, backbone.size)[None])[0]
             return vector
 
-        return np.stack(list(map_ordered(embed, X, os.cpu_count() or 1)))
+        return np.stack(list(map_ordered(embed, X)))
 
     def get_feature_names_out(self, input_features: object = None) -> Any:  # noqa: ARG002
         """Return the names of the columns, [dimension]: "embedding0", "embedding1", …"""

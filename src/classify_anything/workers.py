@@ -56,9 +56,9 @@ def one_blas_thread() -> AbstractContextManager[object]:
     return limited
 
 
-def map_ordered(job: Callable[[T], R], items: Iterable[T], workers: int) -> Generator[R]:
+def map_ordered(job: Callable[[T], R], items: Iterable[T]) -> Generator[R]:
     """Yield the results of a job on each item, in order; see ``map_batches``."""
-    with contextlib.closing(map_batches(each(job), items, workers, TOGETHER)) as blocks:
+    with contextlib.closing(map_batches(each(job), items, TOGETHER)) as blocks:
         for block in blocks:
             yield from block
 
@@ -71,7 +71,6 @@ def each(job: Callable[[T], R]) -> Callable[[list[T]], list[R]]:
 def map_batches(
     job: Callable[[list[T]], list[R]],
     items: Iterable[T],
-    workers: int,
     size: int,
     together: int = TOGETHER,
 ) -> Generator[list[R]]:
@@ -81,6 +80,7 @@ def map_batches(
     one, yields each before taking the next item. If the source fails, yields all results before
     raising. A thread takes ``together`` items at a time; use 1 if each item is much work.
     """
+    workers = worker_count()
     source, end, started = iter(items), None, False
     waiting: deque[Future[list[R]]] = deque()
     block: list[R] = []

@@ -17,7 +17,7 @@ from classify_anything.errors import BackboneError, EmbeddingError, ImageError
 from classify_anything.heads import unit_rows
 from classify_anything.images import to_square
 from classify_anything.types import Float16Array, Float32Array, Progress, UInt8Array
-from classify_anything.workers import TOGETHER, each, map_batches, worker_count
+from classify_anything.workers import TOGETHER, each, map_batches
 
 _READ = 64
 """Images to read, and embeddings to yield, at a time."""
@@ -40,7 +40,6 @@ def embedded(
     backbone: Backbone,
     items: Iterable[T],
     prepare: Callable[[T], tuple[R, UInt8Array | None]],
-    workers: int | None = None,
 ) -> Generator[tuple[R, Float32Array | None]]:
     """Yield the first result of ``prepare`` and the embedding of the second for each item.
 
@@ -53,12 +52,11 @@ def embedded(
         prepare: returns anything, and uint8 [size, size, 3], or None if the item cannot be
             embedded. Runs on several threads. For several squares, [n, size, size, 3], the result
             is [n, dimension].
-        workers: the number of threads (default: the number of cores).
 
     Raises:
         BackboneError: the backbone cannot be run, or its output is not finite.
     """
-    blocks = embedded_blocks(backbone, items, prepare, 1, workers)
+    blocks = embedded_blocks(backbone, items, prepare, 1)
     with contextlib.closing(blocks):
         for block in blocks:
             yield from block
@@ -69,15 +67,13 @@ def embedded_blocks(
     items: Iterable[T],
     prepare: Callable[[T], tuple[R, UInt8Array | None]],
     size: int,
-    workers: int | None = None,
     together: int = TOGETHER,
 ) -> Generator[list[tuple[R, Float32Array | None]]]:
     """Yield as ``embedded``, in batches of ``size`` with a fast source; see ``map_batches``."""
-    workers = workers or worker_count()
     if backbone.provider == CPU:
-        yield from map_batches(_embed_singly(backbone, prepare), items, workers, size, together)
+        yield from map_batches(_embed_singly(backbone, prepare), items, size, together)
         return
-    blocks = map_batches(each(prepare), items, workers, max(size, backbone.batch), together)
+    blocks = map_batches(each(prepare), items, max(size, backbone.batch), together)
     with contextlib.closing(blocks):
         for batch in blocks:
             yield _embed_batch(backbone, batch)
@@ -121,7 +117,6 @@ def embed_stored(
     ids: Sequence[int],
     read: Callable[[Sequence[int]], list[tuple[int, bytes]]],
     progress: OnProgress,
-    workers: int | None = None,
 ) -> Generator[EmbeddingBatch]:
     """Yield batches of embeddings of stored images, with their ids.
 
@@ -130,7 +125,6 @@ def embed_stored(
         ids: of the images.
         read: returns images by id; erased ones may be missing.
         progress: called after each batch was taken.
-        workers: the number of threads (default: the number of cores).
 
     Raises:
         ImageError: an image is damaged.
@@ -152,7 +146,7 @@ def embed_stored(
         return _stored(pair, backbone.size)
 
     done = 0
-    with contextlib.closing(embedded(backbone, images, prepare, workers)) as found:
+    with contextlib.closing(embedded(backbone, images, prepare)) as found:
         while batch := list(itertools.islice(found, _READ)):
             yield [
                 (id_, _check_nonzero(backbone, id_, vector))
@@ -168,7 +162,6 @@ def views_by(
     ids: Sequence[int],
     read: Callable[[Sequence[int]], list[tuple[int, bytes]]],
     progress: OnProgress,
-    workers: int | None = None,
 ) -> Iterator[ViewBatch]:
     """Yield batches of the views of stored images, float16 [8, dimension], with their ids.
 
@@ -187,7 +180,7 @@ def views_by(
         return id_, make_views(square, hashlib.sha256(data).hexdigest())
 
     done = 0
-    blocks = embedded_blocks(backbone, images, prepare, _VIEWED, workers, together=1)
+    blocks = embedded_blocks(backbone, images, prepare, _VIEWED, together=1)
     with contextlib.closing(blocks):
         for block in blocks:
             made: ViewBatch = []

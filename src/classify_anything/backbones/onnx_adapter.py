@@ -94,7 +94,7 @@ class _Adapter:
         graph = self._model.graph
         _keep_only(graph, features.name)
         _rename(graph)
-        # Earlier versions require weights to be inputs, too.
+        # Earlier versions also require weights to be inputs.
         self._model.ir_version = max(self._model.ir_version, 4)
         self._pixels()
         before, self._nodes = self._nodes, []

@@ -21,7 +21,7 @@ def resize(source: Path, size: int, name: str, target: Path) -> None:
     """Write a graph of ``compile_efficientnet_lite`` for another image size.
 
     Args:
-        source: the graph, whose own size is a multiple of 32, too.
+        source: the graph; its size is also a multiple of 32.
         size: of an image's sides in pixels, a multiple of 32, so that the padding stays the same.
         name: of the new backbone.
         target: the file to write.

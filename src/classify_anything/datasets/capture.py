@@ -50,7 +50,7 @@ def watch(source: str, *, rate: float, existing: bool = False) -> Generator[Fram
         source: the number of a camera, the address of a stream, a video file, or a folder, whose
             new images are yielded once they are completely written.
         rate: maximum frames per second. Cameras and streams always yield the newest frame.
-        existing: whether to yield the images already in a folder, too.
+        existing: whether to also yield the images already in a folder.
 
     Raises:
         ImageError: the source cannot be opened, or a stream has ended.

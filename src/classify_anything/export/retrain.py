@@ -18,7 +18,7 @@ from classify_anything.images import to_square
 from classify_anything.project.model import ProjectModel, threshold
 from classify_anything.project.snapshot import ProjectSnapshot
 from classify_anything.types import Float32Array, UInt8Array
-from classify_anything.workers import map_ordered, worker_count
+from classify_anything.workers import map_ordered
 
 Embed = Callable[[UInt8Array], Float32Array]
 """uint8 [n, size, size, 3] RGB → float32 [n, d]."""
@@ -99,7 +99,7 @@ def reembed_training_set(
 
     pictures = (snapshot.image(key) for key in training_set.keys)
     embedded = list[Float32Array]()
-    with contextlib.closing(map_ordered(embed_one, pictures, worker_count())) as results:
+    with contextlib.closing(map_ordered(embed_one, pictures)) as results:
         for vector in results:
             embedded.append(vector)
             progress(len(embedded))
@@ -118,5 +118,5 @@ def sample_keys(keys: Sequence[int], most: int) -> list[int]:
 def load_images(snapshot: ProjectSnapshot, keys: Sequence[int], size: int) -> UInt8Array:
     """Load and crop the images of examples: uint8 [n, size, size, 3]."""
     pictures = (snapshot.image(key) for key in keys)
-    cut = map_ordered(lambda data: to_square(data, size), pictures, worker_count())
+    cut = map_ordered(lambda data: to_square(data, size), pictures)
     return np.stack(list(cut))

@@ -23,7 +23,7 @@ from classify_anything.export.verify import CHECKED, check
 from classify_anything.images import tiny
 from classify_anything.project.snapshot import ProjectSnapshot
 from classify_anything.types import Progress
-from classify_anything.workers import map_ordered, worker_count
+from classify_anything.workers import map_ordered
 
 _THUMBNAIL = (112, 72, 2)
 """Pixels, quality and effort; about 1.8 MB per thousand examples."""
@@ -73,7 +73,7 @@ def write_web_export(
         thumbnails = []
         form = _SMALL_THUMBNAIL if known.coarse else _THUMBNAIL
         images = (snapshot.image(key) for key in training_set.keys)
-        for picture in map_ordered(lambda image: tiny(image, *form), images, worker_count()):
+        for picture in map_ordered(lambda image: tiny(image, *form), images):
             thumbnails.append(picture)
             progress(Progress(len(thumbnails), len(training_set.keys), "Making small pictures"))
         progress(Progress(0, None, "Packing the page"))

@@ -356,7 +356,7 @@ class Project:
         if fingerprint == self.backbone.fingerprint:
             self._model.learn_views(dict(made))
 
-    def make_views(self, progress: OnProgress | None = None, workers: int | None = None) -> None:
+    def make_views(self, progress: OnProgress | None = None) -> None:
         """Make the missing views; those that ``views_by`` leaves out stay missing.
 
         Completed views are kept after an interruption.
@@ -366,7 +366,7 @@ class Project:
             StoreError: the views could not be written.
         """
         missing, read = self.missing_views(), self.store.images_of
-        for made in views_by(self.backbone, missing, read, progress or _ignore, workers):
+        for made in views_by(self.backbone, missing, read, progress or _ignore):
             self.keep_views(made, self.backbone.fingerprint)
         self._viewed = self._revision
 

@@ -17,7 +17,7 @@ from classify_anything.store.additions import add_examples
 from classify_anything.store.database import clear_errors, keep_in_memory, open_database
 from classify_anything.store.labels import clean_label, free_label, same_label
 from classify_anything.store.reader import Reader
-from classify_anything.store.tables import classes, embeddings, examples, project, recordings, views
+from classify_anything.store.tables import classes, embeddings, examples, project, views
 from classify_anything.store.values import Added, Index, NewExample, Snapshot
 from classify_anything.types import Change, Class, Example, Float16Array, Float32Array, Settings
 
@@ -186,15 +186,6 @@ class Store:
         """
         with self._reading() as connection:
             return queries.get_image(connection, example_id)
-
-    def change_of(self, recording_id: int) -> int:
-        """Return the id of the change that added a recording. Raises NotFoundError."""
-        select = sa.select(recordings.c.change_id).where(recordings.c.id == recording_id)
-        with self._reading() as connection:
-            found = connection.execute(select).scalar()
-        if found is None:
-            raise NotFoundError(f"No recording {recording_id}.")
-        return int(found)
 
     def images_of(self, ids: Sequence[int]) -> list[tuple[int, bytes]]:
         """Return the images of examples with their ids, without erased ones."""

@@ -23,7 +23,7 @@ def to_levels(vectors: Float32Array) -> Levels:
 
 
 def from_levels(levels: Levels) -> Float32Array:
-    """Return unit vectors, float32 [n, d], identical to those of ``model.ts``."""
+    """Return unit vectors, float32 [n, d], identical to those of ``browser-model.ts``."""
     exact = levels.astype(np.float64)
     lengths = np.sqrt((exact**2).sum(axis=1, keepdims=True))
     vectors: Float32Array = (exact / np.where(lengths > 0, lengths, 1)).astype(np.float32)

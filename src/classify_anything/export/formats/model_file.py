@@ -2,9 +2,9 @@
 
 ``CAKN``, the length of the header (uint32, little-endian), the header (UTF-8 JSON, padded with
 spaces to a multiple of 4 bytes), then little-endian numbers: float32, but ``views`` float16 and
-``levels`` int8. The header's ``arrays`` gives the start of each array, counted in float32, and its
-length. ``vectors`` may be empty: ``levels`` are then the same vectors, not normalised.
-``web/src/lib/browser/model.ts`` reads it.
+``levels`` int8. The header's ``arrays`` contains the start, in float32 numbers, and the
+length of each. ``vectors`` may be empty: ``levels`` are then the same vectors, not normalised.
+``web/src/lib/browser/browser-model.ts`` reads it.
 """
 
 from __future__ import annotations

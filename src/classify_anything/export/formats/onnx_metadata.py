@@ -142,7 +142,8 @@ def read_metadata(texts: Mapping[str, str]) -> ExportMetadata:
             examples=tuple(map(int, examples)),
             head=texts["head"],
             parameters=dict(json.loads(texts["parameters"])),
-            rejection_level=float(json.loads(_rejection_level(texts))),
+            # Version 0.1 called it strictness.
+            rejection_level=float(texts.get("strictness") or texts["rejection_level"]),
             threshold=None if threshold is None else float(threshold),
             smoothing=int(json.loads(texts["smoothing"])["milliseconds"]),
             backbone=texts["backbone"],
@@ -160,10 +161,6 @@ def read_metadata(texts: Mapping[str, str]) -> ExportMetadata:
     if len(metadata.examples) != len(metadata.classes):
         raise ExportError("damaged: invalid metadata (examples).")
     return metadata
-
-
-def _rejection_level(texts: Mapping[str, str]) -> str:
-    return texts["strictness" if "strictness" in texts else "rejection_level"]  # version 0.1
 
 
 def read_probe(texts: Mapping[str, str]) -> Probe | None:
